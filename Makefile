@@ -1,0 +1,80 @@
+# `make lab` and `make test` each work from a fresh clone; the second time they start at once.
+#
+#   make lab    PYTHON=python3.12        another Python (3.11 or newer) to build the environment from
+#   make lab    VENV="$CONDA_PREFIX"     an environment that exists already, here conda's
+#   make train  ARGS="--loss ce"         more options for the training run (make train ARGS=--help)
+
+VENV   ?= .venv
+PYTHON ?= python3
+ARGS   ?=
+JOBS   ?= 2
+
+BIN       := $(VENV)/bin
+INSTALL   := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+LAB_READY  := $(VENV)/.bcl-lab
+TEST_READY := $(VENV)/.bcl-test
+FIRST_NOTEBOOK := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
+
+# Worker processes share the cores, so each computes on one thread.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test lint test-code test-notebooks train sync clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make lab     open the notebooks in JupyterLab"
+	@echo "make train   train and evaluate the long-tailed digits, in under a minute on a CPU"
+	@echo "make test    lint, type-check, test the code, the notebooks and JupyterLab in a browser"
+	@echo "make sync    write the .ipynb notebooks anew from their .py twins, executed"
+	@echo "make clean   remove caches and test artefacts (the environment $(VENV) stays)"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || echo not found)."; \
+	  echo "Name another one: make lab PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot create environments. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Creating $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(LAB_READY): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing bcl-edu for the notebooks into $(VENV) (the first time this takes some minutes) ..."
+	@$(INSTALL) --editable '.[lab]'
+	@touch $@
+
+$(TEST_READY): $(LAB_READY)
+	@echo "Installing the test tools into $(VENV) ..."
+	@$(INSTALL) --editable '.[lab,test]'
+	@touch $@
+
+lab: $(LAB_READY)
+	$(BIN)/jupyter lab --config=tools/jupyter_lab_config.py $(FIRST_NOTEBOOK)
+
+train: $(LAB_READY)
+	$(BIN)/python -m bcl_edu.train digits-lt $(ARGS)
+
+sync: $(LAB_READY)
+	$(BIN)/python -m tools.notebooks sync
+
+test: lint test-code test-notebooks
+
+lint: $(TEST_READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m tools.notebooks check
+
+test-code: $(TEST_READY)
+	$(PYTEST) --numprocesses $(JOBS) --dist loadfile tests
+
+# nbval runs every notebook from top to bottom in a kernel of its own; a claim that no longer holds is a failed
+# assert in its cell. Kernels are not pytest: the warnings-are-errors rule of the code does not reach into them.
+test-notebooks: $(TEST_READY)
+	$(PYTEST) --numprocesses $(JOBS) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 180 \
+	  -p no:cacheprovider notebooks
+
+clean:
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist tests/browser/screenshots
+	find bcl_edu tests tools notebooks -name __pycache__ -prune -exec rm -rf {} + \
+	  -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
