@@ -1,0 +1,30 @@
+"""The losses of the paper, Eq. 1 to Eq. 11: one concept a file, one general form behind all contrastive ones.
+
+* :func:`supervised_contrastive_loss` (Eq. 1-2), :func:`class_averaged_loss` (Eq. 6-8),
+  :func:`class_complement_loss`, :func:`balanced_contrastive_loss` (Eq. 9): choices of arguments of
+  :func:`contrastive_loss`, which says which row of Tables 1 and 2 is which choice.
+* :func:`anchor_losses`: the same, anchor by anchor, as mathematics (read this first).
+* :func:`logit_compensated_cross_entropy` (Eq. 10) and :func:`weighted_total` (Eq. 11).
+"""
+
+from bcl_edu.losses.balanced import balanced_contrastive_loss
+from bcl_edu.losses.class_averaging import class_averaged_loss
+from bcl_edu.losses.class_complement import class_complement_loss
+from bcl_edu.losses.contrastive import contrastive_loss
+from bcl_edu.losses.definition import AnchorLosses, Averaging, anchor_losses
+from bcl_edu.losses.logit_compensation import logit_compensated_cross_entropy
+from bcl_edu.losses.supervised import supervised_contrastive_loss
+from bcl_edu.losses.total import weighted_total
+
+__all__ = [
+    "AnchorLosses",
+    "Averaging",
+    "anchor_losses",
+    "balanced_contrastive_loss",
+    "class_averaged_loss",
+    "class_complement_loss",
+    "contrastive_loss",
+    "logit_compensated_cross_entropy",
+    "supervised_contrastive_loss",
+    "weighted_total",
+]

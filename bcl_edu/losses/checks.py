@@ -1,0 +1,128 @@
+"""What the losses refuse, each with one sentence that names the value, what was expected and what to do.
+
+Shapes, dtypes, devices and temperatures are always checked: that costs nothing. Labels, norms and finiteness
+are values on the device, and reading them makes the host wait for it; ``check=False`` skips those, and only those.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+# How far a norm may be from 1. Rounding a unit vector to bfloat16 moves its norm by up to 0.004; forgetting to
+# normalise moves it by far more.
+UNIT_TOLERANCE = 0.01
+
+
+def check_unit_vectors(name: str, vectors: Tensor, *, values: bool = True) -> None:
+    """Refuse anything but a non-empty (rows, dim) floating-point matrix of finite unit vectors.
+
+    Args:
+        name: what the message calls the argument.
+        vectors: the matrix.
+        values: also look at the numbers, which waits for the device.
+
+    Raises:
+        ValueError: the message names the first offending row.
+    """
+    if vectors.ndim != 2:
+        raise ValueError(
+            f"{name} must have shape (n, dim), got {tuple(vectors.shape)}; "
+            "concatenate the views of a batch along its samples: torch.cat([view_2, view_3])"
+        )
+    if len(vectors) == 0:
+        raise ValueError(f"{name} has no rows (shape {tuple(vectors.shape)}); drop empty batches")
+    if not vectors.is_floating_point():
+        raise ValueError(f"{name} must be floating point, got {vectors.dtype}; call .float()")
+    if not values:
+        return
+    norms = vectors.detach().float().norm(dim=1)
+    # `not <=` rather than `>`: a norm that is NaN must be caught as well
+    wrong = ~((norms - 1).abs() <= UNIT_TOLERANCE)
+    if wrong.any():
+        row = int(wrong.nonzero()[0])
+        problem = (
+            f"has norm {norms[row].item():.4g}, expected 1 (to within {UNIT_TOLERANCE}); "
+            "apply torch.nn.functional.normalize"
+            if vectors[row].isfinite().all()
+            else "is not finite; look for a division by zero or an overflow before the loss"
+        )
+        raise ValueError(f"{name}[{row}] {problem}")
+
+
+def check_labels(
+    labels: Tensor, num_rows: int, num_classes: int | None, *, rows: str, classes: str, values: bool = True
+) -> None:
+    """Refuse anything but ``num_rows`` integer labels in 0..num_classes-1 (no upper limit where None).
+
+    Args:
+        labels: the labels.
+        num_rows: how many there must be.
+        num_classes: how many classes there are, if that is known.
+        rows: what the message calls the argument that the labels belong to.
+        classes: what the message calls the argument that sets the number of classes.
+        values: also look at the numbers, which waits for the device.
+
+    Raises:
+        ValueError: the message names the first offending label and its position.
+    """
+    if labels.shape != (num_rows,):
+        raise ValueError(
+            f"labels must have shape ({num_rows},), one for each row of {rows}, got {tuple(labels.shape)}; "
+            "with several views repeat the labels as the views are concatenated: torch.cat([labels, labels])"
+        )
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise ValueError(f"labels must be integers, got {labels.dtype}; call .long()")
+    if not values:
+        return
+    wrong = labels < 0
+    if num_classes is not None:
+        wrong = wrong | (labels >= num_classes)
+    if wrong.any():
+        position = int(wrong.nonzero()[0])
+        limit = (
+            "labels must be 0 or more"
+            if num_classes is None
+            else f"{classes} has {num_classes} classes (labels must be 0..{num_classes - 1})"
+        )
+        raise ValueError(
+            f"label {labels[position].item()} at position {position}, but {limit}; "
+            "are the labels those of another task, or is one of them an 'ignore' mark?"
+        )
+
+
+def check_prototypes(prototypes: Tensor, embeddings: Tensor, *, values: bool = True) -> None:
+    """Refuse prototypes that are not unit vectors of the embeddings' dimension on the embeddings' device.
+
+    Raises:
+        ValueError: as :func:`check_unit_vectors`, or the dimensions or devices differ.
+    """
+    check_unit_vectors("prototypes", prototypes, values=values)
+    if prototypes.shape[1] != embeddings.shape[1]:
+        raise ValueError(
+            f"prototypes have dimension {prototypes.shape[1]}, embeddings {embeddings.shape[1]}; "
+            "both heads must project to the same dimension"
+        )
+
+
+def check_same_device(**tensors: Tensor) -> None:
+    """Refuse tensors on different devices.
+
+    Raises:
+        ValueError: the message names each tensor's device.
+    """
+    if len({tensor.device for tensor in tensors.values()}) > 1:
+        where = ", ".join(f"{name} on {tensor.device}" for name, tensor in tensors.items())
+        raise ValueError(f"all inputs must be on one device, got {where}; move them with .to(device)")
+
+
+def check_temperature(temperature: float) -> None:
+    """Refuse a temperature that is not a finite number above zero.
+
+    Raises:
+        ValueError: the message names the value.
+    """
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ValueError(
+            f"temperature must be a finite number above 0, got {temperature}; the paper uses 0.1"
+        )

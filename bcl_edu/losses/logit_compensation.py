@@ -1,0 +1,72 @@
+"""Logit compensation (Eq. 10): cross-entropy that knows how rare each class is."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bcl_edu.losses.checks import check_labels, check_same_device
+
+
+def logit_compensated_cross_entropy(
+    logits: Float[Tensor, "n k"],
+    labels: Int[Tensor, " n"],
+    class_counts: Int[Tensor, " k"],
+    *,
+    check: bool = True,
+) -> Float[Tensor, ""]:
+    """Cross-entropy of logits shifted by the logarithm of the class prior (Eq. 10, alpha_y = 1, delta_y = log P_y).
+
+    For a sample of class y with classifier outputs phi_j,
+
+        L = log( 1 + sum_{j != y} exp(delta_j - delta_y) exp(phi_j - phi_y) ),    delta_j = log(N_j / N)
+
+    A tail class must win by a margin in training, so that it is not outvoted by its prior in the balanced test.
+    Equal counts give plain cross-entropy. Half precision is computed in float32, also under autocast.
+
+    Args:
+        logits: classifier outputs phi, shape (n, k), any float dtype.
+        labels: class of each row, shape (n,), values 0..k-1.
+        class_counts: samples of each class in the *training set* (never in the batch), shape (k,), at least 1 each.
+        check: also check values, which waits for the device.
+
+    Returns:
+        Mean over the rows, a scalar: float64 if the logits are, else float32.
+
+    Raises:
+        ValueError: shapes, dtypes or devices disagree, a label is out of range, a logit is not finite, or a class
+            has no training sample (its prior would be zero and its margin infinite).
+
+    Source: Zhu et al. (CVPR 2022), Eq. 10; Menon et al. (ICLR 2021).
+    """
+    if logits.ndim != 2 or len(logits) == 0:
+        raise ValueError(f"logits must have shape (n, k) with n >= 1, got {tuple(logits.shape)}")
+    if not logits.is_floating_point():
+        raise ValueError(f"logits must be floating point, got {logits.dtype}; call .float()")
+    check_same_device(logits=logits, labels=labels, class_counts=class_counts)
+    num_classes = logits.shape[1]
+    if class_counts.shape != (num_classes,):
+        raise ValueError(
+            f"class_counts must have shape ({num_classes},), one for each column of logits, "
+            f"got {tuple(class_counts.shape)}"
+        )
+    check_labels(labels, len(logits), num_classes, rows="logits", classes="logits", values=check)
+    if check:
+        empty = ~(class_counts >= 1)
+        if empty.any():
+            name = int(empty.nonzero()[0])
+            raise ValueError(
+                f"class_counts[{name}] is {class_counts[name].item()}, expected at least 1; "
+                "count the labels of the training set, not of a batch, and drop classes without samples"
+            )
+        infinite = ~logits.detach().isfinite().all(dim=1)
+        if infinite.any():
+            raise ValueError(
+                f"logits[{int(infinite.nonzero()[0])}] is not finite; look for an overflow before the loss"
+            )
+
+    with torch.autocast(logits.device.type, enabled=False):
+        phi = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        counts = class_counts.to(phi.dtype)
+        compensated = phi + (counts / counts.sum()).log()  # phi_j + delta_j
+        of_own_class = compensated.gather(1, labels.long()[:, None]).squeeze(1)
+        return (compensated.logsumexp(dim=1) - of_own_class).mean()
