@@ -1,0 +1,21 @@
+"""What is seen: labelled images by name, long-tailed profiles and subsets, shot groups."""
+
+from bcl_edu.datasets.catalogue import DATASET_NAMES, default_data_dir, open_dataset
+from bcl_edu.datasets.labelled import Dataset, LabelledImages
+from bcl_edu.datasets.profiles import exponential_profile, pareto_profile, step_profile
+from bcl_edu.datasets.shots import shot_groups
+from bcl_edu.datasets.subset import long_tailed_subset, subset_sha256
+
+__all__ = [
+    "DATASET_NAMES",
+    "Dataset",
+    "LabelledImages",
+    "default_data_dir",
+    "exponential_profile",
+    "long_tailed_subset",
+    "open_dataset",
+    "pareto_profile",
+    "shot_groups",
+    "step_profile",
+    "subset_sha256",
+]
