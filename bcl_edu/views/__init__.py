@@ -1,0 +1,17 @@
+"""The three views of an image: v1 for the classifier branch, v2 and v3 for the contrastive branch."""
+
+from bcl_edu.views.normalisation import channel_statistics, normalise
+from bcl_edu.views.per_sample import three_views
+from bcl_edu.views.policies import POLICY_NAMES, ViewPolicy, ViewRecipe, view_policy
+from bcl_edu.views.training_views import TrainingViews
+
+__all__ = [
+    "POLICY_NAMES",
+    "TrainingViews",
+    "ViewPolicy",
+    "ViewRecipe",
+    "channel_statistics",
+    "normalise",
+    "three_views",
+    "view_policy",
+]

@@ -1,0 +1,143 @@
+"""What happens to an image in each of its three views, as named, frozen options."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+CropScale = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class ViewRecipe:
+    """The steps of one view, in the order in which they are applied; a step with its zero value is left out.
+
+    Attributes:
+        padding: black border in pixels before a random window of the image's size is cut out.
+        crop_scale: cut out a random rectangle with this (smallest, largest) share of the area and an aspect ratio
+            of 3/4 to 4/3, then resize it; takes the place of ``padding``.
+        flip: probability of a horizontal mirror image.
+        jitter: largest change of (brightness, contrast, saturation) factors and of hue (1 is the whole circle).
+        jitter_probability: probability that the jitter is applied at all.
+        grey: probability of a grey image.
+        augment: ``"autoaugment"`` (one of the 25 CIFAR-10 sub-policies), ``"randaugment"`` or None.
+        randaugment: RandAugment's (number of operations, magnitude of 0..30).
+        fill: grey level 0..255 outside the image in the augmentations' shears, translations and rotations.
+        blur: probability of a Gaussian blur with a standard deviation of 0.1 to 2 pixels.
+        noise: largest change of a single pixel, in grey levels 0..255.
+        cutout: side of the black square, in pixels.
+    """
+
+    padding: int = 0
+    crop_scale: CropScale | None = None
+    flip: float = 0.0
+    jitter: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    jitter_probability: float = 0.0
+    grey: float = 0.0
+    augment: Literal["autoaugment", "randaugment"] | None = None
+    randaugment: tuple[int, int] = (2, 10)
+    fill: int = 128
+    blur: float = 0.0
+    noise: int = 0
+    cutout: int = 0
+
+
+@dataclass(frozen=True)
+class ViewPolicy:
+    """How the three views of every image are made.
+
+    Attributes:
+        name: one of ``POLICY_NAMES``.
+        image_size: height and width of every view in pixels.
+        views: the recipes of v1 (classifier branch), v2 and v3 (contrastive branch).
+    """
+
+    name: str
+    image_size: int
+    views: tuple[ViewRecipe, ViewRecipe, ViewRecipe]
+
+
+POLICY_NAMES: tuple[str, ...] = ("cifar", "grey", "digits", "none")
+
+
+def view_policy(
+    name: str,
+    *,
+    image_size: int,
+    crop_scale: CropScale = (0.2, 1.0),
+    blur: bool = True,
+    cutout: int | None = None,
+) -> ViewPolicy:
+    """Build a view policy by name.
+
+    - ``cifar``: v1 is a crop after padding (an eighth of the size: 4 of 32), mirror image, AutoAugment's CIFAR-10
+      policy and Cutout (half of the size: 16 of 32); v2 and v3 are SimAugment: resized crop, mirror image, colour
+      jitter (0.4, 0.4, 0.4, 0.1) in 80 %, grey in 20 %, blur in 50 % of all cases.
+    - ``grey``: for images such as Fashion-MNIST's. v1 is crop, mirror image and a slight jitter of brightness and
+      contrast; v2 and v3 are SimAugment without colour.
+    - ``digits``: for 8x8 digits. Shifts by one pixel, brightness and noise; a mirrored digit is none.
+    - ``none``: every view is the image itself.
+
+    Args:
+        name: one of ``POLICY_NAMES``.
+        image_size: height and width of the views in pixels.
+        crop_scale: smallest and largest share of the area in SimAugment's crop; where the paper is silent,
+            public code says (0.2, 1) or (0.08, 1).
+        blur: whether SimAugment blurs.
+        cutout: side of v1's black square in pixels, 0 for none; None is the policy's own.
+
+    Raises:
+        ValueError: unknown name, or an option out of range.
+
+    Source: Zhu et al. (CVPR 2022), section 4.1; SimAugment: Chen et al., "SimCLR" (ICML 2020), appendix A;
+    Cutout: DeVries and Taylor (2017).
+    """
+    if name not in POLICY_NAMES:
+        raise ValueError(f"unknown view policy {name!r}, expected one of {', '.join(POLICY_NAMES)}")
+    if image_size < 1:
+        raise ValueError(f"image_size = {image_size}, expected the views' height and width in pixels")
+    if not 0 < crop_scale[0] <= crop_scale[1] <= 1:
+        raise ValueError(
+            f"crop_scale = {crop_scale}, expected 0 < smallest <= largest <= 1, such as (0.2, 1.0)"
+        )
+    if cutout is not None and not 0 <= cutout <= image_size:
+        raise ValueError(f"cutout = {cutout}, expected a side between 0 (none) and image_size = {image_size}")
+
+    padding = max(1, image_size // 8)
+    blur_probability = 0.5 if blur else 0.0
+    if name == "cifar":
+        classifier = ViewRecipe(
+            padding=padding,
+            flip=0.5,
+            augment="autoaugment",
+            cutout=image_size // 2 if cutout is None else cutout,
+        )
+        contrastive = ViewRecipe(
+            crop_scale=crop_scale,
+            flip=0.5,
+            jitter=(0.4, 0.4, 0.4, 0.1),
+            jitter_probability=0.8,
+            grey=0.2,
+            blur=blur_probability,
+        )
+    elif name == "grey":
+        classifier = ViewRecipe(
+            padding=padding,
+            flip=0.5,
+            jitter=(0.2, 0.2, 0.0, 0.0),
+            jitter_probability=1.0,
+            cutout=cutout or 0,
+        )
+        contrastive = ViewRecipe(
+            crop_scale=crop_scale,
+            flip=0.5,
+            jitter=(0.4, 0.4, 0.0, 0.0),
+            jitter_probability=0.8,
+            blur=blur_probability,
+        )
+    elif name == "digits":
+        classifier = ViewRecipe(
+            padding=1, jitter=(0.2, 0.0, 0.0, 0.0), jitter_probability=1.0, noise=16, cutout=cutout or 0
+        )
+        contrastive = ViewRecipe(padding=1, jitter=(0.4, 0.0, 0.0, 0.0), jitter_probability=1.0, noise=32)
+    else:
+        classifier = contrastive = ViewRecipe()
+    return ViewPolicy(name, image_size, (classifier, contrastive, contrastive))
