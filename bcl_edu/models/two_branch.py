@@ -15,12 +15,12 @@ class TwoBranchOutput(NamedTuple):
     Attributes:
         logits: of v1 from the classifier, shape (n, K).
         embeddings: z of v2, then of v3: row i and row n + i belong to one image, shape (2n, D), unit length.
-        prototypes: c_k made from the classifier's rows, shape (K, D), unit length.
+        prototypes: c_k made from the classifier's rows, shape (K, D), unit length; None without prototype head.
     """
 
     logits: Float[Tensor, "n classes"]
     embeddings: Float[Tensor, "n2 dim"]
-    prototypes: Float[Tensor, "classes dim"]
+    prototypes: Float[Tensor, "classes dim"] | None
 
 
 class TwoBranchModel(nn.Module):
@@ -33,7 +33,7 @@ class TwoBranchModel(nn.Module):
         backbone: images to features, with ``feature_dim`` and ``in_channels``.
         classifier: features to logits; its ``weight`` rows (K, feature_dim) feed the prototype head.
         projection: features to embeddings on the unit sphere.
-        prototype_head: classifier rows to prototypes on the same sphere.
+        prototype_head: classifier rows to prototypes on the same sphere; None where the loss has no prototypes.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class TwoBranchModel(nn.Module):
         backbone: nn.Module,
         classifier: Classifier,
         projection: ProjectionHead,
-        prototype_head: PrototypeHead,
+        prototype_head: PrototypeHead | None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -89,7 +89,9 @@ class TwoBranchModel(nn.Module):
         embeddings: Tensor = self.projection(self.features(images))
         return embeddings
 
-    def prototypes(self) -> Float[Tensor, "classes dim"]:
+    def prototypes(self) -> Float[Tensor, "classes dim"] | None:
         """Prototypes c_k, a function of the classifier's weights: gradients reach both."""
+        if self.prototype_head is None:
+            return None
         prototypes: Tensor = self.prototype_head(self.classifier.weight)
         return prototypes

@@ -1,0 +1,123 @@
+"""Evaluate a run on its test set; needs nothing but the checkpoint and the data.
+
+python -m bcl_edu.evaluate runs/digits-lt-bcl-seed0
+python -m bcl_edu.evaluate checkpoint.pt --data-dir DIR --per-class
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+
+from bcl_edu.datasets import open_dataset
+from bcl_edu.methods import build_method
+from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint
+from bcl_edu.training.display import figure
+from bcl_edu.training.evaluation import Normalisation, evaluate_method
+from bcl_edu.training.options import Device, choose_device
+from bcl_edu.training.recipe import recipe_from_dict
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to evaluate, and where its data lie."""
+
+    run: tyro.conf.Positional[Path]
+    """A run's folder, or a checkpoint file, also one made on another machine."""
+    data_dir: Path | None = None
+    """Folder of the data set; by default data/<data set>."""
+    device: Device = "auto"
+    """Where to compute; auto takes the GPU if there is one."""
+    per_class: bool = False
+    """Print the accuracy of every class, head to tail."""
+    json: bool = False
+    """Print everything as JSON, for another program."""
+
+
+def evaluate_checkpoint(path: Path, data_dir: Path | None = None, device: Device = "auto") -> dict[str, Any]:
+    """Accuracy and geometry of a stored model on the test set of its recipe.
+
+    Args:
+        path: a checkpoint file or a run's folder.
+        data_dir: folder of the data set; by default data/<data set>.
+        device: auto, cpu or cuda.
+
+    Returns:
+        The recipe's name and loss, epochs trained, accuracies in percent, simplex deviation, and a class's
+        name, training images and accuracy each under "per_class".
+
+    Raises:
+        CheckpointError: the file is missing, damaged or not ours.
+        ValueError: the data are missing, or their class counts are not those of the run.
+    """
+    state = load_checkpoint(path / "checkpoint.pt" if path.is_dir() else path)
+    recipe = recipe_from_dict(state["recipe"])
+    counts = torch.tensor(state["data"]["class_counts"])
+    dataset = open_dataset(recipe.dataset, data_dir)
+    if dataset.num_classes != len(counts):
+        raise ValueError(
+            f"{recipe.dataset} has {dataset.num_classes} classes here, but the run had {len(counts)}"
+        )
+    where = choose_device(device)
+    channels, height, width = state["image_shape"]
+    method = build_method(recipe, counts, (channels, height, width))
+    method.model.load_state_dict(state["model"])
+    method.model.to(where).to(memory_format=torch.channels_last)
+    evaluation = evaluate_method(
+        method,
+        dataset.test,
+        counts,
+        Normalisation(tuple(state["normalisation"]["mean"]), tuple(state["normalisation"]["std"])),
+        device=where,
+        precision=recipe.precision,
+    )
+    names = zip(dataset.class_names, counts.tolist(), evaluation.accuracy.per_class, strict=True)
+    return {
+        "recipe": recipe.name,
+        "loss": recipe.loss,
+        "epochs_trained": state["epoch"],
+        "test_images": len(dataset.test),
+        **evaluation.summary(),
+        "per_class": [{"class": name, "training_images": n, "accuracy": a} for name, n, a in names],
+    }
+
+
+def report(result: dict[str, Any], *, per_class: bool) -> str:
+    """The evaluation as text."""
+    lines = [
+        f"{result['recipe']}, loss {result['loss']}, after {result['epochs_trained']} epochs, "
+        f"on {result['test_images']:,} test images",
+        f"top-1 {result['top1']:.2f} %   many {figure(result['many'], '.2f')}   "
+        f"medium {figure(result['medium'], '.2f')}   few {figure(result['few'], '.2f')}",
+        f"simplex deviation of the class means ({result['simplex_space']}): "
+        f"{figure(result['simplex_deviation'], '.4f')}",
+    ]
+    if per_class:
+        width = max(len(row["class"]) for row in result["per_class"])
+        lines.append(f"{'class':<{width}}  training images  top-1 %")
+        lines += [
+            f"{row['class']:<{width}}  {row['training_images']:>15,}  {figure(row['accuracy']):>7}"
+            for row in result["per_class"]
+        ]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
+    command = tyro.cli(Command, prog="python -m bcl_edu.evaluate", description=__doc__, args=arguments)
+    try:
+        result = evaluate_checkpoint(command.run, command.data_dir, command.device)
+    except (ValueError, OSError, CheckpointError) as error:
+        sys.exit(f"bcl_edu.evaluate: {error}")
+    print(json.dumps(result, indent=2) if command.json else report(result, per_class=command.per_class))
+
+
+if __name__ == "__main__":
+    main()

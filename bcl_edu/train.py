@@ -1,0 +1,73 @@
+"""Train a recipe to its end, or continue an interrupted run.
+
+python -m bcl_edu.train --list                                    # the recipes and the losses
+python -m bcl_edu.train digits-lt                                 # nothing to download, under a minute
+python -m bcl_edu.train cifar100-lt --data-dir DIR --epochs 10    # any value of a recipe can be changed
+python -m bcl_edu.train cifar100-lt --data-dir DIR --resume       # after Ctrl-C, a crash or a power cut
+torchrun --nproc-per-node 4 -m bcl_edu.train cifar100-lt          # one global batch on four processes
+python -m bcl_edu.train cifar100-lt --help                        # every option with its default
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import tyro
+
+from bcl_edu.methods import OBJECTIVES
+from bcl_edu.training.checkpoint import CheckpointError
+from bcl_edu.training.options import RunOptions
+from bcl_edu.training.recipe import RECIPES, Recipe
+
+
+@dataclass(frozen=True)
+class Command:
+    """A recipe, with any of its values changed, and where to run it."""
+
+    recipe: tyro.conf.OmitArgPrefixes[Recipe]
+    options: Annotated[RunOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=RunOptions)
+
+
+def list_recipes() -> str:
+    """The recipes and the losses by name, one a line."""
+    width = max(map(len, [*RECIPES, *OBJECTIVES]))
+    lines = ["Recipes (python -m bcl_edu.train RECIPE):"]
+    lines += [f"  {name:<{width}}  {title}" for name, (title, _) in RECIPES.items()]
+    lines += ["", "Losses (--loss):"]
+    lines += [f"  {name:<{width}}  {objective.title}" for name, objective in OBJECTIVES.items()]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a problem the user can mend is one line on stderr and exit status 1."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if list(arguments) == ["--list"]:
+        print(list_recipes())
+        return
+    choices = {name: (title, Command(recipe)) for name, (title, recipe) in RECIPES.items()}
+    try:
+        command = tyro.extras.overridable_config_cli(
+            choices, prog="python -m bcl_edu.train", description=__doc__, args=list(arguments)
+        )
+    except ValueError as error:  # a recipe refuses a value
+        sys.exit(f"bcl_edu.train: {error}")
+
+    from bcl_edu.training.display import result_table
+    from bcl_edu.training.loop import Interrupted, LossNotFinite, train
+
+    try:
+        result = train(command.recipe, command.options)
+    except (ValueError, OSError, CheckpointError, LossNotFinite) as error:
+        sys.exit(f"bcl_edu.train: {error}")
+    except Interrupted as stopped:
+        print(f"bcl_edu.train: {stopped}", file=sys.stderr)
+        sys.exit(130)
+    print(result_table(result.record))
+    print(f"run record, metrics and checkpoint: {result.folder}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Which samples are in which batch: decided by (seed, epoch) alone, so that a run can resume at any step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import Sampler
+
+from bcl_edu.seeds import derive_seed
+
+
+class EpochBatches(Sampler[list[int]]):
+    """The batches of one epoch, from a given step on, and of each only this process's share.
+
+    All processes shuffle alike; the global batch is cut into contiguous, nearly equal shares. A last batch with
+    fewer samples than processes is left out, since a process without samples could not take the step.
+
+    Args:
+        num_samples: size of the training set.
+        batch_size: samples in a global batch.
+        seed: the run's seed.
+        drop_last: leave out the last batch if it is smaller than the others.
+        rank: this process, 0 <= rank < world_size.
+        world_size: number of processes.
+
+    Raises:
+        ValueError: the epoch would have no batch.
+    """
+
+    def __init__(
+        self,
+        num_samples: int,
+        batch_size: int,
+        seed: int,
+        *,
+        drop_last: bool = False,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.num_samples, self.batch_size, self.seed = num_samples, batch_size, seed
+        self.rank, self.world_size = rank, world_size
+        full, rest = divmod(num_samples, batch_size)
+        self.steps = full + (not drop_last and rest >= world_size)
+        if batch_size < world_size or self.steps == 0:
+            raise ValueError(
+                f"{num_samples} training images in batches of {batch_size} on {world_size} process(es), "
+                f"drop_last={drop_last}, make no batch; use a smaller batch size"
+            )
+        self.epoch, self.start = 0, 0
+
+    def set_position(self, epoch: int, start: int = 0) -> None:
+        """Which epoch comes next, and at which of its steps it starts."""
+        self.epoch, self.start = epoch, start
+
+    def global_batch(self, order: torch.Tensor, step: int) -> torch.Tensor:
+        """Indices of all processes' samples in a step, given the epoch's order."""
+        return order[step * self.batch_size : (step + 1) * self.batch_size]
+
+    def order(self) -> torch.Tensor:
+        """The epoch's permutation of the samples, shape (num_samples,)."""
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, "order of batches", self.epoch))
+        return torch.randperm(self.num_samples, generator=generator)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = self.order()
+        for step in range(self.start, self.steps):
+            yield self.global_batch(order, step).tensor_split(self.world_size)[self.rank].tolist()
+
+    def __len__(self) -> int:
+        return self.steps - self.start

@@ -1,0 +1,81 @@
+"""From a recipe to the long-tailed training set and the balanced test set, with the facts that identify them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from bcl_edu.datasets import (
+    LabelledImages,
+    exponential_profile,
+    long_tailed_subset,
+    open_dataset,
+    pareto_profile,
+    step_profile,
+    subset_sha256,
+)
+from bcl_edu.training.options import RunOptions
+from bcl_edu.training.recipe import Recipe
+
+_PROFILES = {"exponential": exponential_profile, "step": step_profile, "pareto": pareto_profile}
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run learns from and is tested on."""
+
+    train: LabelledImages
+    test: LabelledImages
+    facts: dict[str, Any]
+    """For the run record: sizes, class counts, SHA-256 of the chosen indices and of the chosen images."""
+
+    @property
+    def class_counts(self) -> Int[Tensor, " k"]:
+        """Training images of each class."""
+        return self.train.class_counts
+
+
+def target_counts(recipe: Recipe, available: Int[Tensor, " k"]) -> Int[Tensor, " k"]:
+    """How many training images each class keeps.
+
+    Raises:
+        ValueError: the recipe's imbalance factor or head count is out of range.
+    """
+    if recipe.profile == "as-found":
+        return available
+    head = int(available.min()) if recipe.head_count is None else recipe.head_count
+    return _PROFILES[recipe.profile](head, len(available), recipe.imbalance_factor)
+
+
+def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
+    """Open the recipe's data set and cut the long tail into its training set.
+
+    Raises:
+        ValueError, FileNotFoundError: the data set is not there or damaged, or a class has too few images.
+    """
+    dataset = open_dataset(recipe.dataset, options.data_dir, download=options.download)
+    counts = target_counts(recipe, dataset.train.class_counts)
+    indices = long_tailed_subset(dataset.train.labels, counts, seed=recipe.subset_seed)
+    train = dataset.train.select(indices)
+    facts = {
+        "dataset": recipe.dataset,
+        "training_images": len(train),
+        "test_images": len(dataset.test),
+        "class_counts": counts.tolist(),
+        "subset_sha256": subset_sha256(indices),
+        "training_images_sha256": _images_sha256(train),
+        "test_images_sha256": _images_sha256(dataset.test),
+    }
+    return TrainingData(train, dataset.test, facts)
+
+
+def _images_sha256(data: LabelledImages) -> str:
+    digest = hashlib.sha256(repr(tuple(data.images.shape)).encode())
+    digest.update(data.images.contiguous().numpy().data)
+    digest.update(data.labels.to(torch.int64).contiguous().numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,95 @@
+"""What a run says while it goes: a progress bar with the time left, one line an epoch, a table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tqdm import tqdm
+
+
+def figure(value: float | None, form: str = ".1f") -> str:
+    """A number, or n/a where there is none (an empty shot group)."""
+    return "n/a" if value is None else format(value, form)
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, whichever reads best."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
+    """One epoch's loss parts, accuracies in percent, simplex deviation, and the time the run still needs."""
+    width = len(str(epochs))
+    parts = [f"epoch {row['epoch']:>{width}}/{epochs}", f"loss {row['loss']:.3f}"]
+    parts += [
+        f"{name} {row['loss_' + name]:.3f}"
+        for name in ("classification", "contrastive")
+        if "loss_" + name in row
+    ]
+    parts.append(f"top-1 {row['top1']:.1f}")
+    parts.append("many/medium/few " + " / ".join(figure(row[name]) for name in ("many", "medium", "few")))
+    parts.append(f"simplex deviation {figure(row['simplex_deviation'], '.3f')}")
+    parts.append(f"lr {row['learning_rate']:.4g}")
+    parts.append(f"{duration(row['seconds'])}, {duration(row['seconds'] * (epochs - row['epoch']))} left")
+    return " | ".join(parts)
+
+
+def result_table(record: Mapping[str, Any]) -> str:
+    """The run's last and best epoch, with what is needed to compare them."""
+    last, best = record["last"], record["best"]
+    recipe, data = record["recipe"], record["data"]
+    head = f"{'':<22}{'all':>7}{'many':>7}{'medium':>8}{'few':>7}{'simplex deviation':>19}"
+
+    def line(title: str, row: Mapping[str, Any]) -> str:
+        figures = "".join(
+            f"{figure(row[k]):>{w}}"
+            for k, w in zip(("top1", "many", "medium", "few"), (7, 7, 8, 7), strict=True)
+        )
+        return f"{title:<22}{figures}{figure(row['simplex_deviation'], '.3f'):>19}"
+
+    facts = (
+        f"{recipe['name']}, loss {recipe['loss']}: {recipe['epochs']} epochs, seed {recipe['seed']}, "
+        f"IF {recipe['imbalance_factor']:g}, {record['parameters']:,} parameters, "
+        f"subset {data['subset_sha256'][:12]}"
+    )
+    return "\n".join(
+        [
+            facts,
+            "top-1 accuracy in percent on the balanced test set",
+            head,
+            line(f"last epoch ({last['epoch']})", last),
+            line(f"best epoch ({best['epoch']})", best),
+        ]
+    )
+
+
+class Progress:
+    """A progress bar over the steps of the whole run; its time left includes the evaluations so far."""
+
+    def __init__(self, total: int, done: int, *, enabled: bool) -> None:
+        self._bar = tqdm(
+            total=total,
+            initial=done,
+            disable=None if enabled else True,  # None: only where somebody watches, not in a log file
+            unit="step",
+            dynamic_ncols=True,
+            leave=False,
+            smoothing=0.05,
+        )
+
+    def step(self, epoch: int, loss: float | None) -> None:
+        """One step further."""
+        if loss is not None:
+            self._bar.set_postfix_str(f"epoch {epoch}, loss {loss:.3f}", refresh=False)
+        self._bar.update()
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        self._bar.write(line)
+
+    def close(self) -> None:
+        """Remove the bar."""
+        self._bar.close()

@@ -1,0 +1,463 @@
+"""The training loop: one run from its recipe to its record, interruptible at any moment.
+
+What the loop may touch: a method through `methods.Method`, a run's folder, its device. Which samples a step sees,
+in which views and at which learning rate is decided by (recipe, epoch, step) alone; the checkpoint holds the rest.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
+
+from bcl_edu.methods import Method, build_method
+from bcl_edu.models import parameter_count
+from bcl_edu.seeds import derive_seed
+from bcl_edu.training.batches import EpochBatches
+from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from bcl_edu.training.data import TrainingData, prepare_data
+from bcl_edu.training.display import Progress, epoch_line
+from bcl_edu.training.distributed import Processes, any_process, gather, process_group
+from bcl_edu.training.evaluation import Evaluation, Normalisation, autocast, evaluate_method
+from bcl_edu.training.options import RunOptions, choose_device
+from bcl_edu.training.recipe import Recipe, recipe_as_dict, recipe_differences, recipe_from_dict
+from bcl_edu.training.record import (
+    RECORD_NAME,
+    command_line,
+    git_revision,
+    hardware,
+    versions,
+    write_metrics,
+    write_record,
+)
+from bcl_edu.training.schedule import learning_rate
+from bcl_edu.views import TrainingViews, channel_statistics, normalise
+
+CHECKPOINT_NAME = "checkpoint.pt"
+
+
+class LossNotFinite(RuntimeError):
+    """A step's loss was NaN or infinite; the message holds the batch's facts."""
+
+
+class Interrupted(Exception):
+    """The run was asked to stop (Ctrl-C) and has saved a checkpoint."""
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What `on_epoch` is told: the metrics row, and the evaluation with its class means."""
+
+    metrics: Mapping[str, Any]
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    Attributes:
+        folder: where its checkpoint, record and metrics lie.
+        record: the run record, as in run.json.
+        metrics: one row an epoch.
+        evaluation: after the last epoch.
+        method: the trained method, on the run's device.
+    """
+
+    folder: Path
+    record: dict[str, Any]
+    metrics: list[dict[str, Any]]
+    evaluation: Evaluation
+    method: Method
+
+
+def run_folder(recipe: Recipe, options: RunOptions) -> Path:
+    """The folder of a run."""
+    return options.output or Path("runs") / f"{recipe.name}-{recipe.loss}-seed{recipe.seed}"
+
+
+def train(
+    recipe: Recipe, options: RunOptions, on_epoch: Callable[[EpochReport], None] | None = None
+) -> RunResult:
+    """Train a recipe to its end, or continue an interrupted run.
+
+    Args:
+        recipe: decides the result.
+        options: where and how.
+        on_epoch: called after each epoch in the main process, for live pictures.
+
+    Raises:
+        ValueError: bad options, data that is missing or unusable, or a folder that holds another run.
+        CheckpointError: the checkpoint to resume is missing, damaged, or of another recipe or data.
+        LossNotFinite: training diverged; the last good checkpoint stays.
+        Interrupted: SIGINT arrived; a checkpoint was saved.
+    """
+    device = choose_device(options.device)
+    with process_group(device) as processes:
+        if device.type == "cuda":
+            device = torch.device("cuda", processes.local_rank)
+        return _Run(recipe, options, device, processes).train(on_epoch)
+
+
+class _Run:
+    """The state of one run; everything in `state()` is what a checkpoint must hold."""
+
+    def __init__(
+        self, recipe: Recipe, options: RunOptions, device: torch.device, processes: Processes
+    ) -> None:
+        self.recipe, self.options, self.device, self.processes = recipe, options, device, processes
+        self.folder = run_folder(recipe, options)
+        stored = self._claim_folder()
+
+        self.data: TrainingData = prepare_data(recipe, options)
+        self._refuse_other_data(stored)
+        mean, std = channel_statistics(self.data.train.images)
+        self.normalisation = Normalisation(mean, std)
+
+        torch.manual_seed(derive_seed(recipe.seed, "initial weights"))
+        channels, height, width = self.data.train.images.shape[1:]
+        self.method = build_method(recipe, self.data.class_counts, (channels, height, width))
+        self.method.model.to(device).to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.SGD(
+            self.method.model.parameters(),
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+        )
+        self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
+        self.batches = EpochBatches(
+            len(self.data.train),
+            recipe.batch_size,
+            recipe.seed,
+            drop_last=recipe.drop_last,
+            rank=processes.rank,
+            world_size=processes.world_size,
+        )
+        self.epoch, self.step = 0, 0  # the position: epochs finished, steps finished in the current one
+        self.sums: dict[str, float] = {}  # loss parts summed over those steps
+        self.seconds = 0.0  # spent in the current epoch
+        self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Any] | None = None
+        self.record = self._new_record()
+        if stored is not None:
+            self._restore(stored)
+
+    # ---- beginning
+
+    def _claim_folder(self) -> dict[str, Any] | None:
+        """The checkpoint to continue from, or None for a new run in a folder that holds no other."""
+        path = self.folder / CHECKPOINT_NAME
+        if self.options.resume:
+            if not path.exists() and (self.folder / RECORD_NAME).exists():
+                return None  # killed before its first checkpoint: begin again
+            state = load_checkpoint(path)
+            differences = recipe_differences(recipe_from_dict(state["recipe"]), self.recipe)
+            if differences:
+                raise CheckpointError(
+                    f"{path} was made by another recipe and cannot be continued with this one:\n  "
+                    + "\n  ".join(differences)
+                    + "\nuse the stored values, or start a new run with another --output"
+                )
+            return state
+        if path.exists():
+            raise ValueError(
+                f"{self.folder} already holds a run; continue it with --resume, or choose another --output"
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return None
+
+    def _refuse_other_data(self, stored: dict[str, Any] | None) -> None:
+        """A run continues only on the images it began with."""
+        for name in ("subset_sha256", "training_images_sha256", "test_images_sha256"):
+            if stored is not None and stored["data"][name] != self.data.facts[name]:
+                raise CheckpointError(
+                    f"the data differ from those the run began with ({name}: stored {stored['data'][name][:12]}, "
+                    f"found {self.data.facts[name][:12]}); point --data-dir at the same images"
+                )
+
+    def _new_record(self) -> dict[str, Any]:
+        return {
+            "recipe": recipe_as_dict(self.recipe),
+            "data": self.data.facts,
+            "parameters": parameter_count(self.method.model),
+            "normalisation": {"mean": list(self.normalisation.mean), "std": list(self.normalisation.std)},
+            "sessions": [],
+            "epochs_finished": 0,
+            "last": None,
+            "best": None,
+        }
+
+    def _session(self) -> dict[str, Any]:
+        """Facts of this stretch of the run; a resumed run has several."""
+        return {
+            "command": command_line(),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "from_epoch": self.epoch,
+            "processes": self.processes.world_size,
+            "compile": self.options.compile,
+            "workers": self.options.workers,
+            "git_revision": git_revision(),
+            "versions": versions(),
+            "hardware": hardware(self.device),
+        }
+
+    # ---- the checkpoint
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to continue, as tensors and plain values."""
+        return {
+            "recipe": recipe_as_dict(self.recipe),
+            "data": self.data.facts,
+            "normalisation": {"mean": list(self.normalisation.mean), "std": list(self.normalisation.std)},
+            "image_shape": list(self.data.train.images.shape[1:]),
+            "model": self.method.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "random": {
+                "torch": torch.get_rng_state(),
+                "cuda": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
+            },
+            "epoch": self.epoch,
+            "step": self.step,
+            "sums": self.sums,
+            "seconds": self.seconds,
+            "history": self.history,
+            "best": self.best,
+            "sessions": self.record["sessions"],
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.method.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        torch.set_rng_state(state["random"]["torch"])
+        if self.device.type == "cuda" and state["random"]["cuda"]:
+            torch.cuda.set_rng_state_all(state["random"]["cuda"])
+        self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
+        self.sums, self.history, self.best = state["sums"], state["history"], state["best"]
+        self.record["sessions"] = state["sessions"]
+
+    def _save(self) -> None:
+        if self.processes.is_main:
+            save_checkpoint(self.folder / CHECKPOINT_NAME, self.state())
+
+    def _write_record(self) -> None:
+        """Bring run.json and metrics.jsonl up to the last finished epoch."""
+        if not self.processes.is_main:
+            return
+        self.record |= {
+            "epochs_finished": len(self.history),
+            "last": self.history[-1] if self.history else None,
+            "best": self.best,
+        }
+        write_metrics(self.folder, self.history)
+        write_record(self.folder, self.record)
+
+    # ---- the run
+
+    def train(self, on_epoch: Callable[[EpochReport], None] | None) -> RunResult:
+        self.record["sessions"] = [*self.record["sessions"], self._session()]
+        self._write_record()
+        model = self._wrapped_model()
+        views = TrainingViews(
+            self.data.train.images, self.data.train.labels, self.method.view_policy, self.recipe.seed
+        )
+        events = self._tensorboard()
+        done = self.epoch * self.batches.steps + self.step
+        progress = Progress(
+            self.recipe.epochs * self.batches.steps,
+            done,
+            enabled=self.options.progress and self.processes.is_main,
+        )
+        evaluation: Evaluation | None = None
+        try:
+            with _interrupt_flag() as interrupted:
+                while self.epoch < self.recipe.epochs:
+                    evaluation = self._epoch(model, views, progress, interrupted)
+                    row = self.history[-1]
+                    if self.processes.is_main:
+                        progress.say(epoch_line(row, self.recipe.epochs))
+                        _log_events(events, row)
+                        if on_epoch is not None:
+                            on_epoch(EpochReport(row, evaluation))
+        finally:
+            progress.close()
+            if events is not None:
+                events.close()
+        if evaluation is None:  # resumed after its last epoch
+            evaluation = self._evaluate()
+        return RunResult(self.folder, self.record, self.history, evaluation, self.method)
+
+    def _epoch(
+        self,
+        model: nn.Module,
+        views: TrainingViews,
+        progress: Progress,
+        interrupted: threading.Event,
+    ) -> Evaluation:
+        """Finish the current epoch from the current step on, evaluate, save."""
+        began = time.monotonic() - self.seconds
+        saved = time.monotonic()
+        views.set_epoch(self.epoch)
+        self.batches.set_position(self.epoch, self.step)
+        model.train()
+        rate = 0.0
+        for images, labels, indices in self._loader(views):
+            rate = learning_rate(self.recipe, self.epoch * self.batches.steps + self.step, self.batches.steps)
+            parts = self._step(model, images, labels, rate)
+            values = dict(zip(parts, torch.stack([p.detach() for p in parts.values()]).tolist(), strict=True))
+            if not np.isfinite(list(values.values())).all():
+                raise LossNotFinite(self._bad_batch(values, indices, labels, rate))
+            self._update(parts["loss"])
+            for name, value in values.items():
+                self.sums[name] = self.sums.get(name, 0.0) + value
+            self.step += 1
+            self.seconds = time.monotonic() - began
+            progress.step(self.epoch + 1, values["loss"])
+            if any_process(interrupted.is_set(), self.device):
+                self._save()
+                raise Interrupted(
+                    f"stopped in epoch {self.epoch + 1} after step {self.step} of {self.batches.steps}; "
+                    f"everything is in {self.folder / CHECKPOINT_NAME}: continue with --resume"
+                )
+            if time.monotonic() - saved > 60 * self.options.checkpoint_minutes:
+                self._save()
+                saved = time.monotonic()
+
+        evaluation = self._evaluate()
+        self._close_epoch(evaluation, rate, time.monotonic() - began)
+        return evaluation
+
+    def _step(self, model: nn.Module, images: Tensor, labels: Tensor, rate: float) -> Mapping[str, Tensor]:
+        """Loss parts of one batch, ready for backward."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        images = images.to(self.device, non_blocking=True).transpose(0, 1)[: self.method.num_views]
+        labels = labels.to(self.device, non_blocking=True)
+        with autocast(self.device, self.recipe.precision):
+            pixels = normalise(images, self.normalisation.mean, self.normalisation.std)
+            return self.method.loss(model(pixels), labels, gather)
+
+    def _update(self, loss: Tensor) -> None:
+        """Backward and the optimiser's step."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+    def _evaluate(self) -> Evaluation:
+        return evaluate_method(
+            self.method,
+            self.data.test,
+            self.data.class_counts,
+            self.normalisation,
+            device=self.device,
+            precision=self.recipe.precision,
+        )
+
+    def _close_epoch(self, evaluation: Evaluation, rate: float, seconds: float) -> None:
+        """Add the epoch's row, move to the next epoch, save checkpoint, then record."""
+        means = {name: total / self.batches.steps for name, total in self.sums.items()}
+        row = {"epoch": self.epoch + 1, "loss": means.pop("loss")}
+        row |= {f"loss_{name}": value for name, value in means.items()}
+        row |= evaluation.summary() | {"learning_rate": rate, "seconds": round(seconds, 3)}
+        self.history.append(row)
+        if self.best is None or row["top1"] > self.best["top1"]:
+            self.best = row
+        self.epoch, self.step, self.sums, self.seconds = self.epoch + 1, 0, {}, 0.0
+        self._save()
+        self._write_record()
+
+    def _loader(self, views: TrainingViews) -> DataLoader[Any]:
+        return DataLoader(
+            views,
+            batch_sampler=self.batches,
+            num_workers=self.options.workers,
+            pin_memory=self.device.type == "cuda",
+            worker_init_fn=_leave_interrupts_to_the_main_process,
+            generator=torch.Generator().manual_seed(0),  # else each loader draws from the global generator
+        )
+
+    def _wrapped_model(self) -> nn.Module:
+        """The model as the step calls it: SyncBatchNorm and DDP among several processes, compiled on demand."""
+        model = self.method.model
+        if self.processes.world_size > 1:
+            if self.device.type == "cuda":
+                model = self.method.model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+            model = DistributedDataParallel(
+                model, device_ids=[self.device.index] if self.device.type == "cuda" else None
+            )
+        if self.options.compile:
+            model = torch.compile(model)  # type: ignore[assignment]
+        return model
+
+    def _bad_batch(self, values: Mapping[str, float], indices: Tensor, labels: Tensor, rate: float) -> str:
+        counts = torch.bincount(labels, minlength=self.data.train.num_classes)
+        parts = ", ".join(f"{name} {value}" for name, value in values.items())
+        kept = (
+            f"the last good checkpoint is {self.folder / CHECKPOINT_NAME}"
+            if self.history
+            else "nothing was saved yet"
+        )
+        return (
+            f"the loss is not finite ({parts}) in epoch {self.epoch + 1}, step {self.step + 1} of "
+            f"{self.batches.steps}, learning rate {rate:.4g}, {len(labels)} samples "
+            f"(first indices {indices[:8].tolist()}) of {int((counts > 0).sum())} classes, "
+            f"largest {int(counts.max())}; {kept}. A lower learning rate, a longer warm-up or float32 may help"
+        )
+
+    def _tensorboard(self) -> Any:
+        if not (self.options.tensorboard and self.processes.is_main):
+            return None
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.epoch + 1)
+
+
+def _log_events(events: Any, row: Mapping[str, Any]) -> None:
+    if events is None:
+        return
+    for name, value in row.items():
+        if isinstance(value, float):
+            events.add_scalar(name.replace("loss_", "loss/"), value, row["epoch"])
+
+
+def _leave_interrupts_to_the_main_process(worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _interrupt_flag() -> Iterator[threading.Event]:
+    """Within, the first SIGINT or SIGTERM only sets the flag; a second one acts at once, as it did before.
+
+    In a thread other than the main one Python delivers no signals, and the flag stays unset.
+    """
+    flag = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def on_signal(number: int, frame: Any) -> None:
+        flag.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield flag
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,62 @@
+"""Accuracy as the paper reports it: all classes, and many-, medium- and few-shot classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bcl_edu.datasets import shot_groups
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Top-1 accuracies in percent; a shot group without classes is None and prints as n/a, never as 0."""
+
+    top1: float
+    many: float | None
+    medium: float | None
+    few: float | None
+    per_class: tuple[float | None, ...]
+    """Of each class; None where the test set has no image of it."""
+
+
+def accuracy(
+    logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"], class_counts: Int[Tensor, " k"]
+) -> Accuracy:
+    """Top-1 accuracy in percent, over all samples, and over the samples of each shot group.
+
+    Args:
+        logits: scores, shape (n, k); the largest is the prediction.
+        labels: true classes, shape (n,).
+        class_counts: *training* images of each class, shape (k,), which decide the shot groups.
+
+    Raises:
+        ValueError: there is no sample, or k differs.
+    """
+    if len(labels) == 0 or logits.shape[1] != len(class_counts):
+        raise ValueError(
+            f"logits of shape {tuple(logits.shape)} with {len(labels)} labels and {len(class_counts)} class "
+            "counts: expected at least one sample and one logit a class"
+        )
+    num_classes = len(class_counts)
+    hits = (logits.argmax(dim=1) == labels).to(torch.int64)
+    right = (
+        torch.zeros(num_classes, dtype=torch.int64, device=labels.device).index_add_(0, labels, hits).cpu()
+    )
+    seen = torch.bincount(labels, minlength=num_classes).cpu()
+
+    def percent(classes: Tensor) -> float | None:
+        total = int(seen[classes].sum())
+        return 100 * int(right[classes].sum()) / total if total else None
+
+    groups = shot_groups(class_counts.cpu())
+    return Accuracy(
+        top1=100 * int(right.sum()) / len(labels),
+        many=percent(groups["many"]),
+        medium=percent(groups["medium"]),
+        few=percent(groups["few"]),
+        per_class=tuple(percent(torch.tensor([k])) for k in range(num_classes)),
+    )

@@ -1,0 +1,61 @@
+"""Options of a run that do not change what it computes: folders, device, workers, progress."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Where and how a run happens.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    data_dir: Path | None = None
+    """Folder of the data set; by default data/<data set>."""
+    download: bool = False
+    """Fetch the data set if it is not there."""
+    output: Path | None = None
+    """Folder of the run; by default runs/<recipe>-<loss>-seed<seed>."""
+    resume: bool = False
+    """Continue the run in the output folder from its checkpoint."""
+    device: Device = "auto"
+    """Where to compute; auto takes the GPU if there is one."""
+    workers: int = 2
+    """Processes that make the views; 0 makes them in the training process. Results do not depend on it."""
+    compile: bool = False
+    """Compile the model with torch.compile (pays off on GPUs; slower for the small networks on CPUs)."""
+    checkpoint_minutes: float = 10.0
+    """Besides the end of each epoch, save a checkpoint after this many minutes."""
+    tensorboard: bool = True
+    """Write TensorBoard events into the output folder."""
+    progress: bool = True
+    """Show a progress bar with the time left."""
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their range."""
+        if self.workers < 0:
+            raise ValueError(f"workers is {self.workers}, but must be at least 0")
+        if self.checkpoint_minutes <= 0:
+            raise ValueError(f"checkpoint_minutes is {self.checkpoint_minutes}, but must be above 0")
+
+
+def choose_device(name: Device) -> torch.device:
+    """The torch device that an option names.
+
+    Raises:
+        ValueError: cuda is asked for and there is none.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device 'cuda' was asked for, but torch finds no CUDA device; use --device cpu")
+    return torch.device(name)

@@ -1,0 +1,193 @@
+"""A recipe: everything that decides what a run computes.
+
+What does not change the result (device, folders, number of workers) is in `options.RunOptions`. Recipes are
+frozen; a run stores its recipe in full, and a checkpoint continues only under the recipe that made it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from bcl_edu.methods.objectives import OBJECTIVES
+
+Profile = Literal["exponential", "step", "pareto", "as-found"]
+Precision = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One experiment, completely. Defaults are the paper's for CIFAR (section 4.2) unless said otherwise.
+
+    Raises:
+        ValueError: a value is out of its range; the message names it and the range.
+    """
+
+    name: tyro.conf.Suppress[str]
+    """What the run is called in its record and its folder."""
+
+    # ---- data
+    dataset: tyro.conf.Suppress[str]
+    """Which data set is opened (see bcl_edu.datasets)."""
+    profile: Profile = "exponential"
+    """How class counts fall from head to tail; 'as-found' trains on the training set as it is."""
+    imbalance_factor: float = 100.0
+    """Largest over smallest class count (IF), at least 1."""
+    head_count: int | None = None
+    """Images of the largest class; without it, the smallest class of the full training set decides."""
+    subset_seed: int = 0
+    """Seed of the shuffle that chooses the subset; 0 in every published comparison of ours."""
+
+    # ---- model
+    backbone: str = "resnet32"
+    """Feature extractor (see bcl_edu.models)."""
+    classifier: Literal["linear", "cosine"] = "linear"
+    """Last layer. The paper does not say which one for CIFAR; 'cosine' has scale 30."""
+    head_hidden: int = 512
+    """Width of the hidden layer of the projection and prototype heads."""
+    head_dim: int = 128
+    """Dimension D of the embeddings and the prototypes."""
+
+    # ---- loss
+    loss: str = "bcl"
+    """What is minimised, one of the rows of Tables 1 and 2 (--list shows the names)."""
+    lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 2.0
+    """Weight λ of the classification loss (Eq. 11)."""
+    mu: float = 0.6
+    """Weight μ of the contrastive loss (Eq. 11)."""
+    temperature: float = 0.1
+    """Temperature τ of the contrastive loss."""
+
+    # ---- views
+    views: str = "cifar"
+    """Policy that makes the three views v1, v2, v3 (see bcl_edu.views)."""
+    crop_scale: tuple[float, float] = (0.2, 1.0)
+    """Area range of SimAugment's crop. The paper does not say; 0.08 is the other common lower end."""
+    blur: bool = True
+    """Gaussian blur in SimAugment. The paper does not say."""
+
+    # ---- optimisation
+    epochs: int = 200
+    """Passes over the long-tailed training set."""
+    schedule_epochs: tyro.conf.Suppress[int] = 200
+    """Number of epochs for which warm-up and milestones are stated; they scale when --epochs differs."""
+    batch_size: int = 256
+    """Images in a batch (each seen in three views), over all processes together."""
+    learning_rate: float = 0.15
+    """Learning rate after the warm-up."""
+    schedule: Literal["steps", "cosine"] = "steps"
+    """Decay after the warm-up: times `decay` at each milestone, or half a cosine to zero."""
+    warmup_epochs: int = 5
+    """Epochs of linear warm-up, stated for `schedule_epochs`."""
+    milestones: tuple[int, ...] = (160, 180)
+    """Epochs at which the learning rate falls, stated for `schedule_epochs`."""
+    decay: float = 0.1
+    """Factor at each milestone."""
+    momentum: float = 0.9
+    """Momentum of SGD."""
+    weight_decay: float = 5e-4
+    """Weight decay of SGD, on every parameter."""
+    drop_last: bool = False
+    """Leave out the last, smaller batch of an epoch. The paper does not say."""
+    seed: int = 0
+    """Seed of the initial weights, the order of batches and every view."""
+    precision: Precision = "float32"
+    """Number format of the forward pass: float32, or autocast to bfloat16 or float16."""
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their range."""
+        if self.loss not in OBJECTIVES:
+            raise ValueError(f"loss {self.loss!r} is not known; choose one of {', '.join(OBJECTIVES)}")
+        _require(self.imbalance_factor >= 1, "imbalance_factor", self.imbalance_factor, "at least 1")
+        for name in ("epochs", "batch_size", "head_hidden", "head_dim", "schedule_epochs"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        for name in ("lambda_", "mu", "momentum", "weight_decay", "warmup_epochs"):
+            _require(getattr(self, name) >= 0, name.rstrip("_"), getattr(self, name), "at least 0")
+        for name in ("learning_rate", "temperature", "decay"):
+            _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+        _require(self.seed >= 0 and self.subset_seed >= 0, "seed", self.seed, "at least 0")
+        low, high = self.crop_scale
+        _require(0 < low <= high <= 1, "crop_scale", self.crop_scale, "0 < smallest <= largest <= 1")
+
+
+def _require(holds: bool, name: str, value: object, expected: str) -> None:
+    if not holds or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(f"{name} is {value!r}, but must be {expected}")
+
+
+def recipe_as_dict(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values that survive JSON unchanged (tuples become lists)."""
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(recipe).items()}
+
+
+def recipe_from_dict(values: dict[str, Any]) -> Recipe:
+    """The inverse of `recipe_as_dict`.
+
+    Raises:
+        ValueError: a field is missing or unknown, as in a record of another version of this package.
+    """
+    known = {field.name for field in fields(Recipe)}
+    if known != set(values):
+        raise ValueError(
+            f"this recipe is of another version of bcl_edu: missing {sorted(known - set(values))}, "
+            f"unknown {sorted(set(values) - known)}"
+        )
+    restored: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    return Recipe(**restored)
+
+
+def recipe_differences(stored: Recipe, asked: Recipe) -> list[str]:
+    """One line for each field in which two recipes differ; empty if they are the same."""
+    ours, theirs = recipe_as_dict(asked), recipe_as_dict(stored)
+    return [
+        f"{name}: stored {theirs[name]!r}, asked {ours[name]!r}"
+        for name in ours
+        if ours[name] != theirs[name]
+    ]
+
+
+RECIPES: dict[str, tuple[str, Recipe]] = {
+    "digits-lt": (
+        "scikit-learn's 8x8 digits, nothing to download: the whole method in under a minute",
+        Recipe(
+            name="digits-lt",
+            dataset="digits",
+            imbalance_factor=50.0,
+            backbone="digits_net",
+            views="digits",
+            batch_size=64,
+            head_hidden=64,
+            head_dim=32,
+            epochs=30,
+            schedule_epochs=30,
+            warmup_epochs=3,
+            milestones=(24, 27),
+            learning_rate=0.1,
+        ),
+    ),
+    "fashion-mnist-lt": (
+        "Fashion-MNIST, 28x28 grey",
+        Recipe(
+            name="fashion-mnist-lt",
+            dataset="fashion-mnist",
+            head_count=6000,
+            views="grey",
+            precision="bfloat16",
+            epochs=30,
+            schedule_epochs=30,
+            milestones=(24, 27),
+        ),
+    ),
+    "cifar10-lt": (
+        "CIFAR-10-LT, the paper's 200 epochs",
+        Recipe(name="cifar10-lt", dataset="cifar10", head_count=5000, precision="bfloat16"),
+    ),
+    "cifar100-lt": (
+        "CIFAR-100-LT, the paper's 200 epochs",
+        Recipe(name="cifar100-lt", dataset="cifar100", head_count=500, precision="bfloat16"),
+    ),
+}
+"""Recipes by name, each with one line of description."""

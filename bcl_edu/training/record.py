@@ -1,0 +1,82 @@
+"""The run record: all that somebody needs to compare a run with another, as JSON."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import bcl_edu
+from bcl_edu.training.checkpoint import write_atomically
+
+RECORD_NAME = "run.json"
+METRICS_NAME = "metrics.jsonl"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the result depends on."""
+    packages = ("torch", "torchvision", "numpy", "scikit-learn", "pillow")
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {"bcl_edu": bcl_edu.__version__, "python": platform.python_version(), **found}
+
+
+def hardware(device: torch.device) -> dict[str, Any]:
+    """What the run computes on."""
+    facts: dict[str, Any] = {
+        "device": device.type,
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+    if device.type == "cuda":
+        facts |= {"gpu": torch.cuda.get_device_name(device), "cuda": torch.version.cuda}
+    return facts
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def git_revision() -> str | None:
+    """Commit of the source this package runs from, with '+changes' if files differ; None outside a checkout."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--", "..") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def command_line() -> str:
+    """How the run was started, without the folder of the interpreter."""
+    name = "python -m bcl_edu.train" if sys.argv[0].endswith("train.py") else Path(sys.argv[0]).name
+    return " ".join([name, *sys.argv[1:]])
+
+
+def write_record(folder: Path, record: dict[str, Any]) -> None:
+    """Write the run record atomically."""
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomically(folder / RECORD_NAME, text.encode() + b"\n")
+
+
+def write_metrics(folder: Path, history: list[dict[str, Any]]) -> None:
+    """Write one line an epoch, atomically; what a resumed run repeats is replaced, not doubled."""
+    lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in history)
+    write_atomically(folder / METRICS_NAME, lines.encode())
