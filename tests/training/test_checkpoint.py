@@ -1,0 +1,61 @@
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, write_atomically
+
+
+def test_tensors_and_plain_values_come_back(tmp_path: Path) -> None:
+    state = {"weights": torch.arange(3.0), "rows": [{"top1": 1.5, "few": None}], "name": "λ"}
+    save_checkpoint(tmp_path / "c.pt", state)
+    back = load_checkpoint(tmp_path / "c.pt")
+    assert torch.equal(back.pop("weights"), torch.arange(3.0))
+    assert back == {"format": 1, "rows": [{"top1": 1.5, "few": None}], "name": "λ"}
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "c.pt"
+    write_atomically(path, b"old")
+
+    def power_cut(descriptor: int) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("os.fsync", power_cut)
+    with pytest.raises(OSError, match="no space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+
+
+class Payload:
+    """What a malicious checkpoint would run when unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (Path("owned"),)
+
+
+def test_code_in_a_checkpoint_is_refused_and_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"format": 1, "model": Payload()}, "evil.pt")
+    with pytest.raises(CheckpointError, match="cannot be read as a checkpoint"):
+        load_checkpoint(Path("evil.pt"))
+    assert not Path("owned").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", pickle.dumps({"format": 1})])
+def test_damaged_files_are_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "c.pt"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"c\.pt"):
+        load_checkpoint(path)
+
+
+def test_a_missing_file_and_another_format_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="there is no checkpoint"):
+        load_checkpoint(tmp_path / "c.pt")
+    torch.save({"format": 7}, tmp_path / "c.pt")
+    with pytest.raises(CheckpointError, match="format 7, but this version of bcl_edu reads format 1"):
+        load_checkpoint(tmp_path / "c.pt")

@@ -1,0 +1,69 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from bcl_edu.methods import OBJECTIVES
+from bcl_edu.training import RECIPES
+from bcl_edu.training.recipe import recipe_as_dict, recipe_differences, recipe_from_dict
+
+PAPER = RECIPES["cifar100-lt"][1]
+
+
+def test_every_recipe_survives_json_unchanged() -> None:
+    for _, recipe in RECIPES.values():
+        assert recipe_from_dict(json.loads(json.dumps(recipe_as_dict(recipe)))) == recipe
+
+
+def test_the_cifar_recipe_states_what_section_4_2_of_the_paper_states() -> None:
+    stated = (
+        PAPER.lambda_,
+        PAPER.mu,
+        PAPER.temperature,
+        PAPER.batch_size,
+        PAPER.momentum,
+        PAPER.weight_decay,
+    )
+    assert stated == (2.0, 0.6, 0.1, 256, 0.9, 5e-4)
+    assert (PAPER.learning_rate, PAPER.warmup_epochs, PAPER.milestones, PAPER.epochs) == (
+        0.15,
+        5,
+        (160, 180),
+        200,
+    )
+    assert (PAPER.head_hidden, PAPER.head_dim, PAPER.backbone) == (512, 128, "resnet32")
+
+
+def test_differences_name_the_field_and_both_values() -> None:
+    assert recipe_differences(PAPER, PAPER) == []
+    lines = recipe_differences(PAPER, replace(PAPER, epochs=10, loss="lc"))
+    assert lines == ["loss: stored 'bcl', asked 'lc'", "epochs: stored 200, asked 10"]
+
+
+def test_a_recipe_of_another_version_is_refused() -> None:
+    values = recipe_as_dict(PAPER)
+    del values["mu"]
+    with pytest.raises(ValueError, match=r"missing \['mu'\], unknown \['nu'\]"):
+        recipe_from_dict(values | {"nu": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("imbalance_factor", 0.5, "imbalance_factor is 0.5, but must be at least 1"),
+        ("imbalance_factor", float("nan"), "imbalance_factor is nan"),
+        ("temperature", 0.0, "temperature is 0.0, but must be above 0"),
+        ("epochs", 0, "epochs is 0, but must be at least 1"),
+        ("lambda_", -1.0, "lambda is -1.0, but must be at least 0"),
+        ("crop_scale", (0.5, 0.2), "crop_scale is"),
+        ("loss", "bce", "loss 'bce' is not known; choose one of ce, lc"),
+    ],
+)
+def test_values_out_of_range_are_named(field: str, value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(PAPER, **{field: value})
+
+
+def test_table_2_has_its_five_rows_and_table_1_its_three() -> None:
+    assert {"lc", "scl", "scl-complement", "scl-averaging", "bcl"} <= set(OBJECTIVES)
+    assert {"bcl", "bcl-inside", "bcl-prototypes"} <= set(OBJECTIVES)
