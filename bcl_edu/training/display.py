@@ -67,13 +67,17 @@ def result_table(record: Mapping[str, Any]) -> str:
 
 
 class Progress:
-    """A progress bar over the steps of the whole run; its time left includes the evaluations so far."""
+    """A progress bar over the steps of the whole run (its time left includes the evaluations so far), and lines.
+
+    Where nobody watches, in a log file, there are only the lines; where it is not enabled, nothing.
+    """
 
     def __init__(self, total: int, done: int, *, enabled: bool) -> None:
+        self._enabled = enabled
         self._bar = tqdm(
             total=total,
             initial=done,
-            disable=None if enabled else True,  # None: only where somebody watches, not in a log file
+            disable=None if enabled else True,  # None: a bar only on a terminal
             unit="step",
             dynamic_ncols=True,
             leave=False,
@@ -88,7 +92,8 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
-        self._bar.write(line)
+        if self._enabled:
+            self._bar.write(line)
 
     def close(self) -> None:
         """Remove the bar."""

@@ -109,8 +109,9 @@ def evaluate_method(
     if complete:
         raw = class_means(torch.cat(features), labels, num_classes)
         hidden_means = functional.normalize(raw - raw.mean(dim=0), dim=1)
-        z_means = class_means(torch.cat(embeddings), labels, num_classes) if embeddings else hidden_means
-        z_means = functional.normalize(z_means, dim=1)
+        z_means = hidden_means
+        if embeddings:
+            z_means = functional.normalize(class_means(torch.cat(embeddings), labels, num_classes), dim=1)
     return Evaluation(
         accuracy=accuracy(torch.cat(logits), labels, class_counts),
         class_means=z_means,

@@ -1,3 +1,5 @@
+from itertools import chain
+
 import pytest
 
 from bcl_edu.training.batches import EpochBatches
@@ -12,7 +14,7 @@ def batches(epoch: int = 0, start: int = 0, **options: int) -> list[list[int]]:
 def test_an_epoch_visits_every_sample_once() -> None:
     visited = batches()
     assert [len(batch) for batch in visited] == [5, 5, 5, 5, 3]
-    assert sorted(sum(visited, [])) == list(range(23))
+    assert sorted(chain(*visited)) == list(range(23))
 
 
 def test_epochs_and_seeds_differ_and_repeat() -> None:
@@ -32,7 +34,7 @@ def test_drop_last_leaves_out_the_smaller_batch() -> None:
 @pytest.mark.parametrize("world_size", [2, 3])
 def test_the_shares_of_all_processes_are_the_global_batch(world_size: int) -> None:
     shares = [batches(rank=rank, world_size=world_size) for rank in range(world_size)]
-    together = [sum(parts, []) for parts in zip(*shares, strict=True)]
+    together = [list(chain(*parts)) for parts in zip(*shares, strict=True)]
     assert together == batches()
 
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -20,7 +21,7 @@ def test_200_epochs_follow_the_paper() -> None:
 def test_warm_up_reaches_the_full_rate_with_its_last_step_in_equal_increments() -> None:
     rates = [learning_rate(PAPER, step, 10) for step in range(51)]
     assert rates[49] == rates[50] == 0.15
-    assert {round(b - a, 12) for a, b in zip(rates[:50], rates[1:50], strict=False)} == {0.003}
+    assert {round(b - a, 12) for a, b in pairwise(rates[:50])} == {0.003}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,208 @@
+"""One run, whole: what it leaves behind, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bcl_edu.methods import OBJECTIVES
+from bcl_edu.training import CheckpointError, Interrupted, LossNotFinite, Recipe, RunOptions, RunResult, train
+from bcl_edu.training.checkpoint import load_checkpoint
+from bcl_edu.training.loop import EpochReport
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    model: dict[str, torch.Tensor] = load_checkpoint(folder / "checkpoint.pt")["model"]
+    return model
+
+
+def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def without_times(result: RunResult) -> list[dict[str, object]]:
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in result.metrics]
+
+
+@pytest.mark.parametrize("loss", OBJECTIVES)
+def test_every_loss_trains_and_its_parts_add_up(loss: str, tiny: Recipe, options: RunOptions) -> None:
+    recipe = replace(tiny, loss=loss, epochs=1)
+    row = train(recipe, options).metrics[-1]
+    parts = recipe.lambda_ * row["loss_classification"] + recipe.mu * row.get("loss_contrastive", 0.0)
+    assert row["loss"] == pytest.approx(parts, rel=1e-5)
+    assert ("loss_contrastive" in row) == (loss not in ("ce", "lc"))
+    assert math.isfinite(row["simplex_deviation"])
+
+
+def test_it_learns(tiny: Recipe, options: RunOptions) -> None:
+    result = train(replace(tiny, epochs=10), options)
+    assert result.metrics[-1]["top1"] > 50  # ten classes: chance is 10
+    assert result.metrics[-1]["loss"] < 0.5 * result.metrics[0]["loss"]
+
+
+def test_the_record_states_what_is_needed_to_compare(tiny: Recipe, options: RunOptions) -> None:
+    result = train(replace(tiny, epochs=2), options)
+    record = json.loads((result.folder / "run.json").read_text())
+    rows = [json.loads(line) for line in (result.folder / "metrics.jsonl").read_text().splitlines()]
+    assert rows == result.metrics
+    assert record["recipe"]["loss"] == "bcl"
+    assert record["data"]["training_images"] == sum(record["data"]["class_counts"])
+    assert len(record["data"]["subset_sha256"]) == 64
+    assert record["parameters"] == sum(p.numel() for p in result.method.model.parameters())
+    assert record["last"] == rows[-1]
+    assert record["best"]["top1"] == max(row["top1"] for row in rows)
+    session = record["sessions"][0]
+    assert {"torch", "python", "bcl_edu"} <= set(session["versions"])
+    assert session["hardware"]["device"] == "cpu"
+
+
+def test_two_runs_are_one(tiny: Recipe, options: RunOptions, tmp_path: Path) -> None:
+    first = train(tiny, options)
+    second = train(tiny, replace(options, output=tmp_path / "again", workers=2))
+    assert same(weights(first.folder), weights(second.folder))
+    assert without_times(first) == without_times(second)
+
+
+def test_another_seed_is_another_run(tiny: Recipe, options: RunOptions, tmp_path: Path) -> None:
+    first = train(replace(tiny, epochs=1), options)
+    second = train(replace(tiny, epochs=1, seed=1), replace(options, output=tmp_path / "other"))
+    assert not same(weights(first.folder), weights(second.folder))
+
+
+def test_an_interrupt_saves_inside_the_epoch_and_the_rest_is_bit_identical(
+    tiny: Recipe, options: RunOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(tiny, replace(options, output=tmp_path / "whole"))
+
+    from bcl_edu.training import loop
+
+    steps = 0
+    step = loop._Run._step
+
+    def interrupted_step(self: loop._Run, *arguments: object) -> object:
+        nonlocal steps
+        steps += 1
+        if steps == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop._Run, "_step", interrupted_step)
+    with pytest.raises(Interrupted, match="continue with --resume"):
+        train(tiny, options)
+    stopped = load_checkpoint(options.output / "checkpoint.pt")
+    assert stopped["epoch"] * 4 + stopped["step"] == 6  # 4 steps an epoch: not at its end
+    assert stopped["step"] > 0
+
+    resumed = train(tiny, replace(options, resume=True))
+    assert same(weights(whole.folder), weights(resumed.folder))
+    assert without_times(whole) == without_times(resumed)
+    assert [session["from_epoch"] for session in resumed.record["sessions"]] == [0, 1]
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(tiny: Recipe, options: RunOptions) -> None:
+    short = replace(tiny, epochs=1)
+    before = weights(train(short, options).folder)
+    with pytest.raises(ValueError, match="already holds a run; continue it with --resume"):
+        train(short, options)
+    assert same(before, weights(options.output))  # type: ignore[arg-type]
+
+
+def test_another_recipe_is_refused_with_the_difference(tiny: Recipe, options: RunOptions) -> None:
+    short = replace(tiny, epochs=1)
+    train(short, options)
+    with pytest.raises(CheckpointError, match=r"mu: stored 0\.6, asked 0\.5"):
+        train(replace(short, mu=0.5), replace(options, resume=True))
+
+
+def test_other_images_are_refused(tiny: Recipe, options: RunOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = replace(tiny, epochs=1)
+    train(short, options)
+
+    from bcl_edu.training import loop
+
+    prepare = loop.prepare_data
+
+    def prepare_altered(recipe: Recipe, options: RunOptions) -> object:
+        data = prepare(recipe, options)
+        data.facts["training_images_sha256"] = "0" * 64
+        return data
+
+    monkeypatch.setattr(loop, "prepare_data", prepare_altered)
+    with pytest.raises(CheckpointError, match="training_images_sha256: stored"):
+        train(short, replace(options, resume=True))
+
+
+def test_resuming_nothing_is_refused(tiny: Recipe, options: RunOptions) -> None:
+    with pytest.raises(CheckpointError, match="there is no checkpoint"):
+        train(tiny, replace(options, resume=True))
+
+
+def test_resuming_a_finished_run_changes_nothing(tiny: Recipe, options: RunOptions) -> None:
+    short = replace(tiny, epochs=1)
+    first = train(short, options)
+    second = train(short, replace(options, resume=True))
+    assert without_times(first) == without_times(second)
+    assert second.evaluation.accuracy == first.evaluation.accuracy
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_batch_and_keeps_the_last_good_checkpoint(
+    tiny: Recipe, options: RunOptions
+) -> None:
+    good: dict[str, torch.Tensor] = {}
+
+    def spoil(report: EpochReport) -> None:
+        good.update({name: value.clone() for name, value in weights(options.output).items()})  # type: ignore[arg-type]
+        spoiled["method"].model.classifier.weight.data.fill_(float("nan"))
+
+    from bcl_edu.training import loop
+
+    spoiled: dict[str, object] = {}
+    build = loop.build_method
+
+    def remember(*arguments: object) -> object:
+        spoiled["method"] = build(*arguments)  # type: ignore[arg-type]
+        return spoiled["method"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "build_method", remember)
+        with pytest.raises(LossNotFinite, match=r"loss nan.*epoch 2, step 1 of 4.*samples \(first indices"):
+            train(tiny, options, on_epoch=spoil)
+    assert same(good, weights(options.output))  # type: ignore[arg-type]
+
+
+def test_the_callback_sees_every_epoch_with_class_means_on_the_sphere(
+    tiny: Recipe, options: RunOptions
+) -> None:
+    reports: list[EpochReport] = []
+    train(replace(tiny, epochs=2), options, on_epoch=reports.append)
+    assert [report.metrics["epoch"] for report in reports] == [1, 2]
+    means = reports[-1].evaluation.class_means
+    assert means is not None
+    assert means.shape == (10, tiny.head_dim)
+    assert means.norm(dim=1).sub(1).abs().max() < 1e-5
+
+
+def test_without_a_contrastive_branch_the_features_are_measured(tiny: Recipe, options: RunOptions) -> None:
+    evaluation = train(replace(tiny, loss="ce", epochs=1), options).evaluation
+    assert evaluation.space == "features"
+    assert evaluation.simplex_deviation == evaluation.feature_simplex_deviation
+
+
+def test_tensorboard_events_are_written(tiny: Recipe, options: RunOptions) -> None:
+    result = train(replace(tiny, epochs=1), replace(options, tensorboard=True))
+    assert list((result.folder / "tensorboard").glob("events*"))
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_it_learns_on_cuda(precision: str, tiny: Recipe, options: RunOptions) -> None:
+    recipe = replace(tiny, epochs=10, precision=precision)
+    assert train(recipe, replace(options, device="cuda")).metrics[-1]["top1"] > 50
