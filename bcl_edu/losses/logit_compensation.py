@@ -64,9 +64,8 @@ def logit_compensated_cross_entropy(
                 f"logits[{int(infinite.nonzero()[0])}] is not finite; look for an overflow before the loss"
             )
 
-    with torch.autocast(logits.device.type, enabled=False):
-        phi = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        counts = class_counts.to(phi.dtype)
-        compensated = phi + (counts / counts.sum()).log()  # phi_j + delta_j
-        of_own_class = compensated.gather(1, labels.long()[:, None]).squeeze(1)
-        return (compensated.logsumexp(dim=1) - of_own_class).mean()
+    phi = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    counts = class_counts.to(phi.dtype)
+    compensated = phi + (counts / counts.sum()).log()  # phi_j + delta_j
+    of_own_class = compensated.gather(1, labels.long()[:, None]).squeeze(1)
+    return (compensated.logsumexp(dim=1) - of_own_class).mean()
