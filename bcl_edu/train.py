@@ -41,19 +41,32 @@ def list_recipes() -> str:
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; a problem the user can mend is one line on stderr and exit status 1."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if list(arguments) == ["--list"]:
+def parse(arguments: Sequence[str]) -> Command:
+    """The command line as a recipe with its changes and options; help and mistakes end the process."""
+    first = arguments[0] if arguments else "--help"
+    if first in ("-h", "--help"):
+        print(__doc__, list_recipes(), sep="\n")
+    elif first == "--list":
         print(list_recipes())
-        return
-    choices = {name: (title, Command(recipe)) for name, (title, recipe) in RECIPES.items()}
-    try:
-        command = tyro.extras.overridable_config_cli(
-            choices, prog="python -m bcl_edu.train", description=__doc__, args=list(arguments)
+    if first in ("-h", "--help", "--list"):
+        sys.exit(0 if arguments else 2)
+    if first not in RECIPES:
+        sys.exit(
+            f"bcl_edu.train: there is no recipe {first!r}; the first word must be one of {', '.join(RECIPES)}"
         )
-    except ValueError as error:  # a recipe refuses a value
-        sys.exit(f"bcl_edu.train: {error}")
+    title, recipe = RECIPES[first]
+    return tyro.cli(
+        Command,
+        default=Command(recipe),
+        prog=f"python -m bcl_edu.train {first}",
+        description=title,
+        args=arguments[1:],
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
+    command = parse(sys.argv[1:] if arguments is None else arguments)
 
     from bcl_edu.training.display import result_table
     from bcl_edu.training.loop import Interrupted, LossNotFinite, train

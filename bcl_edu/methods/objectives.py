@@ -31,7 +31,19 @@ class Objective:
     contrastive: Contrastive | None = None
 
 
-OBJECTIVES: dict[str, Objective] = {
+LossName = Literal[
+    "ce",
+    "lc",
+    "scl",
+    "scl-complement",
+    "scl-averaging",
+    "bcl",
+    "bcl-inside",
+    "bcl-prototypes",
+    "bcl-class-anchors",
+]
+
+OBJECTIVES: dict[LossName, Objective] = {
     "ce": Objective("cross-entropy", compensated=False),
     "lc": Objective("logit compensation (Table 2)", compensated=True),
     "scl": Objective("LC + supervised contrastive (Table 2)", True, Contrastive()),

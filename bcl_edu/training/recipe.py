@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from bcl_edu.methods.objectives import OBJECTIVES
+from bcl_edu.methods.objectives import OBJECTIVES, LossName
 
 Profile = Literal["exponential", "step", "pareto", "as-found"]
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -52,7 +52,7 @@ class Recipe:
     """Dimension D of the embeddings and the prototypes."""
 
     # ---- loss
-    loss: str = "bcl"
+    loss: LossName = "bcl"
     """What is minimised, one of the rows of Tables 1 and 2 (--list shows the names)."""
     lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 2.0
     """Weight λ of the classification loss (Eq. 11)."""
