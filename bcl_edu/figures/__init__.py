@@ -1,0 +1,24 @@
+"""Figures: functions that take tensors and numbers and return a plotly `Figure`; no widget, no state."""
+
+from bcl_edu.figures.accuracy import accuracy_by_class_count, shot_group_bars
+from bcl_edu.figures.class_counts import class_counts_bars, image_columns
+from bcl_edu.figures.class_means import class_mean_film, class_mean_sphere
+from bcl_edu.figures.cosine_heatmap import cosine_heatmap
+from bcl_edu.figures.projection import Projection, best_projection
+from bcl_edu.figures.style import caption, text_alternative
+from bcl_edu.figures.training_curves import training_curves
+
+__all__ = [
+    "Projection",
+    "accuracy_by_class_count",
+    "best_projection",
+    "caption",
+    "class_counts_bars",
+    "class_mean_film",
+    "class_mean_sphere",
+    "cosine_heatmap",
+    "image_columns",
+    "shot_group_bars",
+    "text_alternative",
+    "training_curves",
+]

@@ -1,0 +1,142 @@
+"""What a long tail is: how many training images each class has, and what they look like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+
+from bcl_edu.figures import style
+
+GROUP_TITLES = {"many": "many-shot", "medium": "medium-shot", "few": "few-shot"}
+
+
+def class_counts_bars(
+    class_counts: Int[Tensor, " k"],
+    shot_groups: dict[str, Int[Tensor, " group"]],
+    class_names: Sequence[str] | None = None,
+    *,
+    title: str = "Training images of each class",
+) -> go.Figure:
+    """One bar a class, from head to tail, in three shot groups.
+
+    Args:
+        class_counts: training images of each class, shape (K,).
+        shot_groups: class ids under "many", "medium" and "few", as `bcl_edu.datasets.shot_groups` returns
+            them; together they are all classes.
+        class_names: shape (K,).
+        title: the figure's title.
+
+    Raises:
+        ValueError: the groups are not a partition of the classes.
+    """
+    classes = len(class_counts)
+    grouped = sorted(k for members in shot_groups.values() for k in members.tolist())
+    if grouped != list(range(classes)):
+        raise ValueError(f"the shot groups hold classes {grouped}; expected each of 0..{classes - 1} once")
+    names = list(class_names or (str(k) for k in range(classes)))
+    counts = class_counts.tolist()
+    order = style.head_to_tail(class_counts)
+    largest, smallest = counts[order[0]], counts[order[-1]]
+    ratio = f"{largest / smallest:.3g} : 1" if smallest else "without bound"
+    figure = style.page(
+        title,
+        f"{sum(counts):,} images; the largest class has {largest:,}, the smallest {smallest:,} ({ratio}).",
+        "Training images from head to tail: " + ", ".join(f"{names[k]} {counts[k]}" for k in order) + ".",
+    )
+    for group, members in shot_groups.items():
+        inside = set(members.tolist())
+        chosen = [k for k in order if k in inside]
+        figure.add_trace(
+            go.Bar(
+                x=[names[k] for k in chosen],
+                y=[counts[k] for k in chosen],
+                name=f"{GROUP_TITLES.get(group, group)} ({len(chosen)})",
+                marker={
+                    "color": style.GROUP_COLOURS.get(group, style.INK),
+                    "pattern": style.hatching(style.GROUP_PATTERNS.get(group, "")),
+                },
+                text=[f"{counts[k]:,}" for k in chosen] if classes <= 20 else None,
+                textposition="outside",
+                cliponaxis=False,
+                hovertemplate="%{x}: %{y} images<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        barmode="overlay",
+        showlegend=True,
+        xaxis={
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": [names[k] for k in order],
+            "title": {"text": "class, head to tail"},
+            "showgrid": False,
+            "showticklabels": classes <= 40,
+        },
+        yaxis={"title": {"text": "training images"}, "rangemode": "tozero"},
+    )
+    return figure
+
+
+def image_columns(
+    images: UInt8[Tensor, "n channel height width"],
+    labels: Int[Tensor, " n"],
+    class_names: Sequence[str],
+    *,
+    most: int = 8,
+    title: str = "What the network sees of each class",
+) -> go.Figure:
+    """One column a class, with up to `most` of its images: the tail is what runs out first.
+
+    Args:
+        images: grey or RGB, shape (n, channel, height, width); the first ones of each class are shown.
+        labels: class of each image, shape (n,).
+        class_names: shape (K,).
+        most: images shown of a class at most.
+        title: the figure's title.
+
+    Raises:
+        ValueError: images and labels differ in number, or an image is neither grey nor RGB.
+    """
+    if len(images) != len(labels):
+        raise ValueError(f"{len(images)} images but {len(labels)} labels")
+    channels, height, width = images.shape[1:]
+    if channels not in (1, 3):
+        raise ValueError(f"images have {channels} channels; expected 1 (grey) or 3 (RGB)")
+    counts = torch.bincount(labels, minlength=len(class_names))
+    order = style.head_to_tail(counts)
+
+    # RGBA, so that what is empty stays the page's own colour.
+    pitch = width + width // 2 + 1
+    sheet = torch.zeros(most * (height + 1), len(order) * pitch, 4, dtype=torch.uint8)
+    for column, class_id in enumerate(order):
+        for row, image in enumerate(images[labels == class_id][:most]):
+            top, left = row * (height + 1), column * pitch
+            patch = sheet[top : top + height, left : left + width]
+            patch[..., :3] = image.expand(3, -1, -1).permute(1, 2, 0)
+            patch[..., 3] = 255
+    shown = ", ".join(f"{class_names[k]} {min(int(counts[k]), most)} of {int(counts[k])}" for k in order)
+    figure = style.page(
+        title,
+        f"Up to {most} images of each class, from head to tail; below each name, how many there are.",
+        f"Columns of sample images from head to tail: {shown}.",
+        height=420,
+    )
+    figure.add_trace(go.Image(z=sheet.numpy(), colormodel="rgba256", hoverinfo="skip"))
+    figure.update_layout(
+        xaxis={
+            "tickvals": [column * pitch + (width - 1) / 2 for column in range(len(order))],
+            "ticktext": [f"{class_names[k]}<br>{int(counts[k])}" for k in order],
+            "showgrid": False,
+            "ticks": "",
+            "constrain": "domain",
+            "side": "top",
+            "tickangle": 0,
+        },
+        yaxis={"visible": False, "constrain": "domain"},
+        margin={"t": 124},
+    )
+    return figure
