@@ -10,6 +10,7 @@ python -m bcl_edu.train cifar100-lt --help                        # every option
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -78,6 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Interrupted as stopped:
         print(f"bcl_edu.train: {stopped}", file=sys.stderr)
         sys.exit(130)
+    if os.environ.get("RANK", "0") != "0":  # under torchrun, one process speaks for all
+        return
     print(result_table(result.record))
     print(f"run record, metrics and checkpoint: {result.folder}")
 

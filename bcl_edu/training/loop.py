@@ -253,16 +253,15 @@ class _Run:
             save_checkpoint(self.folder / CHECKPOINT_NAME, self.state())
 
     def _write_record(self) -> None:
-        """Bring run.json and metrics.jsonl up to the last finished epoch."""
-        if not self.processes.is_main:
-            return
+        """Bring the record, run.json and metrics.jsonl up to the last finished epoch."""
         self.record |= {
             "epochs_finished": len(self.history),
             "last": self.history[-1] if self.history else None,
             "best": self.best,
         }
-        write_metrics(self.folder, self.history)
-        write_record(self.folder, self.record)
+        if self.processes.is_main:
+            write_metrics(self.folder, self.history)
+            write_record(self.folder, self.record)
 
     # ---- the run
 
