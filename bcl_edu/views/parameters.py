@@ -6,6 +6,7 @@ Per-sample and batched views read the same parameters, so the one can be checked
 import math
 from dataclasses import dataclass
 from enum import IntEnum, auto
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt64
@@ -20,6 +21,7 @@ CROP_ATTEMPTS = 10  # rectangles tried before the whole image is taken
 JITTER = ("brightness", "contrast", "saturation", "hue")
 RANDAUGMENT_OPERATIONS = tuple(name for name in OPERATIONS if name != "invert")
 RANDAUGMENT_STRONGEST = 30
+_IS_SIGNED = np.array([name in SIGNED for name in OPERATIONS])
 
 
 class Purpose(IntEnum):
@@ -161,33 +163,40 @@ def _resized_crop(
     return np.concatenate([corner, size], axis=1).astype(np.int64)
 
 
+@lru_cache
+def _auto_augment_table(image_size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Codes, probabilities and magnitudes of the 25 sub-policies, each of shape (25, 2)."""
+    steps = [step for pair in CIFAR10_POLICY for step in pair]
+    codes = np.array([CODE[name] for name, _, _ in steps])
+    chances = np.array([chance for _, chance, _ in steps])
+    magnitudes = np.array([magnitude_of(name, tenth / 9, image_size, image_size) for name, _, tenth in steps])
+    return codes.reshape(-1, 2), chances.reshape(-1, 2), magnitudes.reshape(-1, 2)
+
+
+@lru_cache
+def _rand_augment_table(magnitude: int, image_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Codes and magnitudes of RandAugment's operations."""
+    strength = magnitude / RANDAUGMENT_STRONGEST
+    magnitudes = [magnitude_of(name, strength, image_size, image_size) for name in RANDAUGMENT_OPERATIONS]
+    return np.array([CODE[name] for name in RANDAUGMENT_OPERATIONS]), np.array(magnitudes)
+
+
 def _auto_augment(
     numbers: Float64[np.ndarray, "n 5"], image_size: int
 ) -> tuple[Int64[np.ndarray, "n 2"], Float64[np.ndarray, "n 2"]]:
-    codes = np.array([[CODE[name] for name, _, _ in pair] for pair in CIFAR10_POLICY])
-    chances = np.array([[chance for _, chance, _ in pair] for pair in CIFAR10_POLICY])
-    strengths = np.array(
-        [
-            [magnitude_of(name, bin_ / 9, image_size, image_size) for name, _, bin_ in pair]
-            for pair in CIFAR10_POLICY
-        ]
-    )
-    chosen = np.floor(numbers[:, 0] * len(CIFAR10_POLICY)).astype(np.int64)
+    codes, chances, magnitudes = _auto_augment_table(image_size)
+    chosen = np.floor(numbers[:, 0] * len(codes)).astype(np.int64)
     operations = np.where(numbers[:, 1:3] < chances[chosen], codes[chosen], CODE["identity"])
-    return operations, _with_sign(operations, strengths[chosen], numbers[:, 3:])
+    return operations, _with_sign(operations, magnitudes[chosen], numbers[:, 3:])
 
 
 def _rand_augment(
-    numbers: Float64[np.ndarray, "n steps2"], magnitude: int, image_size: int
+    numbers: Float64[np.ndarray, "n numbers"], magnitude: int, image_size: int
 ) -> tuple[Int64[np.ndarray, "n steps"], Float64[np.ndarray, "n steps"]]:
-    codes = np.array([CODE[name] for name in RANDAUGMENT_OPERATIONS])
-    strength = magnitude / RANDAUGMENT_STRONGEST
-    strengths = np.array(
-        [magnitude_of(name, strength, image_size, image_size) for name in RANDAUGMENT_OPERATIONS]
-    )
+    codes, magnitudes = _rand_augment_table(magnitude, image_size)
     steps = numbers.shape[1] // 2
     chosen = np.floor(numbers[:, :steps] * len(codes)).astype(np.int64)
-    return codes[chosen], _with_sign(codes[chosen], strengths[chosen], numbers[:, steps:])
+    return codes[chosen], _with_sign(codes[chosen], magnitudes[chosen], numbers[:, steps:])
 
 
 def _with_sign(
@@ -195,8 +204,7 @@ def _with_sign(
     magnitudes: Float64[np.ndarray, "n steps"],
     numbers: Float64[np.ndarray, "n steps"],
 ) -> Float64[np.ndarray, "n steps"]:
-    signed = np.array([name in SIGNED for name in OPERATIONS])[operations]
-    return np.where(signed & (numbers < 0.5), -magnitudes, magnitudes)
+    return np.where(_IS_SIGNED[operations] & (numbers < 0.5), -magnitudes, magnitudes)
 
 
 def _cutout(numbers: Float64[np.ndarray, "n 2"], side: int, image_size: int) -> Int64[np.ndarray, "n 4"]:

@@ -15,8 +15,8 @@ from bcl_edu.views.policies import ViewPolicy, ViewRecipe
 
 def three_views(
     policy: ViewPolicy, image: UInt8[Tensor, "channel height width"], seed: int
-) -> UInt8[Tensor, "3 channel size size"]:
-    """The views v1, v2 and v3 of an image.
+) -> UInt8[Tensor, "views channel size size"]:
+    """The views of an image: v1, v2 and v3, or as many as the policy has.
 
     Deterministic in (policy, image, seed); no global random generator is read or written.
 
@@ -47,7 +47,7 @@ def views_from_parameters(
     image: UInt8[Tensor, "channel height width"],
     parameters: list[ViewParameters],
     row: int,
-) -> UInt8[Tensor, "3 channel size size"]:
+) -> UInt8[Tensor, "views channel size size"]:
     """The views of one image from parameters drawn before; ``row`` is the image's place in them."""
     channels = image.shape[0]
     pixels = image.numpy()
@@ -141,10 +141,9 @@ def _hue(image: Image.Image, turn: float) -> Image.Image:
     """Turn the hue by a share of the circle; as torchvision does, in steps of 1/256."""
     if image.mode == "L":
         return image
-    hue, saturation, value = image.convert("HSV").split()
-    step = int(turn * 255)
-    hue = hue.point([(level + step) % 256 for level in range(256)])
-    return Image.merge("HSV", (hue, saturation, value)).convert("RGB")
+    pixels = np.array(image.convert("HSV"))
+    pixels[:, :, 0] += np.uint8(int(turn * 255) % 256)  # bytes wrap around, as hues do
+    return Image.frombytes("HSV", image.size, pixels.tobytes()).convert("RGB")
 
 
 Step = Callable[[Image.Image, float], Image.Image]

@@ -42,17 +42,18 @@ class ViewRecipe:
 
 @dataclass(frozen=True)
 class ViewPolicy:
-    """How the three views of every image are made.
+    """How the views of every image are made.
 
     Attributes:
         name: one of ``POLICY_NAMES``.
         image_size: height and width of every view in pixels.
-        views: the recipes of v1 (classifier branch), v2 and v3 (contrastive branch).
+        views: the recipes of v1 (classifier branch), v2 and v3 (contrastive branch). A method that looks at v1
+            alone keeps ``views[:1]``: the random numbers of a view do not depend on which others are made.
     """
 
     name: str
     image_size: int
-    views: tuple[ViewRecipe, ViewRecipe, ViewRecipe]
+    views: tuple[ViewRecipe, ...]
 
 
 POLICY_NAMES: tuple[str, ...] = ("cifar", "grey", "digits", "none")
@@ -74,7 +75,7 @@ def view_policy(
     - ``grey``: for images such as Fashion-MNIST's. v1 is crop, mirror image and a slight jitter of brightness and
       contrast; v2 and v3 are SimAugment without colour.
     - ``digits``: for 8x8 digits. Shifts by one pixel, brightness and noise; a mirrored digit is none.
-    - ``none``: every view is the image itself.
+    - ``none``: every view is the image itself, whatever the options say.
 
     Args:
         name: one of ``POLICY_NAMES``.

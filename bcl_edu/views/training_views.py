@@ -11,7 +11,7 @@ from bcl_edu.views.parameters import draw_parameters
 from bcl_edu.views.per_sample import views_from_parameters
 from bcl_edu.views.policies import ViewPolicy
 
-Item = tuple[UInt8[Tensor, "3 channel size size"], int, int]
+Item = tuple[UInt8[Tensor, "views channel size size"], int, int]
 
 
 class TrainingViews(Dataset[Item]):
