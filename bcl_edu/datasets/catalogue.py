@@ -7,6 +7,7 @@ from bcl_edu.datasets.cache import default_cache_dir
 from bcl_edu.datasets.cifar import read_cifar
 from bcl_edu.datasets.class_folders import read_class_folders
 from bcl_edu.datasets.digits import read_digits
+from bcl_edu.datasets.fashion_mnist import SYSTEM_DIR, read_fashion_mnist
 from bcl_edu.datasets.labelled import Dataset
 
 DATASET_NAMES = ("digits", "fashion-mnist", "cifar10", "cifar100", "folder")
@@ -22,38 +23,47 @@ def open_dataset(
 ) -> Dataset:
     """Images, labels, class names and class counts of a data set, to train and to test.
 
-    ========================  ===========================================================================
-    ``digits``                1,797 grey digits of 8 x 8; comes with scikit-learn
-    ``cifar10``, ``cifar100``  60,000 RGB images of 32 x 32; class folders
-    ``folder``                 your own: class folders ``train/<class>/*`` and ``test/<class>/*``
-    ========================  ===========================================================================
+    ==========================  =========================================================================
+    ``digits``                  1,797 grey digits of 8 x 8; they come with scikit-learn
+    ``fashion-mnist``           70,000 grey clothes of 28 x 28; four IDX files, compressed or not
+    ``cifar10``, ``cifar100``   60,000 RGB images of 32 x 32; an official archive, or class folders
+    ``folder``                  your own: class folders ``train/<class>/*`` and ``test/<class>/*``
+    ==========================  =========================================================================
 
     Nothing is thinned out: a long tail is a step of its own, ``long_tailed_subset``.
 
     Args:
         name: one of DATASET_NAMES.
         data_dir: the folder of this data set. By default ``data/<name>`` under the current folder, or
-            ``<name>`` in the folder that ``$BCL_EDU_DATA`` names.
+            ``<name>`` in the folder that ``$BCL_EDU_DATA`` names; for ``fashion-mnist`` also where Debian's
+            package dataset-fashion-mnist puts it.
         download: fetch what is missing; off, so that nothing comes over the network unasked.
         cache_dir: where decoded images are kept; by default ``$BCL_EDU_CACHE``, or ``bcl_edu`` in the user's
             cache folder.
-        image_size: for ``folder`` only: images are resized and cropped to this square; by default they must
-            all be of one size.
+        image_size: for ``folder`` only: each image's short side is resized to it and its centre square cut
+            out; by default images must all be of one size.
 
     Raises:
         ValueError: the name is unknown, or the data are missing, damaged or inconsistent; the message says
             what to do.
+        ConnectionError: a download failed; the message says what to fetch by other means, and where to put it.
     """
     if name not in DATASET_NAMES:
         raise ValueError(f"there is no data set {name!r}; expected one of {', '.join(DATASET_NAMES)}")
     if image_size is not None and name != "folder":
         raise ValueError(f"image_size is {image_size}, but {name} has a fixed size; it is for 'folder' only")
     folder = Path(data_dir) if data_dir is not None else default_data_dir(name)
+    if folder.is_file():
+        raise ValueError(f"data_dir is the file {folder}; expected the folder that has it")
     cache = Path(cache_dir) if cache_dir is not None else default_cache_dir()
     if name == "digits":
         return read_digits()
     if name == "folder":
         return read_class_folders(name, folder, cache, image_size=image_size)
+    if name == "fashion-mnist":
+        return read_fashion_mnist(
+            [folder] if data_dir is not None else [folder, SYSTEM_DIR], download=download
+        )
     return read_cifar(name, folder, cache, download=download)
 
 

@@ -1,8 +1,6 @@
 """Image trees ``train/<class>/*`` and ``test/<class>/*``: listed, decoded once, cached."""
 
-import hashlib
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,27 +10,33 @@ import torch
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from bcl_edu.datasets.cache import cached_arrays
+from bcl_edu.datasets.cache import cache_file, cached_arrays, file_facts, fingerprint
 from bcl_edu.datasets.decoding import decode_image
 from bcl_edu.datasets.labelled import Dataset, LabelledImages
 from bcl_edu.datasets.order import content_order
 
 SPLITS = ("train", "test")
 
-# left behind by file managers; every other file in a class folder has to be an image
+# left behind by file managers; every other visible file in a class folder has to be an image
 _NOT_IMAGES = {"Thumbs.db", "desktop.ini"}
 
-# what one array of decoded images may take in memory
+# what the decoded images may take in memory
 _LARGEST_BYTES = 8 * 2**30
+
+# images a thread decodes at a time: enough to make handing them out cheap
+_CHUNK = 64
 
 
 @dataclass(frozen=True)
-class ClassFolder:
-    """Files of one class of one split: names in alphabetical order, and a digest of names, sizes and times."""
+class _ClassFolder:
+    """The files of one class of one split, in the order of their names, with what their fingerprint takes."""
 
     path: Path
-    file_names: tuple[str, ...]
-    digest: bytes
+    facts: tuple[tuple[str, int, int, int], ...]
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.path / fact[0] for fact in self.facts]
 
 
 def read_class_folders(
@@ -48,7 +52,8 @@ def read_class_folders(
 
     Labels follow the alphabetical order of the class folders; images are in the order of class, then of file
     name (or of content). If all images of both splits are grey the set has one channel, otherwise grey
-    images become RGB by repeating their channel (further conversions: see ``decode_image``).
+    images become RGB by repeating their channel (further conversions: see ``decode_image``). Hidden files
+    and folders are passed over.
 
     The decoded images are cached. The cache is used as long as the name, size, time of modification and time
     of last change of every file are the same; nothing else is read the second time.
@@ -66,17 +71,12 @@ def read_class_folders(
         ValueError: a split or class is missing or empty, train and test have different classes, an image cannot
             be read, sizes differ, or the images together would not fit in memory.
     """
+    if image_size is not None and image_size < 1:
+        raise ValueError(f"image_size is {image_size}; expected a number of pixels from 1")
     folders = {split: _list_classes(root / split) for split in SPLITS}
-    _check_same_classes(folders, class_names)
-    found_names = tuple(folder.path.name for folder in folders["train"])
-    fingerprint = hashlib.sha256(repr(image_size).encode())
-    for split in SPLITS:
-        for folder in folders[split]:
-            fingerprint.update(f"{split}/{folder.path.name}\0".encode("utf-8", "surrogateescape"))
-            fingerprint.update(folder.digest)
-
+    _check_class_names(root, folders, class_names)
     labels = {
-        split: np.repeat(np.arange(len(found_names)), [len(folder.file_names) for folder in folders[split]])
+        split: np.repeat(np.arange(len(folders[split])), [len(folder.facts) for folder in folders[split]])
         for split in SPLITS
     }
 
@@ -86,8 +86,10 @@ def read_class_folders(
             images = {split: images[split][content_order(images[split], labels[split])] for split in SPLITS}
         return images
 
-    source = f"{name}:{root.resolve()}:{image_size}:{order_by_content}"
-    arrays = cached_arrays(cache_dir, source, fingerprint.hexdigest(), build)
+    path = cache_file(cache_dir, name, root, image_size, order_by_content)
+    facts = ((split, folder.path.name, folder.facts) for split in SPLITS for folder in folders[split])
+    arrays = cached_arrays(path, fingerprint(facts), build)
+    found_names = tuple(folder.path.name for folder in folders["train"])
     parts = [
         LabelledImages(torch.from_numpy(arrays[split]), torch.from_numpy(labels[split]), found_names)
         for split in SPLITS
@@ -95,11 +97,11 @@ def read_class_folders(
     return Dataset(name, *parts)
 
 
-def _list_classes(split: Path) -> list[ClassFolder]:
+def _list_classes(split: Path) -> list[_ClassFolder]:
     if not split.is_dir():
         raise ValueError(
-            f"there is no folder {split}; expected train/<class>/* and test/<class>/* "
-            f"in {split.parent} (a validation folder can be renamed, or linked, to test)"
+            f"there is no folder {split}; expected train/<class>/* and test/<class>/* in {split.parent} "
+            "(a validation folder can be renamed, or linked, to test)"
         )
     with os.scandir(split) as entries:
         classes = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
@@ -108,7 +110,7 @@ def _list_classes(split: Path) -> list[ClassFolder]:
     return [_list_images(split / name) for name in classes]
 
 
-def _list_images(folder: Path) -> ClassFolder:
+def _list_images(folder: Path) -> _ClassFolder:
     facts = []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -116,83 +118,84 @@ def _list_images(folder: Path) -> ClassFolder:
                 continue
             if entry.is_dir():
                 raise ValueError(f"{entry.path} is a folder; expected only images in a class folder")
-            status = entry.stat()
-            # the time of last change also moves when an image is replaced by one with the same old date
-            facts.append((entry.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+            try:
+                facts.append(file_facts(entry.name, entry.stat()))
+            except OSError as error:  # for instance a link to a file that is gone
+                raise ValueError(f"cannot read the image {entry.path}: {error}") from error
     if not facts:
         raise ValueError(
             f"class folder {folder} has no images; add some, or remove the class from train and test"
         )
-    facts.sort()
-    digest = hashlib.sha256(repr(facts).encode("utf-8", "surrogateescape")).digest()
-    return ClassFolder(folder, tuple(fact[0] for fact in facts), digest)
+    return _ClassFolder(folder, tuple(sorted(facts)))
 
 
-def _check_same_classes(folders: dict[str, list[ClassFolder]], class_names: tuple[str, ...] | None) -> None:
-    train, test = ({folder.path.name for folder in folders[split]} for split in SPLITS)
+def _check_class_names(
+    root: Path, folders: dict[str, list[_ClassFolder]], class_names: tuple[str, ...] | None
+) -> None:
+    found = {split: [folder.path.name for folder in folders[split]] for split in SPLITS}
     if class_names is not None:
-        for split, found in (("train", train), ("test", test)):
-            _refuse_difference(
-                f"{folders[split][0].path.parent}", found, "the official class names", set(class_names)
-            )
-    _refuse_difference(f"{folders['train'][0].path.parent}", train, "its test folder", test)
+        for split in SPLITS:
+            _refuse_difference(f"{root / split}", found[split], "the official class names", list(class_names))
+    _refuse_difference(f"{root / 'train'}", found["train"], f"{root / 'test'}", found["test"])
 
 
-def _refuse_difference(here: str, found: set[str], there: str, expected: set[str]) -> None:
-    if found == expected:
+def _refuse_difference(first: str, names: list[str], second: str, others: list[str]) -> None:
+    if names == others:
         return
-    only_here, only_there = sorted(found - expected), sorted(expected - found)
     raise ValueError(
-        f"the class folders of {here} differ from {there}: "
-        f"only in the first: {_listing(only_here)}; only in the second: {_listing(only_there)}"
+        f"the class folders of {first} differ from {second}: only in the first: "
+        f"{_listing(set(names) - set(others))}; only in the second: {_listing(set(others) - set(names))}"
     )
 
 
-def _listing(names: Sequence[str], at_most: int = 8) -> str:
-    if not names:
-        return "none"
+def _listing(names: set[str], at_most: int = 8) -> str:
     more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
-    return ", ".join(names[:at_most]) + more
+    return (", ".join(sorted(names)[:at_most]) or "none") + more
 
 
 def _decode_splits(
-    folders: dict[str, list[ClassFolder]], image_size: int | None
+    folders: dict[str, list[_ClassFolder]], image_size: int | None
 ) -> dict[str, NDArray[np.uint8]]:
-    paths = {
-        split: [folder.path / name for folder in folders[split] for name in folder.file_names]
-        for split in SPLITS
-    }
-    every_path = [path for split in SPLITS for path in paths[split]]
+    """All images of a split in one array each, with three channels unless every image of both is grey."""
+    paths = {split: [file for folder in folders[split] for file in folder.files] for split in SPLITS}
+    every_path = paths["train"] + paths["test"]
     height, width = decode_image(every_path[0], image_size).shape[1:]
     total = len(every_path) * 3 * height * width
     if total > _LARGEST_BYTES:
         raise ValueError(
-            f"{len(every_path)} images of {width} x {height} take {total / 2**30:.1f} GiB decoded, above the "
-            f"{_LARGEST_BYTES / 2**30:.0f} GiB that are held in memory; pass a smaller image_size"
+            f"{len(every_path)} images of {width} x {height} pixels take {total / 2**30:.1f} GiB decoded, above "
+            f"the {_LARGEST_BYTES / 2**30:.0f} GiB that are held in memory; pass a smaller image_size"
         )
     images = np.empty((len(every_path), 3, height, width), dtype=np.uint8)
 
-    def decode(position: int) -> bool:
-        """Fill one row; say whether it is in colour."""
-        pixels = decode_image(every_path[position], image_size)
-        if pixels.shape[1:] != (height, width):
-            raise ValueError(
-                f"{every_path[position]} is {pixels.shape[2]} x {pixels.shape[1]} pixels, {every_path[0]} is "
-                f"{width} x {height}; images must have one size, or pass image_size to resize them"
-            )
-        images[position] = pixels  # a grey image fills all three channels
-        return len(pixels) == 3
+    def decode(start: int) -> list[bool]:
+        """Fill one chunk of rows; say of each whether it is in colour."""
+        colour = []
+        for position in range(start, min(start + _CHUNK, len(every_path))):
+            pixels = decode_image(every_path[position], image_size)
+            if pixels.shape[1:] != (height, width):
+                raise ValueError(
+                    f"{every_path[position]} is {pixels.shape[2]} x {pixels.shape[1]} pixels, {every_path[0]} is "
+                    f"{width} x {height}; images must have one size, or pass image_size to resize them"
+                )
+            images[position] = pixels  # a grey image fills all three channels
+            colour.append(len(pixels) == 3)
+        return colour
 
-    # threads, not processes: they need no guarded __main__, and Pillow decodes outside Python's lock
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    any_colour = False
+    # threads, not processes: they need no guarded __main__, and Pillow decodes photographs outside Python's lock
+    with (
+        ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool,
+        tqdm(total=len(every_path), desc="decoding images", unit="image", delay=1) as progress,
+    ):
         try:
-            results = pool.map(decode, range(len(every_path)))
-            progress = tqdm(results, total=len(every_path), desc="decoding images", unit="image", delay=1)
-            colour = any(list(progress))
+            for colour in pool.map(decode, range(0, len(every_path), _CHUNK)):
+                any_colour |= any(colour)
+                progress.update(len(colour))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    if not colour:
+    if not any_colour:
         images = np.ascontiguousarray(images[:, :1])
     train, test = np.split(images, [len(paths["train"])])
     return {"train": train, "test": test}

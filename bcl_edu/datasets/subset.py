@@ -42,10 +42,10 @@ def long_tailed_subset(
     impossible = ((counts < 0) | (counts > available)).nonzero().flatten().tolist()
     if impossible:
         k = impossible[0]
+        others = f" (likewise {len(impossible) - 1} more classes)" if len(impossible) > 1 else ""
         raise ValueError(
-            f"class {k} has {int(available[k])} images, but {int(counts[k])} were asked for (and "
-            f"{len(impossible) - 1} more classes likewise); lower n_max to at most "
-            "the size of the smallest class, or raise the imbalance factor"
+            f"class {k} has {int(available[k])} images, but {int(counts[k])} were asked for{others}; "
+            "use a smaller n_max, or another profile"
         )
     by_class = np.split(labels.cpu().argsort(stable=True).numpy(), available.cumsum(0)[:-1].numpy())
     kept = []

@@ -1,0 +1,54 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bcl_edu.datasets import DATASET_NAMES, default_data_dir, open_dataset
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"no data set 'cifar'; expected one of digits, .*, folder"):
+        open_dataset("cifar")
+
+
+@pytest.mark.parametrize("name", [name for name in DATASET_NAMES if name != "folder"])
+def test_image_size_is_for_folder_only(name: str) -> None:
+    with pytest.raises(ValueError, match=f"image_size is 16, but {name} has a fixed size"):
+        open_dataset(name, image_size=16)
+
+
+def test_folder_opens_a_tree_of_ones_own(tree: Path) -> None:
+    data = open_dataset("folder", str(tree), cache_dir=str(tree.parent / "chosen"), image_size=2)
+    assert data.name == "folder"
+    assert data.train.images.shape == (8, 3, 2, 2)
+    assert len(list((tree.parent / "chosen").glob("folder-*.npz"))) == 1
+
+
+def test_the_cache_is_where_the_environment_says(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BCL_EDU_CACHE", str(tree.parent / "from-environment"))
+    open_dataset("folder", tree)
+    assert len(list((tree.parent / "from-environment").iterdir())) == 1
+
+
+def test_data_are_looked_for_under_the_current_folder_or_where_the_environment_says(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert default_data_dir("folder") == Path("data/folder")
+    (tree.parent / "folder").symlink_to(tree)
+    monkeypatch.setenv("BCL_EDU_DATA", str(tree.parent))
+    assert default_data_dir("folder") == tree.parent / "folder"
+    assert open_dataset("folder").class_names == ("cat", "dog")
+
+
+def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cifar100.zip").write_bytes(b"")
+    with pytest.raises(
+        ValueError, match=r"data_dir is the file .*cifar100\.zip; expected the folder that has it"
+    ):
+        open_dataset("cifar100", tmp_path / "cifar100.zip")
+
+
+def test_import_reads_nothing_and_leaves_scikit_learn_alone() -> None:
+    code = "import sys, bcl_edu.datasets; sys.exit('sklearn' in sys.modules or 'torchvision' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
