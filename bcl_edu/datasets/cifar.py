@@ -114,18 +114,25 @@ def read_cifar(name: str, data_dir: Path, cache_dir: Path, *, download: bool = F
     """
     source = CIFAR[name]
     if any((data_dir / split).is_dir() for split in SPLITS):
-        return read_class_folders(
+        dataset = read_class_folders(
             name, data_dir, cache_dir, class_names=source.class_names, order_by_content=True
         )
+        shape = tuple(dataset.train.images.shape[1:])
+        if shape != (3, 32, 32):
+            raise ValueError(
+                f"the images in {data_dir} are {shape} (channels, height, width), those of {name} are (3, 32, 32); "
+                "open them as 'folder'"
+            )
+        return dataset
     for version in source.versions:
         if found := version.find(data_dir):
             return _read_version(name, source, version, found, cache_dir)
     official = source.versions[0].archive
     if not download:
         raise ValueError(
-            f"{name} is not in {data_dir}. Either allow the download ({official.megabytes} MB); or fetch "
-            f"{official.url} (MD5 {official.md5}) elsewhere and put it, as it is, into {data_dir}; or unpack class "
-            f"folders train/<class>/* and test/<class>/* there; or name the folder in which you have it"
+            f"{name} is not in {data_dir}. Either allow the download with download=True ({official.megabytes} MB); "
+            f"or fetch {official.url} (MD5 {official.md5}) elsewhere and put it, as it is, into {data_dir}; or unpack "
+            "class folders train/<class>/* and test/<class>/* there; or name the folder in which you have it"
         )
     return _read_version(name, source, source.versions[0], [fetch(official, data_dir)], cache_dir)
 

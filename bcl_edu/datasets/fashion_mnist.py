@@ -59,9 +59,9 @@ def read_fashion_mnist(data_dirs: list[Path], *, download: bool = False) -> Data
     if not download:
         fetches = ", ".join(f"{official.url} (MD5 {official.md5})" for official in missing)
         raise ValueError(
-            f"fashion-mnist is not in {' or '.join(map(str, data_dirs))}. Either allow the download (31 MB); or "
-            f"install Debian's package dataset-fashion-mnist; or fetch into {target}: {fetches}; or name "
-            "the folder in which you have it"
+            f"fashion-mnist is not in {' or '.join(map(str, data_dirs))}. Either allow the download with "
+            f"download=True (31 MB); or install Debian's package dataset-fashion-mnist; or fetch into {target}: "
+            f"{fetches}; or name the folder in which you have it"
         )
     for official in missing:
         fetch(official, target)

@@ -209,6 +209,17 @@ def test_class_folders_with_other_names_are_refused(tmp_path: Path) -> None:
         open_dataset("cifar100", tmp_path)
 
 
+def test_class_folders_of_resized_images_are_refused(tmp_path: Path) -> None:
+    put_class_folders(tmp_path, "cifar10")
+    for path in tmp_path.rglob("*.png"):
+        with Image.open(path) as image:
+            image.resize((16, 16)).save(path)
+    with pytest.raises(
+        ValueError, match=r"are \(3, 16, 16\) .* cifar10 are \(3, 32, 32\); open them as 'folder'"
+    ):
+        open_dataset("cifar10", tmp_path)
+
+
 @pytest.mark.parametrize("which", [0, 1], ids=["binary", "python"])
 def test_a_damaged_archive_is_refused(tmp_path: Path, which: int) -> None:
     path = put_archive(tmp_path, "cifar10", which)
