@@ -18,11 +18,9 @@ class Method(Protocol):
     """A way to train a classifier on a long tail: what a row of the tables compares."""
 
     model: nn.Module
-    """Called with the views, shape (3, n, c, h, w); what it returns is handed to `loss`."""
+    """Called with the views, shape (views, n, c, h, w); what it returns is handed to `loss`."""
     view_policy: ViewPolicy
-    """How the views of an image are made."""
-    num_views: int
-    """How many of them the method looks at; the first is v1."""
+    """How the views of an image are made, as many as the method looks at; the first is v1."""
 
     def loss(self, output: Any, labels: Int[Tensor, " n"], gather: Gather) -> Mapping[str, Tensor]:
         """The loss of the global batch under "loss", and its parts by name, all scalars."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 
 class ClassifierOnly(nn.Module):
-    """Backbone and classifier on v1 alone: what is trained when there is no contrastive branch."""
+    """Backbone and classifier on v1: what is trained when there is no contrastive branch."""
 
     def __init__(self, backbone: nn.Module, classifier: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
         self.classifier = classifier
 
-    def forward(self, views: Float[Tensor, "v n c h w"]) -> Float[Tensor, "n k"]:
-        """Logits of v1; other views, where given, are not looked at."""
+    def forward(self, views: Float[Tensor, "1 n c h w"]) -> Float[Tensor, "n k"]:
+        """Logits of v1."""
         logits: Tensor = self.classifier(self.backbone(views[0]))
         return logits
 
@@ -66,10 +66,9 @@ class TwoBranchMethod:
         classifier = build_classifier(recipe.classifier, features, len(class_counts))
         self.model: nn.Module
         if self.objective.contrastive is None:
-            self.num_views = 1
+            self.view_policy = replace(self.view_policy, views=self.view_policy.views[:1])
             self.model = ClassifierOnly(backbone, classifier)
         else:
-            self.num_views = 3
             self.model = TwoBranchModel(
                 backbone,
                 classifier,

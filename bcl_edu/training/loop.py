@@ -342,7 +342,7 @@ class _Run:
         """Loss parts of one batch, ready for backward."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        images = images.to(self.device, non_blocking=True).transpose(0, 1)[: self.method.num_views]
+        images = images.to(self.device, non_blocking=True).transpose(0, 1)
         labels = labels.to(self.device, non_blocking=True)
         with autocast(self.device, self.recipe.precision):
             pixels = normalise(images, self.normalisation.mean, self.normalisation.std)

@@ -65,9 +65,10 @@ def git_revision() -> str | None:
 
 
 def command_line() -> str:
-    """How the run was started, without the folder of the interpreter."""
+    """How the run was started; of absolute paths, which mean nothing elsewhere, only the last part."""
     name = "python -m bcl_edu.train" if sys.argv[0].endswith("train.py") else Path(sys.argv[0]).name
-    return " ".join([name, *sys.argv[1:]])
+    words = [f".../{Path(word).name}" if os.path.isabs(word) else word for word in sys.argv[1:]]
+    return " ".join([name, *words])
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:

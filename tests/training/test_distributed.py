@@ -49,7 +49,7 @@ def loss_and_gradients(loss: str, rank: int, world_size: int) -> tuple[Tensor, d
     views, labels = batch()
     share = torch.arange(BATCH).tensor_split(world_size)[rank]
     model = method.model if world_size == 1 else DistributedDataParallel(method.model)
-    value = method.loss(model(views[: method.num_views, share]), labels[share], gather)["loss"]
+    value = method.loss(model(views[: len(method.view_policy.views), share]), labels[share], gather)["loss"]
     value.backward()
     return value.detach(), {name: p.grad for name, p in method.model.named_parameters() if p.grad is not None}
 

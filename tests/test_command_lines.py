@@ -1,0 +1,98 @@
+"""`python -m bcl_edu.train` and `python -m bcl_edu.evaluate`, as a user types them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bcl_edu import evaluate, train
+from bcl_edu.methods import OBJECTIVES
+from bcl_edu.training import RECIPES
+
+SHORT = ["--epochs", "1", "--head-count", "60", "--workers", "0", "--device", "cpu", "--no-tensorboard"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "digits"
+    train.main(["digits-lt", *SHORT, "--output", str(folder)])
+    return folder
+
+
+def test_training_prints_its_table_and_where_things_lie(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run"), "--lambda", "1.5"])
+    printed = capsys.readouterr().out
+    assert "last epoch (1)" in printed
+    assert "best epoch (1)" in printed
+    assert str(tmp_path / "run") in printed
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["lambda_"] == 1.5
+
+
+def test_list_names_every_recipe_and_every_loss(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        train.main(["--list"])
+    assert end.value.code == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in [*RECIPES, *OBJECTIVES])
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_help_explains_every_option(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        train.main([recipe, "--help"])
+    assert end.value.code == 0
+    printed = capsys.readouterr().out
+    assert all(option in printed for option in ("--data-dir", "--lambda", "--imbalance-factor", "--resume"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["cifar1000-lt"], "there is no recipe 'cifar1000-lt'"),
+        (["cifar100-lt", "--data-dir", "nowhere", "--workers", "0"], "nowhere"),
+        (["digits-lt", "--resume", "--output", "nowhere"], "there is no checkpoint nowhere"),
+        (["digits-lt", "--head-count", "5000"], "5000"),
+    ],
+)
+def test_a_mistake_is_one_message_without_a_traceback(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        train.main(arguments)
+    assert message in str(end.value.code)
+
+
+def test_a_checkpoint_alone_is_enough_and_gives_the_figures_of_the_record(run: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved.pt"
+    shutil.copy(run / "checkpoint.pt", moved)
+    result = evaluate.evaluate_checkpoint(moved, device="cpu")
+    last = json.loads((run / "run.json").read_text())["last"]
+    for name in ("top1", "many", "medium", "few", "simplex_deviation"):
+        assert result[name] == last[name]
+
+
+def test_evaluation_prints_each_class_from_head_to_tail(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate.main([str(run), "--per-class", "--device", "cpu"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "digits-lt, loss bcl, after 1 epochs, on 400 test images"
+    assert [line.split()[0] for line in lines[-10:]] == list("0123456789")
+
+
+def test_evaluation_as_json(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate.main([str(run), "--json", "--device", "cpu"])
+    assert len(json.loads(capsys.readouterr().out)["per_class"]) == 10
+
+
+def test_evaluating_something_else_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"something else")
+    with pytest.raises(SystemExit) as end:
+        evaluate.main([str(tmp_path)])
+    assert "cannot be read as a checkpoint" in str(end.value.code)
