@@ -54,7 +54,7 @@ lab: $(LAB_READY)
 train: $(LAB_READY)
 	$(BIN)/python -m bcl_edu.train digits-lt $(ARGS)
 
-sync: $(LAB_READY)
+sync: $(TEST_READY)
 	$(BIN)/python -m tools.notebooks sync
 
 test: lint test-code test-notebooks

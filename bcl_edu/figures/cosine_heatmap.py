@@ -27,7 +27,7 @@ def cosine_heatmap(
 ) -> go.Figure:
     """The matrix of cosines between class means, rows and columns from head to tail.
 
-    White is the regular simplex, -1/(K-1); orange pairs are closer than that, blue ones further apart.
+    Pale cells are at the regular simplex, -1/(K-1); orange pairs are closer than that, blue ones further apart.
 
     Args:
         cosines: the matrix of `bcl_edu.geometry.cosine_matrix`, shape (K, K).
@@ -64,7 +64,7 @@ def cosine_heatmap(
     )
     figure = style.page(
         title,
-        f"White is the regular simplex ({simplex:.3f}). Orange pairs are too close, blue ones too far apart.",
+        f"Pale is the regular simplex ({simplex:.3f}). Orange pairs are too close, blue ones too far apart.",
         words,
         height=max(420, 150 + 34 * min(classes, 24)),
     )

@@ -146,7 +146,7 @@ def page(title: str, look_at: str, alternative: str, *, height: int = 380) -> go
         height=height,
         xaxis=axis,
         yaxis=axis,
-        legend={"orientation": "h", "x": 0.0, "y": 1.0, "yanchor": "bottom", "itemwidth": 40},
+        legend={"orientation": "h", "x": 0.0, "y": 1.0, "yanchor": "bottom"},
         hoverlabel={"font": {"size": 13}},
         meta={"caption": look_at, "alternative": alternative},
     )

@@ -1,0 +1,152 @@
+"""Training inside a notebook: quietly, or watched while the class means move on the sphere."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import plotly.graph_objects as go
+import torch
+from IPython.display import display
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bcl_edu.figures import class_mean_film, class_mean_sphere
+from bcl_edu.methods.objectives import OBJECTIVES
+from bcl_edu.training import EpochReport, Interrupted, Recipe, RunOptions, train
+from bcl_edu.training.data import prepare_data
+from bcl_edu.widgets.redraw import redraw
+
+
+@dataclass(frozen=True)
+class NotebookRun:
+    """A run that left nothing on disk, epoch by epoch.
+
+    Attributes:
+        recipe: what was trained.
+        reports: one an epoch; fewer than the recipe's epochs if the run was stopped.
+        class_counts: training images of each class, shape (K,).
+        class_names: shape (K,).
+    """
+
+    recipe: Recipe
+    reports: Sequence[EpochReport]
+    class_counts: Int[Tensor, " k"]
+    class_names: tuple[str, ...]
+
+    @property
+    def last(self) -> EpochReport:
+        """After the last epoch: what the run is judged by."""
+        return self.reports[-1]
+
+    @property
+    def means_by_epoch(self) -> Float[Tensor, "epochs k d"]:
+        """Class means of the test images after each epoch."""
+        return torch.stack([_class_means(report) for report in self.reports])
+
+    def film(self, title: str = "Class means as they moved") -> go.Figure:
+        """The whole run again, with a slider over its epochs; it plays without Python."""
+        return class_mean_film(self.means_by_epoch, self.class_counts, self.class_names, title=title)
+
+
+class LiveClassMeans:
+    """A sphere that shows the class means of the newest report, under a line that says how far training is."""
+
+    def __init__(self, recipe: Recipe, class_counts: Int[Tensor, " k"], class_names: tuple[str, ...]) -> None:
+        self.recipe, self.class_counts, self.class_names = recipe, class_counts, class_names
+        centre = torch.zeros(len(class_counts), recipe.head_dim)
+        self.figure = go.FigureWidget(self._drawn(centre, "the first epoch is under way"))
+
+    def show(self, report: EpochReport) -> None:
+        """Move the means to where they are after this epoch."""
+        redraw(self.figure, self._drawn(_class_means(report), self._progress(report)))
+
+    def say(self, text: str) -> None:
+        """Change the line under the title only."""
+        self.figure.layout.title.subtitle.text = text
+
+    def _drawn(self, means: Float[Tensor, "k d"], progress: str) -> go.Figure:
+        title = f"Class means while training with {self.recipe.loss}"
+        figure = class_mean_sphere(means, self.class_counts, self.class_names, title=title)
+        figure.layout.title.subtitle.text = progress
+        return figure
+
+    def _progress(self, report: EpochReport) -> str:
+        row, epochs = report.metrics, self.recipe.epochs
+        few = "n/a" if row["few"] is None else f"{row['few']:.0f} %"
+        text = f"epoch {row['epoch']} of {epochs}: test accuracy {row['top1']:.0f} %, few-shot classes {few}"
+        left = (epochs - row["epoch"]) * row["seconds"]
+        return text + (f", about {left:.0f} s left" if left else "")
+
+
+def train_quietly(recipe: Recipe) -> NotebookRun:
+    """Train in this notebook, in this process, to the end.
+
+    Nothing is kept on disk: `python -m bcl_edu.train` is for runs whose checkpoints matter.
+    """
+    reports: list[EpochReport] = []
+    with _temporary_run() as options:
+        train(recipe, options, reports.append)
+    return _notebook_run(recipe, reports)
+
+
+def train_live(recipe: Recipe) -> NotebookRun:
+    """Train in this notebook and draw the class means after each epoch.
+
+    The stop button ends it early; what was seen until then is returned.
+
+    Args:
+        recipe: its embeddings must have 2 or 3 dimensions (`head_dim`), so that the picture is exact.
+
+    Raises:
+        ValueError: embeddings of more dimensions, or a loss that trains none.
+        Interrupted: stopped before the first epoch was finished.
+    """
+    if recipe.head_dim > 3:
+        raise ValueError(
+            f"head_dim is {recipe.head_dim}, and a picture shows 2 or 3 dimensions; "
+            "train with dataclasses.replace(recipe, head_dim=3)"
+        )
+    if OBJECTIVES[recipe.loss].contrastive is None:
+        raise ValueError(f"loss {recipe.loss!r} trains no embeddings to draw; choose 'scl' or 'bcl', say")
+    data = prepare_data(recipe, RunOptions())
+    live = LiveClassMeans(recipe, data.class_counts, data.train.class_names)
+    display(live.figure)
+    reports: list[EpochReport] = []
+
+    def on_epoch(report: EpochReport) -> None:
+        reports.append(report)
+        live.show(report)
+
+    with _temporary_run() as options:
+        try:
+            train(recipe, options, on_epoch)
+        except Interrupted:
+            if not reports:
+                raise
+            live.say(
+                f"stopped after epoch {len(reports)} of {recipe.epochs}; run the cell again to start over"
+            )
+    return _notebook_run(recipe, reports)
+
+
+@contextmanager
+def _temporary_run() -> Iterator[RunOptions]:
+    """Options of a run in a folder that goes away, in this process and without printing."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield RunOptions(output=Path(folder) / "run", workers=0, tensorboard=False, progress=False)
+
+
+def _notebook_run(recipe: Recipe, reports: Sequence[EpochReport]) -> NotebookRun:
+    data = prepare_data(recipe, RunOptions())
+    return NotebookRun(recipe, tuple(reports), data.class_counts, data.train.class_names)
+
+
+def _class_means(report: EpochReport) -> Float[Tensor, "k d"]:
+    means = report.evaluation.class_means
+    if means is None:
+        raise ValueError("the test set has no image of some class, so not every class has a mean to draw")
+    return means

@@ -1,0 +1,81 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from bcl_edu.training import RECIPES, EpochReport, Interrupted
+from bcl_edu.widgets import LiveClassMeans, notebook_training, train_live, train_quietly
+
+RECIPE = replace(RECIPES["digits-lt"][1], epochs=2, head_dim=3)
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What a notebook would display."""
+    things: list[object] = []
+    monkeypatch.setattr(notebook_training, "display", things.append)
+    return things
+
+
+def test_a_live_run_leaves_its_last_means_on_the_screen_and_all_of_them_in_the_film(
+    shown: list[object],
+) -> None:
+    run = train_live(RECIPE)
+    (figure,) = shown
+    assert [report.metrics["epoch"] for report in run.reports] == [1, 2]
+    assert run.means_by_epoch.shape == (2, 10, 3)
+    drawn = torch.tensor([list(axis) for axis in (figure.data[-1].x, figure.data[-1].y, figure.data[-1].z)]).T
+    torch.testing.assert_close(drawn, run.means_by_epoch[-1])
+    assert "epoch 2 of 2" in figure.layout.title.subtitle.text
+    assert "left" not in figure.layout.title.subtitle.text
+    assert [frame.name for frame in run.film().frames] == ["1", "2"]
+
+
+def test_a_quiet_run_computes_what_a_live_run_does(shown: list[object]) -> None:
+    live, quiet = train_live(replace(RECIPE, epochs=1)), train_quietly(replace(RECIPE, epochs=1))
+    assert len(shown) == 1
+    assert live.last.metrics["loss"] == quiet.last.metrics["loss"]
+    assert quiet.class_names == tuple("0123456789")
+
+
+def test_stopping_returns_what_was_seen_and_says_so(
+    shown: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = notebook_training.train
+
+    def stopped(recipe: object, options: object, on_epoch: object) -> None:
+        real(replace(RECIPE, epochs=1), options, on_epoch)  # type: ignore[arg-type]
+        raise Interrupted("Ctrl-C")
+
+    monkeypatch.setattr(notebook_training, "train", stopped)
+    run = train_live(RECIPE)
+    assert len(run.reports) == 1
+    assert "stopped after epoch 1 of 2" in shown[0].layout.title.subtitle.text  # type: ignore[attr-defined]
+
+
+def test_stopping_before_the_first_epoch_is_told(
+    shown: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise Interrupted("Ctrl-C")
+
+    monkeypatch.setattr(notebook_training, "train", stopped)
+    with pytest.raises(Interrupted):
+        train_live(RECIPE)
+
+
+def test_time_left_comes_from_the_last_epoch() -> None:
+    run = train_quietly(replace(RECIPE, epochs=1))
+    live = LiveClassMeans(replace(RECIPE, epochs=11), run.class_counts, run.class_names)
+    report = EpochReport({**run.last.metrics, "seconds": 0.5}, run.last.evaluation)
+    live.show(report)
+    assert live.figure.layout.title.subtitle.text.endswith("about 5 s left")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"head_dim": 32}, "replace\\(recipe, head_dim=3\\)"), ({"loss": "ce"}, "'ce' trains no embeddings")],
+)
+def test_what_cannot_be_drawn_is_refused_before_training(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train_live(replace(RECIPE, **change))  # type: ignore[arg-type]

@@ -1,0 +1,251 @@
+"""Notebooks and their text twins: write the one from the other, and find out when they have drifted apart.
+
+    python -m tools.notebooks sync                # every notebook anew from its twin, executed
+    python -m tools.notebooks sync 01_first_look  # only this one
+    python -m tools.notebooks check               # say what is stale or unfit to commit; exit 1 if anything is
+
+`notebooks/NAME.py` (jupytext, py:percent) is the source: it is what is edited, reviewed, linted and formatted.
+`notebooks/NAME.ipynb` is generated. Its cells are compared here one by one, since jupytext's own `--test` and
+`--check` pass over stale outputs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import io
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+import plotly.graph_objects
+import plotly.io
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from PIL import Image
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+
+LARGEST_OUTPUTS = 200_000
+"""Bytes of outputs that one notebook may store: it stays quick to open, to review and to clone."""
+
+MACHINE_PATH = re.compile(
+    r"(?:/home/|/root/|/Users/|/tmp/|/work/|/opt/|/var/|[A-Z]:\\\\?Users)[^\s\"'<>,;)]*"
+)
+"""A path that exists on one machine only."""
+
+PLOTLY = "application/vnd.plotly.v1+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+SECONDS_A_CELL = 180
+
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+def twins(folder: Path = NOTEBOOKS, names: Sequence[str] = ()) -> list[Path]:
+    """The text twins in a folder: every .py that has a jupytext header, or those of these names.
+
+    Raises:
+        FileNotFoundError: a name has no twin.
+    """
+    if not names:
+        return [
+            path
+            for path in sorted(folder.glob("*.py"))
+            if path.read_text("utf-8").startswith("# ---\n# jupyter")
+        ]
+    paths = [folder / f"{Path(name).stem}.py" for name in names]
+    for path in paths:
+        if not path.exists():
+            raise FileNotFoundError(f"{path.name}: no such text twin in {folder.name}/")
+    return paths
+
+
+def from_twin(twin: Path) -> NotebookNode:
+    """The notebook that a text twin describes: no outputs, stable cell ids, no facts of this machine."""
+    notebook = jupytext.read(twin, fmt="py:percent")
+    taken: dict[str, int] = {}
+    for cell in notebook.cells:
+        # An id made from the text stays the same when cells around it come and go.
+        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
+        taken[digest] = taken.get(digest, 0) + 1
+        cell.id = digest if taken[digest] == 1 else f"{digest}-{taken[digest]}"
+    notebook.metadata = NotebookNode(
+        jupytext=NotebookNode(formats="ipynb,py:percent"),
+        kernelspec=NotebookNode(KERNEL),
+        language_info=NotebookNode(name="python"),
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def execute(notebook: NotebookNode) -> NotebookNode:
+    """Run all cells in a fresh kernel and a fresh folder.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: a cell failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        client = NotebookClient(
+            notebook,
+            timeout=SECONDS_A_CELL,
+            kernel_name="python3",
+            store_widget_state=False,
+            record_timing=False,
+            resources={"metadata": {"path": folder}},
+        )
+        return client.execute()
+
+
+def tidy(notebook: NotebookNode) -> NotebookNode:
+    """Make an executed notebook fit to commit and to read without a kernel.
+
+    Widget views lose their (dead) model and say how to see them live. Figures get a picture for hosts that
+    do not run JavaScript, and their description instead of their source code for readers of plain text.
+    """
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.metadata.pop("execution", None)
+        for output in cell.outputs:
+            bundle = output.get("data", {})
+            if WIDGET in bundle:
+                bundle.clear()
+                bundle["text/plain"] = "(a live widget: run this cell to use it)"
+                output.get("metadata", {}).clear()
+            elif PLOTLY in bundle:
+                _add_still(bundle)
+    return notebook
+
+
+def _add_still(bundle: dict[str, Any]) -> None:
+    """Beside a live figure its description and a picture of it, of few colours to be small."""
+    data, layout = bundle[PLOTLY]["data"], bundle[PLOTLY]["layout"]
+    bundle.pop("text/html", None)
+    bundle["text/plain"] = layout.get("meta", {}).get("alternative", "(a figure)")
+    picture = plotly.io.to_image(
+        plotly.graph_objects.Figure(data=data, layout=layout),
+        format="png",
+        width=layout.get("width", 760),
+        height=layout.get("height", 400),
+    )
+    small = io.BytesIO()
+    image = Image.open(io.BytesIO(picture)).quantize(64, method=Image.Quantize.FASTOCTREE)
+    image.save(small, format="png", optimize=True)
+    bundle["image/png"] = base64.b64encode(small.getvalue()).decode("ascii")
+
+
+def sync(twin: Path) -> Path:
+    """Write the executed notebook of a text twin beside it; returns its path."""
+    notebook = tidy(execute(from_twin(twin)))
+    path = twin.with_suffix(".ipynb")
+    temporary = path.with_suffix(".ipynb.new")
+    nbformat.write(notebook, temporary)
+    os.replace(temporary, path)
+    return path
+
+
+def problems(twin: Path) -> list[str]:
+    """Everything that makes a notebook stale or unfit to commit, one sentence each."""
+    path = twin.with_suffix(".ipynb")
+    if not path.exists():
+        return [f"{path.name} is missing; run `make sync`"]
+    try:
+        stored = nbformat.read(path, as_version=4)
+    except Exception as error:
+        return [f"{path.name} cannot be read as a notebook ({type(error).__name__}); run `make sync`"]
+    return [f"{path.name}: {problem}" for problem in (*_drift(from_twin(twin), stored), *_unfit(stored))]
+
+
+def _drift(fresh: NotebookNode, stored: NotebookNode) -> Iterable[str]:
+    """Whether the stored notebook is the one that the twin describes."""
+    if len(fresh.cells) != len(stored.cells):
+        yield f"has {len(stored.cells)} cells, its text twin {len(fresh.cells)}; run `make sync`"
+        return
+    for number, (ours, theirs) in enumerate(zip(fresh.cells, stored.cells, strict=True), start=1):
+        if (ours.cell_type, ours.source) != (theirs.cell_type, theirs.source):
+            yield f"cell {number} differs from its text twin ({_first_line(ours.source)!r}); run `make sync`"
+            return
+    if any(
+        ours.get("id") != theirs.get("id") for ours, theirs in zip(fresh.cells, stored.cells, strict=True)
+    ):
+        yield "its cell ids are not those that `make sync` gives; run `make sync`"
+    if fresh.metadata != {name: value for name, value in stored.metadata.items() if name != "widgets"}:
+        yield "its metadata are not those that `make sync` writes (saved from an editor?); run `make sync`"
+
+
+def _unfit(stored: NotebookNode) -> Iterable[str]:
+    """What must not be committed, whatever the twin says."""
+    if "widgets" in stored.metadata:
+        yield "stores widget state; run `make sync`"
+    code = [
+        (n, cell) for n, cell in enumerate(stored.cells, start=1) if cell.cell_type == "code" and cell.source
+    ]
+    unrun = [number for number, cell in code if cell.execution_count is None]
+    if unrun:
+        yield f"code cell {unrun[0]} was never run ({len(unrun)} of {len(code)}); run `make sync`"
+    for number, cell in code:
+        for output in cell.outputs:
+            if output.output_type == "error":
+                yield f"cell {number} stores an error: {output.ename}: {output.evalue}"
+    outputs = json.dumps([cell.outputs for _, cell in code])
+    if len(outputs) > LARGEST_OUTPUTS:
+        yield f"stores {len(outputs):,} bytes of outputs, more than {LARGEST_OUTPUTS:,}; show less, or coarser"
+    for number, cell in code:
+        found = MACHINE_PATH.search(_text_of(cell.outputs))
+        if found:
+            yield f"cell {number} shows a path of one machine: {found.group(0)}"
+
+
+def _text_of(outputs: Sequence[NotebookNode]) -> str:
+    """What a reader reads in these outputs; encoded pictures and figures' arrays are not text."""
+    parts: list[str] = []
+    for output in outputs:
+        parts.append(output.get("text", ""))
+        parts += [str(text) for kind, text in output.get("data", {}).items() if kind.startswith("text/")]
+        parts += output.get("traceback", [])
+    return "\n".join(parts)
+
+
+def _first_line(source: str) -> str:
+    return source.splitlines()[0][:60] if source else ""
+
+
+def orphans(folder: Path = NOTEBOOKS) -> list[Path]:
+    """Notebooks that have no text twin."""
+    return [path for path in sorted(folder.glob("*.ipynb")) if not path.with_suffix(".py").exists()]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("action", choices=("sync", "check"))
+    parser.add_argument("names", nargs="*", help="notebooks, such as 01_first_look; all if none is named")
+    chosen = parser.parse_args(arguments)
+    paths = twins(names=chosen.names)
+    if chosen.action == "sync":
+        for twin in paths:
+            print(f"{twin.stem}: running ...", flush=True)
+            sync(twin)
+    found = [problem for twin in paths for problem in problems(twin)]
+    if chosen.action == "check" and not chosen.names:
+        found += [f"{path.name}: has no text twin" for path in orphans()]
+    for problem in found:
+        print(problem, file=sys.stderr)
+    if not found:
+        print(f"{len(paths)} notebooks match their text twins and are fit to commit")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
