@@ -96,5 +96,5 @@ def magnitude_of(operation: str, strength: float, height: int, width: int) -> fl
     if operation == "posterize":
         return float(8 - round(4 * strength))
     if operation == "solarize":
-        return 255.0 * (1 - strength)
+        return 255.0 - 255.0 * strength
     return 0.0

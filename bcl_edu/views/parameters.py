@@ -4,7 +4,7 @@ Per-sample and batched views read the same parameters, so the one can be checked
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum, auto
 from functools import lru_cache
 
@@ -66,6 +66,11 @@ class ViewParameters:
     blur: Float64[np.ndarray, " n"] | None = None
     noise: Int64[np.ndarray, "n pixels"] | None = None
     cutout: Int64[np.ndarray, "n 4"] | None = None
+
+    def rows(self, part: slice) -> "ViewParameters":
+        """The parameters of some of the samples."""
+        drawn = {field.name: getattr(self, field.name) for field in fields(self)}
+        return ViewParameters(**{name: v if v is None else v[part] for name, v in drawn.items()})
 
 
 def draw_parameters(
