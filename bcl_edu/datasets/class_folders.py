@@ -186,7 +186,7 @@ def _decode_splits(
     # threads, not processes: they need no guarded __main__, and Pillow decodes photographs outside Python's lock
     with (
         ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool,
-        tqdm(total=len(every_path), desc="decoding images", unit="image", delay=1) as progress,
+        tqdm(total=len(every_path), desc="decoding images", unit="image", delay=1, disable=None) as progress,
     ):
         try:
             for colour in pool.map(decode, range(0, len(every_path), _CHUNK)):

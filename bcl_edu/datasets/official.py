@@ -109,7 +109,7 @@ def _continue_download(url: str, part: Path) -> None:
         with (
             open(part, "ab" if present else "wb") as file,
             tqdm(
-                total=total, initial=present, desc=part.stem, unit="B", unit_scale=True, delay=1
+                total=total, initial=present, desc=part.stem, unit="B", unit_scale=True, delay=1, disable=None
             ) as progress,
         ):
             while chunk := response.read(_CHUNK):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Int
 from torch import Tensor
 
@@ -68,14 +66,7 @@ def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
         "test_images": len(dataset.test),
         "class_counts": counts.tolist(),
         "subset_sha256": subset_sha256(indices),
-        "training_images_sha256": _images_sha256(train),
-        "test_images_sha256": _images_sha256(dataset.test),
+        "training_images_sha256": train.sha256(),
+        "test_images_sha256": dataset.test.sha256(),
     }
     return TrainingData(train, dataset.test, facts)
-
-
-def _images_sha256(data: LabelledImages) -> str:
-    digest = hashlib.sha256(repr(tuple(data.images.shape)).encode())
-    digest.update(data.images.contiguous().numpy().data)
-    digest.update(data.labels.to(torch.int64).contiguous().numpy().data)
-    return digest.hexdigest()

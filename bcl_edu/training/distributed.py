@@ -88,6 +88,19 @@ def gather(rows: Float[Tensor, "n *d"]) -> Float[Tensor, "total *d"]:
     return gathered
 
 
+@contextmanager
+def main_process_first() -> Iterator[None]:
+    """Let the main process do something alone (download, decode into the cache), then all others at once."""
+    several = dist.is_available() and dist.is_initialized()
+    if several and dist.get_rank() != 0:
+        dist.barrier()
+    try:
+        yield
+    finally:
+        if several and dist.get_rank() == 0:
+            dist.barrier()
+
+
 def any_process(flag: bool, device: torch.device) -> bool:
     """Whether the flag is set in any process: what all must agree on, such as stopping after this step."""
     if not (dist.is_available() and dist.is_initialized()):

@@ -28,7 +28,7 @@ from bcl_edu.training.batches import EpochBatches
 from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from bcl_edu.training.data import TrainingData, prepare_data
 from bcl_edu.training.display import Progress, epoch_line
-from bcl_edu.training.distributed import Processes, any_process, gather, process_group
+from bcl_edu.training.distributed import Processes, any_process, gather, main_process_first, process_group
 from bcl_edu.training.evaluation import Evaluation, Normalisation, autocast, evaluate_method
 from bcl_edu.training.options import RunOptions, choose_device
 from bcl_edu.training.recipe import Recipe, recipe_as_dict, recipe_differences, recipe_from_dict
@@ -120,7 +120,8 @@ class _Run:
         self.folder = run_folder(recipe, options)
         stored = self._claim_folder()
 
-        self.data: TrainingData = prepare_data(recipe, options)
+        with main_process_first():
+            self.data: TrainingData = prepare_data(recipe, options)
         self._refuse_other_data(stored)
         mean, std = channel_statistics(self.data.train.images)
         self.normalisation = Normalisation(mean, std)
