@@ -13,7 +13,8 @@ from bcl_edu.losses.checks import (
     check_temperature,
     check_unit_vectors,
 )
-from bcl_edu.losses.definition import Averaging, anchor_losses, mean_over_anchors
+from bcl_edu.losses.definition import Averaging
+from bcl_edu.losses.kernel import Form, fast_contrastive_loss
 
 
 def contrastive_loss(
@@ -95,17 +96,10 @@ def contrastive_loss(
         check_prototypes(prototypes, embeddings, values=check)
     check_labels(labels, len(embeddings), num_classes, rows="embeddings", classes="prototypes", values=check)
 
+    form = Form(averaging, complement, average_anchors, temperature)
     with torch.autocast(embeddings.device.type, enabled=False):
         dtype = torch.promote_types(embeddings.dtype, torch.float32)
         if prototypes is not None:
             dtype = torch.promote_types(dtype, prototypes.dtype)
             prototypes = prototypes.to(dtype)
-        losses = anchor_losses(
-            embeddings.to(dtype),
-            labels,
-            prototypes,
-            averaging=averaging,
-            complement=complement,
-            temperature=temperature,
-        )
-        return mean_over_anchors(losses, labels, average_anchors=average_anchors)
+        return fast_contrastive_loss(embeddings.to(dtype), labels.long(), prototypes, form)

@@ -161,7 +161,10 @@ def test_compiles_into_a_single_graph() -> None:
     z, y, c = batch()
     compiled = torch.compile(contrastive_loss, fullgraph=True, backend="eager")
     arguments = {"averaging": "outside", "complement": True, "average_anchors": True, "check": False}
-    assert torch.equal(compiled(z, y, c, **arguments), contrastive_loss(z, y, c, **arguments))
+    losses = [loss(z.requires_grad_(), y, c, **arguments) for loss in (compiled, contrastive_loss)]
+    gradients = [torch.autograd.grad(loss, z)[0] for loss in losses]
+    torch.testing.assert_close(*losses, rtol=0, atol=1e-12)
+    torch.testing.assert_close(*gradients, rtol=0, atol=1e-12)
 
 
 def test_shapes_are_those_of_the_annotations() -> None:

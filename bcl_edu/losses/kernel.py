@@ -1,0 +1,308 @@
+"""The contrastive losses again, fast: value and gradient in one pass, by hand instead of by autograd.
+
+:mod:`bcl_edu.losses.definition` says what is computed, and the tests hold this file to it. What differs:
+
+* The gradient is known as soon as the loss is, so it is computed there and then. Rows are worked through in blocks
+  that share one buffer: no matrix of all logits ever exists, and none is kept for the backward pass.
+* ``-log m`` is written into the buffer first, and the product of the embeddings accumulated onto it.
+* Positives enter through sums over classes, of shape (classes, dim), not through a mask of pairs.
+* Samples and prototypes are two ranges of the buffer's columns; they are not concatenated.
+* Eq. 7 needs class means only: the mean logit of a class is the logit of its mean.
+
+Nothing waits for the device. A second derivative is taken through the definition.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bcl_edu.losses.definition import (
+    Averaging,
+    anchor_losses,
+    class_names,
+    class_sizes,
+    mean_over_anchors,
+)
+
+# Rows of a block on the CPU: enough for matrix products at full speed, few enough for the block to stay in the cache.
+# Other devices take the whole batch as one block, since they need the parallelism.
+CPU_BLOCK_ROWS = 512
+
+
+class Form(NamedTuple):
+    """Which of the losses: the arguments of ``contrastive_loss`` that are neither tensors nor checks."""
+
+    averaging: Averaging
+    complement: bool
+    average_anchors: bool
+    temperature: float
+
+
+def fast_contrastive_loss(
+    embeddings: Float[Tensor, "n dim"],
+    labels: Int[Tensor, " n"],
+    prototypes: Float[Tensor, "k dim"] | None,
+    form: Form,
+) -> Float[Tensor, ""]:
+    """Mean over the anchors of L_i: the value and the derivatives of the definition.
+
+    Args:
+        embeddings: z_i, shape (n, dim), float32 or float64.
+        labels: class of each embedding, shape (n,), int64, values 0..k-1.
+        prototypes: c_j, shape (k, dim), of the same dtype; None where the form uses none.
+        form: which loss.
+
+    Returns:
+        A scalar.
+    """
+    has_gradient = torch.is_grad_enabled() and (
+        embeddings.requires_grad or (prototypes is not None and prototypes.requires_grad)
+    )
+    return _ContrastiveLoss.apply(embeddings, prototypes, labels, form, has_gradient)
+
+
+class _ContrastiveLoss(torch.autograd.Function):
+    """Hands autograd the gradient that came with the value."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, z: Tensor, c: Tensor | None, labels: Tensor, form: Form, has_gradient: bool
+    ) -> Tensor:
+        loss, z_gradient, c_gradient = value_and_gradient(z, c, labels, form, has_gradient)
+        ctx.save_for_backward(z, c, labels, z_gradient, c_gradient)
+        ctx.form = form
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
+        z, c, labels, z_gradient, c_gradient = ctx.saved_tensors
+        if torch.is_grad_enabled():  # create_graph=True: the gradient itself will be differentiated
+            return *_differentiable_gradient(z, c, labels, ctx.form, upstream), None, None, None
+        return upstream * z_gradient, None if c is None else upstream * c_gradient, None, None, None
+
+
+def _differentiable_gradient(
+    z: Tensor, c: Tensor | None, labels: Tensor, form: Form, upstream: Tensor
+) -> tuple[Tensor | None, Tensor | None]:
+    """The gradient with a graph of its own, by autograd on the definition."""
+    losses = anchor_losses(
+        z, labels, c, averaging=form.averaging, complement=form.complement, temperature=form.temperature
+    )
+    loss = mean_over_anchors(losses, labels, average_anchors=form.average_anchors)
+    wanted = [tensor for tensor in (z, c) if tensor is not None and tensor.requires_grad]
+    gradients = iter(torch.autograd.grad(loss, wanted, upstream, create_graph=True))
+    z_gradient, c_gradient = (
+        next(gradients) if tensor is not None and tensor.requires_grad else None for tensor in (z, c)
+    )
+    return z_gradient, c_gradient
+
+
+class Batch(NamedTuple):
+    """A batch, and what the denominators need to know of it."""
+
+    z: Float[Tensor, "n dim"]
+    c: Float[Tensor, "k dim"] | None
+    labels: Int[Tensor, " n"]
+    slot: Int[Tensor, " n"]  # each sample's row in tables over classes, which have n rows
+    class_count: Float[Tensor, " n"]  # |B_j|, 0 in the rows of no class
+    class_sum: Float[Tensor, "n dim"]  # sum of z_k over B_j
+    weight: Float[Tensor, " n"]  # w_i: the anchor's share of the mean, 0 if it is not counted
+    attraction: Float[Tensor, " n"]  # A_i: mean of l_ip over the positives p
+
+
+class Denominator(NamedTuple):
+    """log D_i, and the derivatives of sum_i w_i log D_i."""
+
+    log: Float[Tensor, " n"]
+    dz: Float[Tensor, "n dim"]
+    dc: Float[Tensor, "k dim"] | None
+    own_share: Float[Tensor, " n"] | None = None  # d log D_i / d A_i, where exp A_i is a term of D_i
+
+
+def value_and_gradient(
+    z: Float[Tensor, "n dim"],
+    c: Float[Tensor, "k dim"] | None,
+    labels: Int[Tensor, " n"],
+    form: Form,
+    has_gradient: bool,
+) -> tuple[Float[Tensor, ""], Float[Tensor, "n dim"] | None, Float[Tensor, "k dim"] | None]:
+    """The loss sum_i w_i (log D_i - A_i), and its derivatives with respect to z and c if wanted."""
+    slot = class_names(labels)
+    class_count = torch.zeros_like(z[:, 0]).index_add_(0, slot, torch.ones_like(z[:, 0]))
+    class_sum = torch.zeros_like(z).index_add_(0, slot, z)
+
+    num_samples = class_count[slot]  # |B_y|
+    num_positives = num_samples - 1 + form.complement
+    weight = (num_positives > 0).to(z.dtype)
+    if form.average_anchors:
+        weight = weight / num_samples
+    total = weight.sum()
+    weight = weight / torch.where(total > 0, total, 1)
+
+    # mean of z_i . z_p / tau over p  =  z_i . (sum of the positives) / (their number tau)
+    sum_of_positives = class_sum[slot] - z
+    if form.complement:
+        assert c is not None
+        sum_of_positives += c[labels]
+    per_positive = 1 / (num_positives.clamp(min=1) * form.temperature)
+    attraction = (z * sum_of_positives).sum(dim=1) * per_positive
+
+    batch = Batch(z, c, labels, slot, class_count, class_sum, weight, attraction)
+    if form.averaging == "prototypes":
+        denominator = _over_prototypes(batch, form, has_gradient)
+    elif form.averaging == "inside":
+        denominator = _over_class_means(batch, form, has_gradient)
+    else:
+        denominator = _over_samples(batch, form, has_gradient)
+    loss = (weight * (denominator.log - attraction)).sum()
+    if not has_gradient:
+        return loss, None, None
+
+    # A_i pulls the anchor towards its positives, and each positive towards its anchors
+    _, dz, dc, own_share = denominator
+    pull = weight * per_positive if own_share is None else weight * per_positive * (1 - own_share)
+    pulled = pull[:, None] * z
+    dz.addcmul_(pull[:, None], sum_of_positives, value=-1)
+    dz += pulled - torch.zeros_like(z).index_add_(0, slot, pulled)[slot]
+    if form.complement and dc is not None:
+        dc.index_add_(0, labels, pulled, alpha=-1)
+    return loss, dz, dc
+
+
+def _over_samples(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
+    """D_i = sum over the keys k != i, samples and joined prototypes, of exp(l_ik) / m_ik (Eq. 2, 6, 9)."""
+    z, c, labels = batch.z, batch.c, batch.labels
+    keys, key_labels = [z], labels
+    if form.complement:
+        assert c is not None
+        keys = [z, c]
+        key_labels = torch.cat([labels, torch.arange(len(c), device=labels.device)])
+
+    # -log m_ik is one number for keys of the anchor's class, and another for the same keys seen from elsewhere.
+    size = class_sizes(key_labels).to(z.dtype)
+    of_own, of_other = -(size - 1).clamp(min=1).log(), -size.log()
+
+    def write_bias_seen_from(classes: Tensor, block: Tensor) -> Tensor:
+        return torch.where(classes[:, None] == key_labels, of_own, of_other, out=block)
+
+    averages = form.averaging == "outside"
+    few_classes = averages and c is not None and len(c) < len(z)  # then each row is copied from its class's
+    if few_classes:
+        classes = key_labels[len(z) :]
+        table = write_bias_seen_from(classes, z.new_empty(len(classes), len(key_labels)))
+
+    def write_bias(block: Tensor, rows: slice) -> None:
+        if few_classes:
+            torch.index_select(table, 0, labels[rows], out=block)
+        elif averages:
+            write_bias_seen_from(labels[rows], block)
+        else:
+            block.zero_()
+        block[:, rows].diagonal().fill_(_lowest(z))  # l_ii = -infinity
+
+    log, dz, (dkeys, *rest), _ = _log_sum_exp(batch, keys, write_bias, form.temperature, has_gradient)
+    return Denominator(log, dz.add_(dkeys), rest[0] if rest else None)
+
+
+def _over_prototypes(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
+    """D_i = sum over the classes j of exp(z_i . c_j / tau) (Eq. 8)."""
+    assert batch.c is not None
+    log, dz, (dc,), _ = _log_sum_exp(
+        batch, [batch.c], lambda block, rows: block.zero_(), form.temperature, has_gradient
+    )
+    return Denominator(log, dz, dc)
+
+
+def _over_class_means(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
+    """D_i = exp A_i + sum over the other classes j of exp(z_i . mean_j / tau) (Eq. 7).
+
+    The mean over a class of logits is the logit of its mean; the anchor's own class leaves the anchor out.
+    """
+    if form.complement:
+        assert batch.c is not None
+        column = batch.labels
+        size = batch.z.new_ones(len(batch.c)).index_add_(0, column, torch.ones_like(batch.weight))
+        total = batch.c.index_add(0, column, batch.z)
+    else:
+        column, size, total = batch.slot, batch.class_count, batch.class_sum
+    absent = torch.zeros_like(size).masked_fill(size == 0, _lowest(batch.z))
+    divisor = size.clamp(min=1)[:, None]
+
+    log, dz, (dmeans,), own_share = _log_sum_exp(
+        batch,
+        [total / divisor],
+        lambda block, rows: block.copy_(absent.expand_as(block)),
+        form.temperature,
+        has_gradient,
+        own_column=column,
+    )
+    dmeans /= divisor
+    return Denominator(log, dz.add_(dmeans[column]), dmeans if form.complement else None, own_share)
+
+
+def _log_sum_exp(
+    batch: Batch,
+    keys: list[Tensor],
+    write_bias: Callable[[Tensor, slice], object],
+    temperature: float,
+    has_gradient: bool,
+    *,
+    own_column: Int[Tensor, " n"] | None = None,
+) -> tuple[Tensor, Tensor, list[Tensor], Tensor | None]:
+    """log sum_k exp(l_ik + bias_ik) over all keys k, and the derivatives of its weighted sum over the anchors.
+
+    Args:
+        batch: the anchors z, their weights w and attractions A.
+        keys: vectors that the anchors are compared with, in one or more pieces of shape (., dim).
+        write_bias: called with a block of rows, over all keys, and which rows they are; fills the block.
+        temperature: tau.
+        has_gradient: whether the derivatives are wanted.
+        own_column: the key of each anchor's own class, where A_i takes the place of that logit.
+
+    Returns:
+        The logarithm, shape (n,); the derivative with respect to the anchors, shape (n, dim), and to each piece of
+        the keys, zero if not wanted; the probability of the own column, shape (n,), if there is one.
+    """
+    z, n = batch.z, len(batch.z)
+    step = batch.weight[:, None] / temperature  # d l_ik / d z_i = z_k / tau, times w_i
+    log, own_share = torch.empty_like(batch.weight), torch.zeros_like(batch.weight)
+    dz, dkeys = torch.zeros_like(z), [torch.zeros_like(piece) for piece in keys]
+
+    block_rows = CPU_BLOCK_ROWS if z.device.type == "cpu" else n
+    buffer = z.new_empty(min(n, block_rows), sum(map(len, keys)))
+    for start in range(0, n, block_rows):
+        rows = slice(start, min(start + block_rows, n))
+        block = buffer[: rows.stop - start]
+        pieces = block.split([len(piece) for piece in keys], dim=1)
+
+        write_bias(block, rows)
+        for logits, vectors in zip(pieces, keys, strict=True):
+            logits.addmm_(z[rows], vectors.T, alpha=1 / temperature)
+        if own_column is not None:
+            own = own_column[rows, None]
+            block.scatter_(1, own, batch.attraction[rows, None])
+
+        # The largest probability is exp(largest logit) / sum, which gives the sum without another exp.
+        largest = block.amax(dim=1)
+        torch.softmax(block, dim=1, out=block)
+        log[rows] = largest - block.amax(dim=1).log()
+        if not has_gradient:
+            continue
+
+        if own_column is not None:
+            own_share[rows] = block.gather(1, own).squeeze(1)
+            block.scatter_(1, own, 0)
+        anchors = step[rows] * z[rows]
+        for probabilities, vectors, dvectors in zip(pieces, keys, dkeys, strict=True):
+            dz[rows].addmm_(probabilities, vectors)
+            dvectors.addmm_(probabilities.T, anchors)
+        dz[rows] *= step[rows]
+    return log, dz, dkeys, None if own_column is None else own_share
+
+
+def _lowest(like: Tensor) -> float:
+    """Stands for minus infinity: exp of it is 0, but a row of nothing else still gives no NaN."""
+    return torch.finfo(like.dtype).min / 2
