@@ -84,11 +84,10 @@ class Progress:
             smoothing=0.05,
         )
 
-    def step(self, epoch: int, loss: float | None) -> None:
-        """One step further."""
-        if loss is not None:
-            self._bar.set_postfix_str(f"epoch {epoch}, loss {loss:.3f}", refresh=False)
-        self._bar.update()
+    def advance(self, steps: int, epoch: int, loss: float) -> None:
+        """Some steps further."""
+        self._bar.set_postfix_str(f"epoch {epoch}, loss {loss:.3f}", refresh=False)
+        self._bar.update(steps)
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""

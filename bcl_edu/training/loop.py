@@ -6,6 +6,7 @@ in which views and at which learning rate is decided by (recipe, epoch, step) al
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -13,9 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -110,6 +110,17 @@ def train(
         return _Run(recipe, options, device, processes).train(on_epoch)
 
 
+class _Step(NamedTuple):
+    """A step that was taken, and what is needed to describe it if it turns out bad."""
+
+    number: int
+    names: tuple[str, ...]
+    values: Tensor
+    indices: Tensor
+    labels: Tensor
+    rate: float
+
+
 class _Run:
     """The state of one run; everything in `state()` is what a checkpoint must hold."""
 
@@ -145,6 +156,8 @@ class _Run:
             rank=processes.rank,
             world_size=processes.world_size,
         )
+        # on a GPU, looking at each loss would make the host wait for every step
+        self.look_every = 1 if device.type == "cpu" else 20
         self.epoch, self.step = 0, 0  # the position: epochs finished, steps finished in the current one
         self.sums: dict[str, float] = {}  # loss parts summed over those steps
         self.seconds = 0.0  # spent in the current epoch
@@ -313,18 +326,20 @@ class _Run:
         self.batches.set_position(self.epoch, self.step)
         model.train()
         rate = 0.0
+        steps: list[_Step] = []  # taken, but not looked at yet
         for images, labels, indices in self._loader(views):
             rate = learning_rate(self.recipe, self.epoch * self.batches.steps + self.step, self.batches.steps)
-            parts = self._step(model, images, labels, rate)
-            values = dict(zip(parts, torch.stack([p.detach() for p in parts.values()]).tolist(), strict=True))
-            if not np.isfinite(list(values.values())).all():
-                raise LossNotFinite(self._bad_batch(values, indices, labels, rate))
+            parts = self._loss_parts(model, images, labels, rate)
             self._update(parts["loss"])
-            for name, value in values.items():
-                self.sums[name] = self.sums.get(name, 0.0) + value
+            values = torch.stack([part.detach() for part in parts.values()])
+            steps.append(_Step(self.step, tuple(parts), values, indices, labels, rate))
             self.step += 1
             self.seconds = time.monotonic() - began
-            progress.step(self.epoch + 1, values["loss"])
+            if len(steps) < self.look_every and self.step < self.batches.steps:
+                continue
+            loss = self._look_at(steps)
+            progress.advance(len(steps), self.epoch + 1, loss)
+            steps = []
             if any_process(interrupted.is_set(), self.device):
                 self._save()
                 raise Interrupted(
@@ -339,7 +354,9 @@ class _Run:
         self._close_epoch(evaluation, rate, time.monotonic() - began)
         return evaluation
 
-    def _step(self, model: nn.Module, images: Tensor, labels: Tensor, rate: float) -> Mapping[str, Tensor]:
+    def _loss_parts(
+        self, model: nn.Module, images: Tensor, labels: Tensor, rate: float
+    ) -> Mapping[str, Tensor]:
         """Loss parts of one batch, ready for backward."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -355,6 +372,19 @@ class _Run:
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
+
+    def _look_at(self, steps: list[_Step]) -> float:
+        """Add the steps' losses to the epoch's sums and return the last; refuse one that is not finite.
+
+        Only here does the host wait for the device, once for all the steps.
+        """
+        for step, values in zip(steps, torch.stack([step.values for step in steps]).tolist(), strict=True):
+            parts = dict(zip(step.names, values, strict=True))
+            if not all(map(math.isfinite, values)):
+                raise LossNotFinite(self._bad_batch(step, parts))
+            for name, value in parts.items():
+                self.sums[name] = self.sums.get(name, 0.0) + value
+        return parts["loss"]
 
     def _evaluate(self) -> Evaluation:
         return evaluate_method(
@@ -402,19 +432,16 @@ class _Run:
             model = torch.compile(model)  # type: ignore[assignment]
         return model
 
-    def _bad_batch(self, values: Mapping[str, float], indices: Tensor, labels: Tensor, rate: float) -> str:
-        counts = torch.bincount(labels, minlength=self.data.train.num_classes)
-        parts = ", ".join(f"{name} {value}" for name, value in values.items())
-        kept = (
-            f"the last good checkpoint is {self.folder / CHECKPOINT_NAME}"
-            if self.history
-            else "nothing was saved yet"
-        )
+    def _bad_batch(self, step: _Step, parts: Mapping[str, float]) -> str:
+        counts = torch.bincount(step.labels, minlength=self.data.train.num_classes)
+        checkpoint = self.folder / CHECKPOINT_NAME
+        kept = f"the last good checkpoint is {checkpoint}" if checkpoint.exists() else "nothing was saved yet"
         return (
-            f"the loss is not finite ({parts}) in epoch {self.epoch + 1}, step {self.step + 1} of "
-            f"{self.batches.steps}, learning rate {rate:.4g}, {len(labels)} samples "
-            f"(first indices {indices[:8].tolist()}) of {int((counts > 0).sum())} classes, "
-            f"largest {int(counts.max())}; {kept}. A lower learning rate, a longer warm-up or float32 may help"
+            f"the loss is not finite ({', '.join(f'{name} {value}' for name, value in parts.items())}) in epoch "
+            f"{self.epoch + 1}, step {step.number + 1} of {self.batches.steps}, learning rate {step.rate:.4g}, "
+            f"{len(step.labels)} samples (first indices {step.indices[:8].tolist()}) of {int((counts > 0).sum())} "
+            f"classes, largest {int(counts.max())}; {kept}. "
+            "A lower learning rate, a longer warm-up or float32 may help"
         )
 
     def _tensorboard(self) -> Any:

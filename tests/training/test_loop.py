@@ -84,7 +84,7 @@ def test_an_interrupt_saves_inside_the_epoch_and_the_rest_is_bit_identical(
     from bcl_edu.training import loop
 
     steps = 0
-    step = loop._Run._step
+    step = loop._Run._loss_parts
 
     def interrupted_step(self: loop._Run, *arguments: object) -> object:
         nonlocal steps
@@ -93,7 +93,7 @@ def test_an_interrupt_saves_inside_the_epoch_and_the_rest_is_bit_identical(
             os.kill(os.getpid(), signal.SIGINT)
         return step(self, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(loop._Run, "_step", interrupted_step)
+    monkeypatch.setattr(loop._Run, "_loss_parts", interrupted_step)
     with pytest.raises(Interrupted, match="continue with --resume"):
         train(tiny, options)
     stopped = load_checkpoint(options.output / "checkpoint.pt")
@@ -198,6 +198,22 @@ def test_without_a_contrastive_branch_the_features_are_measured(tiny: Recipe, op
 def test_tensorboard_events_are_written(tiny: Recipe, options: RunOptions) -> None:
     result = train(replace(tiny, epochs=1), replace(options, tensorboard=True))
     assert list((result.folder / "tensorboard").glob("events*"))
+
+
+@pytest.mark.parametrize("look_every", [3, 20])
+def test_looking_at_several_losses_at_once_as_on_a_gpu_changes_nothing(
+    look_every: int, tiny: Recipe, options: RunOptions, tmp_path: Path
+) -> None:
+    from bcl_edu.training.distributed import Processes
+    from bcl_edu.training.loop import _Run
+
+    short = replace(tiny, epochs=2)
+    each = train(short, replace(options, output=tmp_path / "each"))
+    run = _Run(short, options, torch.device("cpu"), Processes())
+    run.look_every = look_every
+    grouped = run.train(None)
+    assert without_times(each) == without_times(grouped)
+    assert same(weights(each.folder), weights(grouped.folder))
 
 
 @pytest.mark.cuda
