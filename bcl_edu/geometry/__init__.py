@@ -1,5 +1,14 @@
-"""The regular simplex, measures of class-mean geometry, lower bounds and certified optimal geometry."""
+"""The regular simplex, measures of class-mean geometry, lower bounds and certified optimal geometry.
 
+* What a regular simplex is: :func:`regular_simplex`, :func:`check_regular_simplex`.
+* How far something is from it: the measures (:func:`simplex_deviation`, :func:`within_class_spread`, ...).
+* Where a loss leads in the end: :func:`certified_optimum`, for class counts or for mini-batches.
+
+It knows nothing of training: names of losses (:data:`LOSSES`) stand for the contrastive or classification loss alone.
+"""
+
+from bcl_edu.geometry.compositions import BatchCompositions, every_batch, full_batch, sampled_batches
+from bcl_edu.geometry.loss_names import LOSSES, Contrastive, CrossEntropy
 from bcl_edu.geometry.measures import (
     ClassifierAlignment,
     SimplexDeviation,
@@ -13,16 +22,39 @@ from bcl_edu.geometry.measures import (
     within_class_spread,
     within_class_variability,
 )
+from bcl_edu.geometry.optimum import (
+    OptimalGeometry,
+    Terms,
+    certified_optimum,
+    collapsed_loss,
+    collapsed_terms,
+)
+from bcl_edu.geometry.simplex import SimplexCheck, check_regular_simplex, regular_simplex
 
 __all__ = [
+    "LOSSES",
+    "BatchCompositions",
     "ClassifierAlignment",
+    "Contrastive",
+    "CrossEntropy",
+    "OptimalGeometry",
+    "SimplexCheck",
     "SimplexDeviation",
+    "Terms",
+    "certified_optimum",
+    "check_regular_simplex",
     "class_means",
     "classifier_alignment",
+    "collapsed_loss",
+    "collapsed_terms",
     "cosine_matrix",
     "effective_rank",
+    "every_batch",
+    "full_batch",
     "nearest_mean_agreement",
     "norm_variation",
+    "regular_simplex",
+    "sampled_batches",
     "simplex_deviation",
     "within_class_spread",
     "within_class_variability",
