@@ -23,7 +23,6 @@ from bcl_edu.losses.definition import (
     Averaging,
     anchor_losses,
     class_names,
-    class_sizes,
     mean_over_anchors,
 )
 
@@ -106,9 +105,9 @@ class Batch(NamedTuple):
     z: Float[Tensor, "n dim"]
     c: Float[Tensor, "k dim"] | None
     labels: Int[Tensor, " n"]
-    slot: Int[Tensor, " n"]  # each sample's row in tables over classes, which have n rows
-    class_count: Float[Tensor, " n"]  # |B_j|, 0 in the rows of no class
-    class_sum: Float[Tensor, "n dim"]  # sum of z_k over B_j
+    slot: Int[Tensor, " n"]  # the row of each sample's class in the tables over classes
+    class_count: Float[Tensor, " slots"]  # |B_j|, 0 where no sample is of the class
+    class_sum: Float[Tensor, "slots dim"]  # sum of z_k over B_j
     weight: Float[Tensor, " n"]  # w_i: the anchor's share of the mean, 0 if it is not counted
     attraction: Float[Tensor, " n"]  # A_i: mean of l_ip over the positives p
 
@@ -130,9 +129,10 @@ def value_and_gradient(
     has_gradient: bool,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "n dim"] | None, Float[Tensor, "k dim"] | None]:
     """The loss sum_i w_i (log D_i - A_i), and its derivatives with respect to z and c if wanted."""
-    slot = class_names(labels)
-    class_count = torch.zeros_like(z[:, 0]).index_add_(0, slot, torch.ones_like(z[:, 0]))
-    class_sum = torch.zeros_like(z).index_add_(0, slot, z)
+    # A class's row in a table is its label, unless there are more classes than samples or nobody knows how many.
+    slot, num_slots = (labels, len(c)) if c is not None and len(c) < len(z) else (class_names(labels), len(z))
+    class_count = z.new_zeros(num_slots).index_add_(0, slot, z.new_ones(len(z)))
+    class_sum = z.new_zeros(num_slots, z.shape[1]).index_add_(0, slot, z)
 
     num_samples = class_count[slot]  # |B_y|
     num_positives = num_samples - 1 + form.complement
@@ -165,8 +165,8 @@ def value_and_gradient(
     _, dz, dc, own_share = denominator
     pull = weight * per_positive if own_share is None else weight * per_positive * (1 - own_share)
     pulled = pull[:, None] * z
-    dz.addcmul_(pull[:, None], sum_of_positives, value=-1)
-    dz += pulled - torch.zeros_like(z).index_add_(0, slot, pulled)[slot]
+    dz += pulled.addcmul(pull[:, None], sum_of_positives, value=-1)
+    dz -= torch.zeros_like(class_sum).index_add_(0, slot, pulled)[slot]
     if form.complement and dc is not None:
         dc.index_add_(0, labels, pulled, alpha=-1)
     return loss, dz, dc
@@ -175,14 +175,13 @@ def value_and_gradient(
 def _over_samples(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
     """D_i = sum over the keys k != i, samples and joined prototypes, of exp(l_ik) / m_ik (Eq. 2, 6, 9)."""
     z, c, labels = batch.z, batch.c, batch.labels
-    keys, key_labels = [z], labels
+    keys, key_labels, size = [z], labels, batch.class_count[batch.slot]
     if form.complement:
         assert c is not None
-        keys = [z, c]
-        key_labels = torch.cat([labels, torch.arange(len(c), device=labels.device)])
+        keys, key_labels = [z, c], torch.cat([labels, torch.arange(len(c), device=labels.device)])
+        size = _class_sizes_with_prototypes(batch)[key_labels]
 
     # -log m_ik is one number for keys of the anchor's class, and another for the same keys seen from elsewhere.
-    size = class_sizes(key_labels).to(z.dtype)
     of_own, of_other = -(size - 1).clamp(min=1).log(), -size.log()
 
     def write_bias_seen_from(classes: Tensor, block: Tensor) -> Tensor:
@@ -203,8 +202,8 @@ def _over_samples(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
             block.zero_()
         block[:, rows].diagonal().fill_(_lowest(z))  # l_ii = -infinity
 
-    log, dz, (dkeys, *rest), _ = _log_sum_exp(batch, keys, write_bias, form.temperature, has_gradient)
-    return Denominator(log, dz.add_(dkeys), rest[0] if rest else None)
+    log, dz, (_, *rest), _ = _log_sum_exp(batch, keys, write_bias, form.temperature, has_gradient)
+    return Denominator(log, dz, rest[0] if rest else None)
 
 
 def _over_prototypes(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
@@ -224,7 +223,7 @@ def _over_class_means(batch: Batch, form: Form, has_gradient: bool) -> Denominat
     if form.complement:
         assert batch.c is not None
         column = batch.labels
-        size = batch.z.new_ones(len(batch.c)).index_add_(0, column, torch.ones_like(batch.weight))
+        size = _class_sizes_with_prototypes(batch)
         total = batch.c.index_add(0, column, batch.z)
     else:
         column, size, total = batch.slot, batch.class_count, batch.class_sum
@@ -241,6 +240,12 @@ def _over_class_means(batch: Batch, form: Form, has_gradient: bool) -> Denominat
     )
     dmeans /= divisor
     return Denominator(log, dz.add_(dmeans[column]), dmeans if form.complement else None, own_share)
+
+
+def _class_sizes_with_prototypes(batch: Batch) -> Float[Tensor, " k"]:
+    """|B_j| + 1 of all k classes."""
+    assert batch.c is not None
+    return batch.z.new_ones(len(batch.c)).index_add_(0, batch.labels, torch.ones_like(batch.weight))
 
 
 def _log_sum_exp(
@@ -264,12 +269,14 @@ def _log_sum_exp(
 
     Returns:
         The logarithm, shape (n,); the derivative with respect to the anchors, shape (n, dim), and to each piece of
-        the keys, zero if not wanted; the probability of the own column, shape (n,), if there is one.
+        the keys, zero if not wanted (one and the same for the anchors where they are keys too); the probability of
+        the own column, shape (n,), if there is one.
     """
     z, n = batch.z, len(batch.z)
     step = batch.weight[:, None] / temperature  # d l_ik / d z_i = z_k / tau, times w_i
     log, own_share = torch.empty_like(batch.weight), torch.zeros_like(batch.weight)
-    dz, dkeys = torch.zeros_like(z), [torch.zeros_like(piece) for piece in keys]
+    dz = torch.zeros_like(z)
+    dkeys = [dz if piece is z else torch.zeros_like(piece) for piece in keys]
 
     block_rows = CPU_BLOCK_ROWS if z.device.type == "cpu" else n
     buffer = z.new_empty(min(n, block_rows), sum(map(len, keys)))
@@ -295,11 +302,15 @@ def _log_sum_exp(
         if own_column is not None:
             own_share[rows] = block.gather(1, own).squeeze(1)
             block.scatter_(1, own, 0)
-        anchors = step[rows] * z[rows]
-        for probabilities, vectors, dvectors in zip(pieces, keys, dkeys, strict=True):
-            dz[rows].addmm_(probabilities, vectors)
-            dvectors.addmm_(probabilities.T, anchors)
-        dz[rows] *= step[rows]
+        block *= step[rows]  # from here on the derivative with respect to z_i . z_k
+        for slopes, vectors, dvectors in zip(pieces, keys, dkeys, strict=True):
+            if (
+                vectors is z and len(block) == n
+            ):  # all pairs are here: i pushes k and k pushes i in one product
+                dz.addmm_(slopes + slopes.T.contiguous(), z)
+            else:
+                dz[rows].addmm_(slopes, vectors)
+                dvectors.addmm_(slopes.T, z[rows])
     return log, dz, dkeys, None if own_column is None else own_share
 
 
