@@ -1,0 +1,79 @@
+"""Many seeds of the long-tailed digits, so that the first notebook can tell a difference from luck.
+
+    python benchmarks/digits_seeds.py                 ten seeds of four losses into results/digits-lt-seeds/ (four minutes)
+    python benchmarks/digits_seeds.py --seeds 2 --output /tmp/digits
+
+One line a run: accuracies of the last epoch in percent, how far the class means of the test images are from the
+regular simplex, and the mean cosine within the five largest and within the five smallest classes. Where a loss
+trains no embeddings ("ce", "lc"), the geometry is that of the features, and `space` says so.
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bcl_edu.geometry import cosine_matrix
+from bcl_edu.training import RECIPES
+from bcl_edu.training.checkpoint import write_atomically
+from bcl_edu.training.recipe import recipe_as_dict
+from bcl_edu.training.record import git_revision, hardware, versions
+from bcl_edu.widgets import NotebookRun, train_quietly
+
+LOSSES = ("ce", "lc", "scl", "bcl")
+
+
+def row(run: NotebookRun) -> dict[str, Any]:
+    """What is kept of a run."""
+    metrics, evaluation = run.last.metrics, run.last.evaluation
+    cosines = cosine_matrix(run.means_by_epoch[-1])
+    half = len(cosines) // 2
+    kept = {name: metrics[name] for name in ("top1", "many", "medium", "few", "simplex_deviation")}
+    return {
+        "loss": run.recipe.loss,
+        "seed": run.recipe.seed,
+        **kept,
+        "space": evaluation.space,
+        "head_cosine": mean_cosine(cosines[:half, :half]),
+        "tail_cosine": mean_cosine(cosines[half:, half:]),
+        "seconds": sum(report.metrics["seconds"] for report in run.reports),
+    }
+
+
+def mean_cosine(block: torch.Tensor) -> float:
+    """Mean over the pairs of different classes."""
+    classes = len(block)
+    return float((block.sum() - block.trace()) / (classes * (classes - 1)))
+
+
+def main() -> None:
+    """Train, and write what came out."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--output", type=Path, default=Path("results/digits-lt-seeds"))
+    arguments = parser.parse_args()
+    _, recipe = RECIPES["digits-lt"]
+    rows = []
+    for seed in range(arguments.seeds):
+        for loss in LOSSES:
+            rows.append(row(train_quietly(replace(recipe, loss=loss, seed=seed))))
+            print(json.dumps(rows[-1]), flush=True)
+    facts = {
+        "recipe": {k: v for k, v in recipe_as_dict(recipe).items() if k not in ("loss", "seed")},
+        "git_revision": git_revision(),
+        "versions": versions(),
+        "hardware": hardware(torch.device("cpu")),
+    }
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    write_atomically(arguments.output / "facts.json", (json.dumps(facts, indent=2) + "\n").encode())
+    lines = "".join(json.dumps(one) + "\n" for one in rows)
+    write_atomically(arguments.output / "runs.jsonl", lines.encode())
+
+
+if __name__ == "__main__":
+    main()
