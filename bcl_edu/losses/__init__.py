@@ -3,7 +3,8 @@
 * :func:`supervised_contrastive_loss` (Eq. 1-2), :func:`class_averaged_loss` (Eq. 6-8),
   :func:`class_complement_loss`, :func:`balanced_contrastive_loss` (Eq. 9): choices of arguments of
   :func:`contrastive_loss`, which says which row of Tables 1 and 2 is which choice.
-* :func:`anchor_losses`: the same, anchor by anchor, as mathematics (read this first).
+* :func:`anchor_losses`: the same, anchor by anchor, as mathematics (read this first); :mod:`~bcl_edu.losses.kernel`
+  computes their mean and its derivative fast.
 * :func:`logit_compensated_cross_entropy` (Eq. 10) and :func:`weighted_total` (Eq. 11).
 """
 

@@ -50,6 +50,10 @@ def contrastive_loss(
     in its class has its prototype as only positive. Inputs in half precision are computed in float32, also under
     autocast: logits reach 1/tau, which 8 bits of mantissa cannot hold.
 
+    The value and its derivative come from :mod:`bcl_edu.losses.kernel`; what they are is written in
+    :mod:`bcl_edu.losses.definition`. The result can be differentiated twice, and torch.compile makes one graph of it
+    (with ``check=False``); the transforms of torch.func need :func:`bcl_edu.losses.anchor_losses` instead.
+
     Args:
         embeddings: unit vectors z_i, all views concatenated, shape (n, dim), any float dtype.
         labels: class of each embedding, repeated as the views are, shape (n,), values 0..k-1, any integer dtype.
