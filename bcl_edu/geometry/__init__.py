@@ -2,12 +2,24 @@
 
 * What a regular simplex is: :func:`regular_simplex`, :func:`check_regular_simplex`.
 * How far something is from it: the measures (:func:`simplex_deviation`, :func:`within_class_spread`, ...).
+* What the theorems say: :func:`theorem_1`, :func:`theorem_2`, :func:`theorem_3_as_printed`,
+  :func:`theorem_3_corrected`.
 * Where a loss leads in the end: :func:`certified_optimum`, for class counts or for mini-batches.
 
 It knows nothing of training: names of losses (:data:`LOSSES`) stand for the contrastive or classification loss alone.
 """
 
+from bcl_edu.geometry.bounds import (
+    Bound,
+    simplex_value,
+    theorem_1,
+    theorem_2,
+    theorem_3_as_printed,
+    theorem_3_corrected,
+    theorem_3_steps,
+)
 from bcl_edu.geometry.compositions import BatchCompositions, every_batch, full_batch, sampled_batches
+from bcl_edu.geometry.gradient_shares import gradient_shares
 from bcl_edu.geometry.loss_names import LOSSES, Contrastive, CrossEntropy
 from bcl_edu.geometry.measures import (
     ClassifierAlignment,
@@ -34,6 +46,7 @@ from bcl_edu.geometry.simplex import SimplexCheck, check_regular_simplex, regula
 __all__ = [
     "LOSSES",
     "BatchCompositions",
+    "Bound",
     "ClassifierAlignment",
     "Contrastive",
     "CrossEntropy",
@@ -51,11 +64,18 @@ __all__ = [
     "effective_rank",
     "every_batch",
     "full_batch",
+    "gradient_shares",
     "nearest_mean_agreement",
     "norm_variation",
     "regular_simplex",
     "sampled_batches",
     "simplex_deviation",
+    "simplex_value",
+    "theorem_1",
+    "theorem_2",
+    "theorem_3_as_printed",
+    "theorem_3_corrected",
+    "theorem_3_steps",
     "within_class_spread",
     "within_class_variability",
 ]

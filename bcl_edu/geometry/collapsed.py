@@ -17,8 +17,9 @@ from jaxtyping import Float, Int
 from scipy import sparse
 
 from bcl_edu.geometry.compositions import BatchCompositions
-from bcl_edu.geometry.loss_names import Contrastive, CrossEntropy
+from bcl_edu.geometry.loss_names import CrossEntropy
 from bcl_edu.geometry.programme import Programme
+from bcl_edu.losses import Contrastive
 
 
 @dataclass(frozen=True)

@@ -7,24 +7,8 @@ loss that a recipe of the same name adds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-Averaging = Literal["none", "outside", "inside", "prototypes"]
-
-
-@dataclass(frozen=True)
-class Contrastive:
-    """Arguments of `bcl_edu.losses.contrastive_loss`.
-
-    Attributes:
-        averaging: how the denominator gathers the classes (Eq. 2, 6, 7, 8).
-        complement: whether every class's prototype joins the batch (section 3.3).
-        average_anchors: whether anchors are averaged per class before they are averaged over classes.
-    """
-
-    averaging: Averaging = "none"
-    complement: bool = False
-    average_anchors: bool = False
+from bcl_edu.losses import CONTRASTIVE_LOSSES, Contrastive
 
 
 @dataclass(frozen=True)
@@ -35,18 +19,11 @@ class CrossEntropy:
 
 
 LOSSES: dict[str, Contrastive | CrossEntropy] = {
-    "scl": Contrastive(),
-    "scl-complement": Contrastive(complement=True),
-    "scl-averaging": Contrastive("outside"),
-    "bcl": Contrastive("outside", complement=True),
-    "bcl-inside": Contrastive("inside", complement=True),
-    "bcl-prototypes": Contrastive("prototypes", complement=True),
-    "bcl-class-anchors": Contrastive("outside", complement=True, average_anchors=True),
+    **CONTRASTIVE_LOSSES,
     "ce": CrossEntropy(),
     "lc": CrossEntropy(compensated=True),
 }
-"""Loss by name: SCL (Eq. 1-2), its two halves of BCL, L1 = BCL (Eq. 9), L2, L3, BCL with class-averaged anchors,
-cross-entropy, and cross-entropy with logit compensation (Eq. 10)."""
+"""Loss by name: the contrastive ones, cross-entropy, and cross-entropy with logit compensation (Eq. 10)."""
 
 
 def loss_named(name: str) -> Contrastive | CrossEntropy:

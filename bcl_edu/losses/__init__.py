@@ -9,17 +9,21 @@
 """
 
 from bcl_edu.losses.balanced import balanced_contrastive_loss
+from bcl_edu.losses.choices import CONTRASTIVE_LOSSES, Averaging, Contrastive, ContrastiveName
 from bcl_edu.losses.class_averaging import class_averaged_loss
 from bcl_edu.losses.class_complement import class_complement_loss
 from bcl_edu.losses.contrastive import contrastive_loss
-from bcl_edu.losses.definition import AnchorLosses, Averaging, anchor_losses
+from bcl_edu.losses.definition import AnchorLosses, anchor_losses
 from bcl_edu.losses.logit_compensation import logit_compensated_cross_entropy
 from bcl_edu.losses.supervised import supervised_contrastive_loss
 from bcl_edu.losses.total import weighted_total
 
 __all__ = [
+    "CONTRASTIVE_LOSSES",
     "AnchorLosses",
     "Averaging",
+    "Contrastive",
+    "ContrastiveName",
     "anchor_losses",
     "balanced_contrastive_loss",
     "class_averaged_loss",

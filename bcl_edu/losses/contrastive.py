@@ -13,7 +13,7 @@ from bcl_edu.losses.checks import (
     check_temperature,
     check_unit_vectors,
 )
-from bcl_edu.losses.definition import Averaging
+from bcl_edu.losses.choices import Averaging
 from bcl_edu.losses.kernel import Form, fast_contrastive_loss
 
 

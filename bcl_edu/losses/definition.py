@@ -21,13 +21,13 @@ Everything is a log-sum-exp of logits minus the logarithm of a count, so nothing
 No line waits for the device: sizes are sums on it, not numbers on the host.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-Averaging = Literal["none", "outside", "inside", "prototypes"]
+from bcl_edu.losses.choices import Averaging
 
 
 class AnchorLosses(NamedTuple):

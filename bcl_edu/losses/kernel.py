@@ -19,8 +19,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from bcl_edu.losses.choices import Averaging
 from bcl_edu.losses.definition import (
-    Averaging,
     anchor_losses,
     class_names,
     mean_over_anchors,

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from jaxtyping import Int
 from torch import Tensor
 
-from bcl_edu.methods.objectives import OBJECTIVES, Contrastive, Objective
+from bcl_edu.methods.objectives import OBJECTIVES, LossName, Objective
 from bcl_edu.methods.protocol import Gather, Method
 from bcl_edu.methods.two_branch import TwoBranchMethod
 
 if TYPE_CHECKING:
     from bcl_edu.training.recipe import Recipe
 
-__all__ = ["OBJECTIVES", "Contrastive", "Gather", "Method", "Objective", "build_method"]
+__all__ = ["OBJECTIVES", "Gather", "LossName", "Method", "Objective", "build_method"]
 
 
 def build_method(

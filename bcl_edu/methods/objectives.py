@@ -1,25 +1,13 @@
-"""What the rows of Tables 1 and 2 minimise, each a choice of arguments of the same two losses."""
+"""What the rows of Tables 1 and 2 minimise: a classification loss and, most of them, a contrastive loss."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-Averaging = Literal["none", "outside", "inside", "prototypes"]
+from bcl_edu.losses import CONTRASTIVE_LOSSES, Contrastive, ContrastiveName
 
-
-@dataclass(frozen=True)
-class Contrastive:
-    """Arguments of `bcl_edu.losses.contrastive_loss`."""
-
-    averaging: Averaging = "none"
-    complement: bool = False
-    average_anchors: bool = False
-
-    @property
-    def needs_prototypes(self) -> bool:
-        """Whether prototypes take part; without them no prototype head is built."""
-        return self.complement or self.averaging == "prototypes"
+LossName = Literal["ce", "lc"] | ContrastiveName
 
 
 @dataclass(frozen=True)
@@ -31,35 +19,19 @@ class Objective:
     contrastive: Contrastive | None = None
 
 
-LossName = Literal[
-    "ce",
-    "lc",
-    "scl",
-    "scl-complement",
-    "scl-averaging",
-    "bcl",
-    "bcl-inside",
-    "bcl-prototypes",
-    "bcl-class-anchors",
-]
+_TITLES: dict[ContrastiveName, str] = {
+    "scl": "LC + supervised contrastive (Table 2)",
+    "scl-complement": "LC + SC + class-complement (Table 2)",
+    "scl-averaging": "LC + SC + class-averaging (Table 2)",
+    "bcl": "BCL, Eq. 9 (Table 2; L1 of Table 1)",
+    "bcl-inside": "L2 of Table 1, averaged inside exp",
+    "bcl-prototypes": "L3 of Table 1, prototypes only",
+    "bcl-class-anchors": "BCL with anchors averaged per class (ours: Theorem 3 needs it)",
+}
 
 OBJECTIVES: dict[LossName, Objective] = {
     "ce": Objective("cross-entropy", compensated=False),
     "lc": Objective("logit compensation (Table 2)", compensated=True),
-    "scl": Objective("LC + supervised contrastive (Table 2)", True, Contrastive()),
-    "scl-complement": Objective("LC + SC + class-complement (Table 2)", True, Contrastive(complement=True)),
-    "scl-averaging": Objective("LC + SC + class-averaging (Table 2)", True, Contrastive("outside")),
-    "bcl": Objective("BCL, Eq. 9 (Table 2; L1 of Table 1)", True, Contrastive("outside", complement=True)),
-    "bcl-inside": Objective(
-        "L2 of Table 1, averaged inside exp", True, Contrastive("inside", complement=True)
-    ),
-    "bcl-prototypes": Objective(
-        "L3 of Table 1, prototypes only", True, Contrastive("prototypes", complement=True)
-    ),
-    "bcl-class-anchors": Objective(
-        "BCL with anchors averaged per class (ours: Theorem 3 needs it)",
-        True,
-        Contrastive("outside", complement=True, average_anchors=True),
-    ),
+    **{name: Objective(_TITLES[name], True, loss) for name, loss in CONTRASTIVE_LOSSES.items()},
 }
 """Every loss by the name that `--loss` takes."""

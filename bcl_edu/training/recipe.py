@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from bcl_edu.methods.objectives import OBJECTIVES, LossName
+from bcl_edu.methods import OBJECTIVES, LossName
 
 Profile = Literal["exponential", "step", "pareto", "as-found"]
 Precision = Literal["float32", "bfloat16", "float16"]
