@@ -20,7 +20,7 @@ from bcl_edu.geometry.bounds import (
 )
 from bcl_edu.geometry.compositions import BatchCompositions, every_batch, full_batch, sampled_batches
 from bcl_edu.geometry.gradient_shares import gradient_shares
-from bcl_edu.geometry.loss_names import LOSSES, Contrastive, CrossEntropy
+from bcl_edu.geometry.loss_names import LOSSES, CrossEntropy
 from bcl_edu.geometry.measures import (
     ClassifierAlignment,
     SimplexDeviation,
@@ -48,7 +48,6 @@ __all__ = [
     "BatchCompositions",
     "Bound",
     "ClassifierAlignment",
-    "Contrastive",
     "CrossEntropy",
     "OptimalGeometry",
     "SimplexCheck",

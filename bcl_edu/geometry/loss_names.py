@@ -19,7 +19,7 @@ class CrossEntropy:
 
 
 LOSSES: dict[str, Contrastive | CrossEntropy] = {
-    **CONTRASTIVE_LOSSES,
+    **{str(name): loss for name, loss in CONTRASTIVE_LOSSES.items()},
     "ce": CrossEntropy(),
     "lc": CrossEntropy(compensated=True),
 }

@@ -29,7 +29,7 @@ def random_gram(num_classes: int, seed: int) -> Tensor:
 def loss_of_samples(name: str, embeddings: Tensor, labels: Tensor, prototypes: Tensor, tau: float) -> float:
     """The same loss, from bcl_edu.losses."""
     kind = geometry.LOSSES[name]
-    assert isinstance(kind, geometry.Contrastive)
+    assert isinstance(kind, losses.Contrastive)
     return losses.contrastive_loss(
         embeddings,
         labels,
@@ -283,7 +283,7 @@ def test_samples_that_are_not_collapsed_do_no_better() -> None:
             def closure(loss: str = loss, free: Tensor = free, solver: torch.optim.LBFGS = solver) -> Tensor:
                 solver.zero_grad()
                 kind = geometry.LOSSES[loss]
-                assert isinstance(kind, geometry.Contrastive)
+                assert isinstance(kind, losses.Contrastive)
                 value = losses.contrastive_loss(
                     torch.nn.functional.normalize(free),
                     labels,
