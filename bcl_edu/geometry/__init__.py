@@ -5,6 +5,7 @@
 * What the theorems say: :func:`theorem_1`, :func:`theorem_2`, :func:`theorem_3_as_printed`,
   :func:`theorem_3_corrected`.
 * Where a loss leads in the end: :func:`certified_optimum`, for class counts or for mini-batches.
+* What pushes on the way: :func:`gradient_shares`, :func:`unconstrained_dynamics`.
 
 It knows nothing of training: names of losses (:data:`LOSSES`) stand for the contrastive or classification loss alone.
 """
@@ -19,6 +20,7 @@ from bcl_edu.geometry.bounds import (
     theorem_3_steps,
 )
 from bcl_edu.geometry.compositions import BatchCompositions, every_batch, full_batch, sampled_batches
+from bcl_edu.geometry.dynamics import Dynamics, unconstrained_dynamics
 from bcl_edu.geometry.gradient_shares import gradient_shares
 from bcl_edu.geometry.loss_names import LOSSES, CrossEntropy
 from bcl_edu.geometry.measures import (
@@ -49,6 +51,7 @@ __all__ = [
     "Bound",
     "ClassifierAlignment",
     "CrossEntropy",
+    "Dynamics",
     "OptimalGeometry",
     "SimplexCheck",
     "SimplexDeviation",
@@ -75,6 +78,7 @@ __all__ = [
     "theorem_3_as_printed",
     "theorem_3_corrected",
     "theorem_3_steps",
+    "unconstrained_dynamics",
     "within_class_spread",
     "within_class_variability",
 ]
