@@ -1,0 +1,370 @@
+// The optimal geometry of collapsed classes, with its certificate, by a trust-region Newton method on unit vectors.
+//
+// The loss is a convex function of the Gram matrix G = V V', and V has more columns than an optimum has rank, so no
+// local minimum is bad: where the slack S = g + Diag(lambda) of the certificate has no negative eigenvalue, V is a
+// global optimum, and where it has one, its eigenvector leads down. The same method as bcl_edu.geometry.solver; here the
+// second derivatives in the K (K - 1) logits are formed once a step, so that the cost of the conjugate gradients does not
+// depend on how many batches were sampled.
+
+import { eigenSymmetric, gramMatrix } from "./linear_algebra.js";
+import { evaluate, forceChange, vectorCurvature } from "./objective.js";
+
+/** Certified gap over f - floor at which the solver stops. */
+export const TOLERANCE = 1e-8;
+const MOST_STEPS = 400;
+
+/**
+ * Minimise a loss over vectors of length 1 (at most 1 for features and classifier rows).
+ *
+ * @param {object} objective - of `makeObjective`
+ * @param {?Float64Array} start - vectors to start from, shape (n, dimension); without it, regular simplices
+ * @returns {{vectors: Float64Array, loss: number, excess: number, gap: number, steps: number}} V, shape (n, dimension);
+ *   f; f - floor; upper bound of f - min f; Newton steps taken
+ */
+export function minimise(objective, start = null) {
+  const search = new Search(objective, start ?? regularSimplices(objective));
+  let decrease = TOLERANCE ** 2; // of the squared Newton decrement, relative to f - floor: the gap is about its root
+  let escapes = 0;
+  for (;;) {
+    search.descend(decrease);
+    const vectors = search.vectors();
+    const certificate = certify(objective, vectors, search.point);
+    const done = certificate.gap <= TOLERANCE * search.point.excess || search.steps >= MOST_STEPS;
+    const stationary = search.stalled || decrease < 1e-28;
+    if (!done && !stationary) {
+      decrease *= 1e-4;
+    } else if (!done && escapes < 5 && search.escape(certificate.direction)) {
+      escapes += 1;
+    } else {
+      const { excess } = search.point;
+      return { vectors, loss: objective.terms.floor + excess, excess, gap: certificate.gap, steps: search.steps };
+    }
+  }
+}
+
+/**
+ * Bound f - min f by weak duality: with G the products of all vectors, g = df/dG (symmetric), lambda = -diag(g G) and
+ * S = g + Diag(lambda),
+ *
+ *     f(G) - min f <= <g, G> + sum(lambda) + n max(0, -smallest eigenvalue of S)
+ *
+ * (lambda is clipped at 0 where lengths are only bounded).
+ * @param {object} objective
+ * @param {Float64Array} v - the vectors, shape (n, dimension)
+ * @param {object} point - of `evaluate` there
+ * @returns {{gap: number, direction: Float64Array}} direction: eigenvector of S with the smallest eigenvalue
+ */
+export function certify(objective, v, point) {
+  const { vectors: n, numClasses: k, other } = objective;
+  const gram = gramMatrix(v, n, objective.dimension);
+  const slack = new Float64Array(n * n);
+  for (let y = 0; y < k; y++) {
+    for (let j = 0; j < k; j++) {
+      slack[y * n + other + j] += point.force[y * k + j] / 2;
+      slack[(other + j) * n + y] += point.force[y * k + j] / 2;
+    }
+  }
+  let gap = 0;
+  for (let i = 0; i < n; i++) {
+    let along = 0;
+    for (let j = 0; j < n; j++) along += slack[i * n + j] * gram[i * n + j];
+    const multiplier = objective.atMost ? Math.max(-along, 0) : -along;
+    gap += along + multiplier;
+    slack[i * n + i] += multiplier;
+  }
+  const { values, vectors } = eigenSymmetric(slack, n);
+  gap += n * Math.max(0, -values[0]);
+  return { gap: Math.max(gap, 0), direction: Float64Array.from({ length: n }, (_, i) => vectors[i * n]) };
+}
+
+/** The regular simplex of the classes, once for each kind of vectors. */
+function regularSimplices({ numClasses: k, vectors, dimension }) {
+  const v = new Float64Array(vectors * dimension);
+  const length = Math.sqrt((k - 1) / k);
+  for (let i = 0; i < vectors; i++) {
+    for (let c = 0; c < k; c++) v[i * dimension + c] = ((i % k === c ? 1 : 0) - 1 / k) / length;
+  }
+  return v;
+}
+
+/** A configuration on the product of spheres, and the steps it takes. */
+class Search {
+  constructor(objective, start) {
+    this.objective = objective;
+    this.rows = objective.vectors;
+    this.columns = objective.dimension;
+    // where lengths are bounded, one more column holds what each vector falls short of length 1
+    this.stride = this.columns + (objective.atMost ? 1 : 0);
+    const v = new Float64Array(this.rows * this.stride);
+    for (let i = 0; i < this.rows; i++) {
+      let square = 0;
+      for (let c = 0; c < this.columns; c++) {
+        const value = start[i * this.columns + c];
+        v[i * this.stride + c] = value;
+        square += value * value;
+      }
+      // not quite 0, or it could never grow
+      if (objective.atMost) v[i * this.stride + this.columns] = Math.sqrt(Math.max(1 - square, 0.01));
+    }
+    this.retract(v);
+    this.moveTo(v, evaluate(objective, this.products(v, v)));
+    this.radius = 0;
+    this.steps = 0;
+    this.stalled = false;
+  }
+
+  moveTo(v, point) {
+    this.v = v;
+    this.point = point;
+  }
+
+  /** Newton steps until the squared Newton decrement is below `decrease` (f - floor), or nothing helps. */
+  descend(decrease) {
+    this.stalled = false;
+    let best = Infinity;
+    let sinceBest = 0;
+    while (this.steps < MOST_STEPS) {
+      const residual = this.pull(this.point.force, this.v);
+      const radial = this.rowDots(residual, this.v);
+      this.addRows(residual, -1, radial, this.v);
+      const metric = this.metric(radial);
+      const scaled = this.precondition(residual, metric);
+      const decrement = dot(residual, scaled);
+      sinceBest = decrement < 0.5 * best ? 0 : sinceBest + 1;
+      best = Math.min(best, decrement);
+      if (decrement <= decrease * this.point.excess) return;
+      if (sinceBest >= 25 && decrement < 1e-12 * this.point.excess) break;
+      if (!this.step(residual, scaled, radial, metric, decrement)) break;
+    }
+    this.stalled = true;
+  }
+
+  /** One trust-region step; false if none, however short, is better. */
+  step(residual, scaled, radial, metric, decrement) {
+    this.steps += 1;
+    const mean = metric.reduce((sum, value) => sum + value, 0) / this.rows;
+    const largest = 4 * Math.sqrt(this.rows * mean);
+    this.radius = Math.min(this.radius || largest / 8, largest);
+    const path = this.newtonPath(residual, scaled, radial, metric, decrement);
+    for (let attempt = 0; attempt < 8; attempt++) {
+      const { move, moved, atEdge } = cutPath(path, this.radius);
+      const v = Float64Array.from(this.v);
+      add(v, 1, move);
+      this.retract(v);
+      const point = evaluate(this.objective, this.products(v, v));
+      const predicted = -(dot(residual, move) + dot(move, moved) / 2);
+      const rounding = 1e-13 * this.point.excess; // near the optimum both differences are noise: accept
+      const ratio = (this.point.excess - point.excess + rounding) / (predicted + rounding);
+      if (!(ratio >= 0.25)) this.radius = Math.min(this.radius, Math.sqrt(path.at(-1).square)) / 4;
+      else if (ratio > 0.75 && atEdge) this.radius *= 2;
+      if (ratio > 0.1) {
+        this.moveTo(v, point);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Conjugate gradients for Newton's step until it is accurate enough or leaves the trust region (Steihaug).
+   *
+   * @returns {Array<object>} the iterates, ever longer: `move`; `moved`, the Hessian times it; `square`, its squared length
+   *   in the metric; and of the piece since the last iterate, `pieceSquare` and `along`, its product with the last
+   */
+  newtonPath(residual, scaled, radial, metric, decrement) {
+    let last = { move: new Float64Array(this.v.length), moved: new Float64Array(this.v.length), square: 0 };
+    const path = [last];
+    const remaining = Float64Array.from(residual);
+    const direction = scaled.map((value) => -value);
+    let squared = decrement;
+    // in the metric: product of the iterate with the direction, squared length of the direction
+    let along = 0;
+    let directionSquare = decrement;
+    // superlinear convergence: the closer, the more accurately the model is solved
+    const enough = decrement * Math.min(0.1, Math.sqrt(decrement / this.point.excess)) ** 2;
+    const most = Math.max(50, 2 * this.v.length);
+    for (let iteration = 0; iteration < most && last.square < this.radius ** 2; iteration++) {
+      const curved = this.hessianTimes(direction, radial);
+      const curvature = dot(direction, curved);
+      // where the model is not convex, far beyond the edge
+      const length = curvature > 0 ? squared / curvature : 4 * this.radius / Math.sqrt(directionSquare);
+      const pieceSquare = length * length * directionSquare;
+      const next = {
+        move: Float64Array.from(last.move),
+        moved: Float64Array.from(last.moved),
+        square: last.square + 2 * length * along + pieceSquare,
+        along: length * along,
+        pieceSquare,
+      };
+      add(next.move, length, direction);
+      add(next.moved, length, curved);
+      path.push(next);
+      last = next;
+      if (curvature <= 0) break;
+      add(remaining, length, curved);
+      const following = this.precondition(remaining, metric);
+      const followingSquared = dot(remaining, following);
+      if (followingSquared <= enough) break;
+      const ratio = followingSquared / squared;
+      for (let i = 0; i < direction.length; i++) direction[i] = ratio * direction[i] - following[i];
+      along = ratio * (along + length * directionSquare);
+      directionSquare = followingSquared + ratio * ratio * directionSquare;
+      squared = followingSquared;
+    }
+    return path;
+  }
+
+  /** Riemannian Hessian of f times a tangent direction. */
+  hessianTimes(direction, radial) {
+    const change = this.products(direction, this.v);
+    add(change, 1, this.products(this.v, direction));
+    const turned = this.pull(forceChange(this.objective, this.point, change), this.v);
+    add(turned, 1, this.pull(this.point.force, direction));
+    this.addRows(turned, -1, radial, direction);
+    this.addRows(turned, -1, this.rowDots(turned, this.v), this.v);
+    return turned;
+  }
+
+  /** Leave a saddle: grow G along the eigenvector of S with a negative eigenvalue, in a direction not in use. */
+  escape(direction) {
+    const d = this.columns;
+    const transposed = new Float64Array(d * this.rows);
+    for (let i = 0; i < this.rows; i++) {
+      for (let c = 0; c < d; c++) transposed[c * this.rows + i] = this.v[i * this.stride + c];
+    }
+    const { vectors } = eigenSymmetric(gramMatrix(transposed, d, this.rows), d);
+    for (const size of [1e-1, 1e-2, 1e-3]) {
+      const v = Float64Array.from(this.v);
+      for (let i = 0; i < this.rows; i++) {
+        for (let c = 0; c < d; c++) {
+          v[i * this.stride + c] += size * Math.sqrt(this.rows) * direction[i] * vectors[c * d];
+        }
+      }
+      this.retract(v);
+      const point = evaluate(this.objective, this.products(v, v));
+      if (point.excess < this.point.excess) {
+        this.moveTo(v, point);
+        this.radius = 0;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Scale of each row: tail rows feel 1/IF^2 of the force of head rows, and Newton's model must not care. */
+  metric(radial) {
+    const metric = vectorCurvature(this.objective, this.point);
+    let least = 0;
+    for (let i = 0; i < this.rows; i++) {
+      metric[i] += Math.abs(radial[i]);
+      least = Math.max(least, 1e-8 * metric[i]);
+    }
+    for (let i = 0; i < this.rows; i++) metric[i] = Math.max(metric[i], least);
+    return metric;
+  }
+
+  /** Divide by the metric within the tangent space; rows of V have length 1, and one metric each. */
+  precondition(residual, metric) {
+    const scaled = Float64Array.from(residual);
+    this.addRows(scaled, -1, this.rowDots(residual, this.v), this.v);
+    for (let i = 0, entry = 0; i < this.rows; i++) {
+      for (let c = 0; c < this.stride; c++) scaled[entry++] /= metric[i];
+    }
+    return scaled;
+  }
+
+  /** The products P_yj of the anchors' vectors in `left` with the other vectors in `right`. */
+  products(left, right) {
+    const { numClasses: k, other } = this.objective;
+    const p = new Float64Array(k * k);
+    for (let y = 0; y < k; y++) {
+      for (let j = 0; j < k; j++) {
+        let a = y * this.stride;
+        let b = (other + j) * this.stride;
+        let sum = 0;
+        for (let c = 0; c < this.columns; c++) sum += left[a++] * right[b++];
+        p[y * k + j] = sum;
+      }
+    }
+    return p;
+  }
+
+  /** What a force on the products does to the vectors: F b on the anchors', F' a on the others. */
+  pull(force, v) {
+    const { numClasses: k, other } = this.objective;
+    const pulled = new Float64Array(v.length);
+    for (let y = 0; y < k; y++) {
+      for (let j = 0; j < k; j++) {
+        const strength = force[y * k + j];
+        let a = y * this.stride;
+        let b = (other + j) * this.stride;
+        for (let c = 0; c < this.columns; c++, a++, b++) {
+          pulled[a] += strength * v[b];
+          pulled[b] += strength * v[a];
+        }
+      }
+    }
+    return pulled;
+  }
+
+  /** Scale each row to length 1, in place. */
+  retract(v) {
+    const squares = this.rowDots(v, v);
+    for (let i = 0, entry = 0; i < this.rows; i++) {
+      const inverse = 1 / Math.sqrt(squares[i]);
+      for (let c = 0; c < this.stride; c++) v[entry++] *= inverse;
+    }
+  }
+
+  rowDots(a, b) {
+    const dots = new Float64Array(this.rows);
+    for (let i = 0, entry = 0; i < this.rows; i++) {
+      let sum = 0;
+      for (let c = 0; c < this.stride; c++, entry++) sum += a[entry] * b[entry];
+      dots[i] = sum;
+    }
+    return dots;
+  }
+
+  /** matrix += sign Diag(factors) other, in place. */
+  addRows(matrix, sign, factors, other) {
+    for (let i = 0, entry = 0; i < this.rows; i++) {
+      const factor = sign * factors[i];
+      for (let c = 0; c < this.stride; c++, entry++) matrix[entry] += factor * other[entry];
+    }
+  }
+
+  /** V without the column that only completes norms. */
+  vectors() {
+    const kept = new Float64Array(this.rows * this.columns);
+    for (let i = 0; i < this.rows; i++) {
+      for (let c = 0; c < this.columns; c++) kept[i * this.columns + c] = this.v[i * this.stride + c];
+    }
+    return kept;
+  }
+}
+
+/** Where the path leaves the trust region, between two iterates; or its end. */
+function cutPath(path, radius) {
+  const after = path.findIndex(({ square }) => square >= radius * radius);
+  if (after < 0) return { ...path.at(-1), atEdge: false };
+  const before = path[after - 1];
+  const beyond = path[after];
+  // |before + share (beyond - before)|^2 = radius^2
+  const { along, pieceSquare } = beyond;
+  const room = radius * radius - before.square;
+  const share = (-along + Math.sqrt(along * along + pieceSquare * room)) / pieceSquare;
+  const between = (name) => before[name].map((value, i) => value + share * (beyond[name][i] - value));
+  return { move: between("move"), moved: between("moved"), atEdge: true };
+}
+
+function dot(a, b) {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+/** a += factor b, in place. */
+function add(a, factor, b) {
+  for (let i = 0; i < a.length; i++) a[i] += factor * b[i];
+}
