@@ -1,10 +1,14 @@
 """Figures: functions that take tensors and numbers and return a plotly `Figure`; no widget, no state."""
 
 from bcl_edu.figures.accuracy import accuracy_by_class_count, shot_group_bars
+from bcl_edu.figures.bounds import bound_versus_loss, proof_ladder
 from bcl_edu.figures.class_counts import class_counts_bars, image_columns
 from bcl_edu.figures.class_means import class_mean_film, class_mean_sphere
 from bcl_edu.figures.cosine_heatmap import cosine_heatmap
+from bcl_edu.figures.film import film
+from bcl_edu.figures.gradient_shares import gradient_shares
 from bcl_edu.figures.projection import Projection, best_projection
+from bcl_edu.figures.pushes import push_circles
 from bcl_edu.figures.style import caption, text_alternative
 from bcl_edu.figures.training_curves import training_curves
 
@@ -12,12 +16,17 @@ __all__ = [
     "Projection",
     "accuracy_by_class_count",
     "best_projection",
+    "bound_versus_loss",
     "caption",
     "class_counts_bars",
     "class_mean_film",
     "class_mean_sphere",
     "cosine_heatmap",
+    "film",
+    "gradient_shares",
     "image_columns",
+    "proof_ladder",
+    "push_circles",
     "shot_group_bars",
     "text_alternative",
     "training_curves",

@@ -1,0 +1,94 @@
+"""Many figures as one, with a slider that moves between them in the browser, without Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+
+from bcl_edu.figures import style
+
+
+def film(figures: Mapping[str, go.Figure], *, quantity: str, start: str | None = None) -> go.Figure:
+    """A slider over figures of one kind.
+
+    Everything shown was computed beforehand: a position of the slider is one of these figures, never a blend of two.
+
+    Args:
+        figures: what to show at each position of the slider, under the position's label.
+        quantity: what the slider sets, written before the label.
+        start: label of the position that is shown first, and in print; without it, the first.
+
+    Raises:
+        ValueError: fewer than two figures, they do not have the same traces, or there is no position `start`.
+    """
+    labels = list(figures)
+    if len(labels) < 2:
+        raise ValueError(f"a slider over {len(labels)} figure(s) moves nothing; pass at least two")
+    start = labels[0] if start is None else start
+    if start not in figures:
+        raise ValueError(f"no figure is called {start!r}; there are {', '.join(labels)}")
+    base = figures[start]
+    kinds = [trace.type for trace in base.data]
+    for label, figure in figures.items():
+        if [trace.type for trace in figure.data] != kinds:
+            raise ValueError(
+                f"figure {label!r} has traces {[trace.type for trace in figure.data]}, {start!r} has {kinds}; "
+                "a slider needs figures of one kind"
+            )
+
+    shown = go.Figure(base)
+    changing = [_changing([figure.data[n] for figure in figures.values()]) for n in range(len(kinds))]
+    moved = [n for n, attributes in enumerate(changing) if attributes]
+    shown.frames = [
+        go.Frame(
+            name=label,
+            data=[
+                type(figure.data[n])({a: figure.data[n].to_plotly_json()[a] for a in sorted(changing[n])})
+                for n in moved
+            ],
+            traces=moved,
+            layout={"title": {"subtitle": {"text": style.caption(figure)}}},
+        )
+        for label, figure in figures.items()
+    ]
+    still = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
+    room = 20 if base.layout.xaxis.visible is False else 70  # for the labels of the axis
+    shown.update_layout(
+        margin={"b": room + 60},
+        height=base.layout.height + room + 20,
+        meta={
+            "caption": style.caption(base),
+            "alternative": f"A slider over {quantity}, from {labels[0]} to {labels[-1]}. At {labels[0]}: "
+            f"{style.text_alternative(figures[labels[0]])} At {labels[-1]}: "
+            f"{style.text_alternative(figures[labels[-1]])}",
+        },
+        sliders=[
+            {
+                "active": labels.index(start),
+                "x": 0.0,
+                "len": 1.0,
+                "y": 0.0,
+                "yanchor": "top",
+                "pad": {"t": room},
+                "currentvalue": {"prefix": f"{quantity} ", "font": {"size": 14, "color": style.INK}},
+                "font": {"color": style.INK, "size": 12},
+                "bgcolor": style.FAINT,
+                "activebgcolor": style.INK,
+                "bordercolor": style.INK,
+                "tickcolor": style.INK,
+                "steps": [
+                    {"method": "animate", "label": label, "args": [[label], still]} for label in labels
+                ],
+            }
+        ],
+    )
+    return shown
+
+
+def _changing(traces: list[Any]) -> set[str]:
+    """Names of the attributes in which traces of one kind differ."""
+    plain = [trace.to_plotly_json() for trace in traces]
+    names = {name for trace in plain for name in trace}
+    return {name for name in names if any(trace.get(name) != plain[0].get(name) for trace in plain)}
