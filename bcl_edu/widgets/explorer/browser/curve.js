@@ -8,7 +8,7 @@ const LEFT = 36;
 const RIGHT = 386;
 const TOP = 8;
 const BOTTOM = 120;
-const TOPS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1, 1.5, 2];
+const TOPS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1, 1.2, 1.6, 2];
 
 /** The curves of the two losses. */
 export class DeviationCurve {

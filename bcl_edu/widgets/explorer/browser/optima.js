@@ -63,6 +63,8 @@ export class Optima {
     const optimum = {
       loss,
       numClasses: k,
+      vectors: solution.vectors, // class means, or features and classifier rows, as the solver holds them
+      dimension: objective.dimension,
       value: solution.loss,
       gap: solution.gap,
       relativeGap: solution.gap / solution.excess,

@@ -33,6 +33,11 @@ export function classRange(classIds) {
   return parts.join(",");
 }
 
+/** Class numbers as "0, 3 and 5". */
+function classList(classIds) {
+  return `${classIds.slice(0, -1).join(", ")} and ${classIds.at(-1)}`;
+}
+
 /** Groups of classes that the optimum puts in one point. */
 export function mergedClasses({ gram, numClasses }) {
   const groups = [];
@@ -58,7 +63,7 @@ export function optimumInWords(optimum) {
     ? `a regular simplex: every cosine is ${decimal(simplex, 3)}`
     : `cosines from ${pair(deviation.smallest)} to ${pair(deviation.largest)}, ` +
       `simplex deviation ${decimal(deviation.rms, 3)}`;
-  const merged = mergedClasses(optimum).map((group) => `Classes ${classRange(group)} merge into one point. `);
+  const merged = mergedClasses(optimum).map((group) => `Classes ${classList(group)} merge into one point. `);
   const proof = certified
     ? `Certified: at most ${scientific(relativeGap)} (relative) above the minimum.`
     : `Not certified: perhaps ${scientific(relativeGap)} (relative) above the minimum.`;
