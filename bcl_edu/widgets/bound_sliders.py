@@ -1,0 +1,68 @@
+"""Two classes on a circle to set up with sliders, and what Theorem 1 and its misprint say about them."""
+
+from __future__ import annotations
+
+import ipywidgets
+import plotly.graph_objects as go
+import torch
+
+from bcl_edu.figures import bound_versus_loss
+from bcl_edu.geometry import theorem_1
+from bcl_edu.widgets.redraw import redraw
+
+REACH = (0.0, 7.5)
+"""Axes that hold every loss there can be: two classes of 80 at temperature 1 have log(159) + 2 at most."""
+
+
+def two_classes(first: int, second: int, angle: float, spread: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embeddings and labels of two classes on the circle.
+
+    Args:
+        first: samples of class 0, around 0 degrees.
+        second: samples of class 1, around `angle`.
+        angle: between the classes, in degrees.
+        spread: how far a class reaches to either side, in degrees; its samples stand at equal distances.
+
+    Returns:
+        Unit vectors, shape (n, 2), float64, and labels, shape (n,).
+    """
+    centres = torch.tensor([0.0, angle], dtype=torch.float64)
+    degrees = torch.cat(
+        [
+            centre + torch.linspace(-spread, spread, size, dtype=torch.float64)
+            for centre, size in zip(centres, (first, second), strict=True)
+        ]
+    )
+    labels = torch.arange(2).repeat_interleave(torch.tensor([first, second]))
+    return torch.stack([degrees.deg2rad().cos(), degrees.deg2rad().sin()], dim=1), labels
+
+
+def bound_sliders() -> ipywidgets.VBox:
+    """Sliders for the sizes of two classes, their angle and their spread, above loss and bounds of every anchor.
+
+    Returns:
+        The four sliders and the figure, in this order.
+    """
+
+    def draw() -> go.Figure:
+        embeddings, labels = two_classes(*(slider.value for slider in sliders))
+        theorem = theorem_1(embeddings, labels)
+        printed = theorem_1(embeddings, labels, as_printed=True)
+        return bound_versus_loss(
+            theorem.loss,
+            {"Theorem 1": theorem.bound, "Eq. 3 as printed": printed.bound},
+            title="Every anchor of your two classes",
+            reach=REACH,
+        )
+
+    looks = {"style": {"description_width": "180px"}, "layout": {"width": "min(100%, 560px)"}}
+    sliders = [
+        ipywidgets.IntSlider(10, 2, 80, description="samples of class 0", **looks),
+        ipywidgets.IntSlider(10, 2, 80, description="samples of class 1", **looks),
+        ipywidgets.FloatSlider(60, min=0, max=180, step=5, description="angle between them (°)", **looks),
+        ipywidgets.FloatSlider(30, min=0, max=90, step=5, description="spread of each (°)", **looks),
+    ]
+    shown = go.FigureWidget(draw())
+    for slider in sliders:
+        slider.observe(lambda _: redraw(shown, draw()), names="value")
+    return ipywidgets.VBox([*sliders, shown])
