@@ -1,7 +1,7 @@
 """Many seeds of the long-tailed digits, so that the first notebook can tell a difference from luck.
 
-    python benchmarks/digits_seeds.py                 ten seeds of four losses into results/digits-lt-seeds/ (four minutes)
-    python benchmarks/digits_seeds.py --seeds 2 --output /tmp/digits
+    python benchmarks/digits_seeds.py              ten seeds of four losses into results/digits-lt-seeds/ (four minutes)
+    python benchmarks/digits_seeds.py --seeds 2 --output two-seeds
 
 One line a run: accuracies of the last epoch in percent, how far the class means of the test images are from the
 regular simplex, and the mean cosine within the five largest and within the five smallest classes. Where a loss

@@ -19,7 +19,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,8 @@ from typing import Any
 import jupytext
 import nbformat
 import plotly.graph_objects
-import plotly.io
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from PIL import Image
 
@@ -38,7 +37,7 @@ LARGEST_OUTPUTS = 200_000
 """Bytes of outputs that one notebook may store: it stays quick to open, to review and to clone."""
 
 MACHINE_PATH = re.compile(
-    r"(?:/home/|/root/|/Users/|/tmp/|/work/|/opt/|/var/|[A-Z]:\\\\?Users)[^\s\"'<>,;)]*"
+    r"(?<![\w.~-])(?:/(?:home|root|Users|tmp|work|opt|var)|[A-Z]:\\Users)[/\\][^\s\"'<>,;)]*"
 )
 """A path that exists on one machine only."""
 
@@ -46,7 +45,12 @@ PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SECONDS_A_CELL = 180
 
-KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+METADATA = {
+    "jupytext": {"formats": "ipynb,py:percent"},
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+"""All that a notebook says about itself; a kernel would add its own version."""
 
 
 def twins(folder: Path = NOTEBOOKS, names: Sequence[str] = ()) -> list[Path]:
@@ -77,31 +81,26 @@ def from_twin(twin: Path) -> NotebookNode:
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
         taken[digest] = taken.get(digest, 0) + 1
         cell.id = digest if taken[digest] == 1 else f"{digest}-{taken[digest]}"
-    notebook.metadata = NotebookNode(
-        jupytext=NotebookNode(formats="ipynb,py:percent"),
-        kernelspec=NotebookNode(KERNEL),
-        language_info=NotebookNode(name="python"),
-    )
+    notebook.metadata = nbformat.from_dict(METADATA)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
 
 
-def execute(notebook: NotebookNode) -> NotebookNode:
-    """Run all cells in a fresh kernel and a fresh folder.
+def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """Run all cells in a fresh kernel, in the folder where JupyterLab would run them.
 
     Raises:
-        nbclient.exceptions.CellExecutionError: a cell failed.
+        CellExecutionError: a cell failed.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        client = NotebookClient(
-            notebook,
-            timeout=SECONDS_A_CELL,
-            kernel_name="python3",
-            store_widget_state=False,
-            record_timing=False,
-            resources={"metadata": {"path": folder}},
-        )
-        return client.execute()
+    client = NotebookClient(
+        notebook,
+        timeout=SECONDS_A_CELL,
+        kernel_name="python3",
+        store_widget_state=False,
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    return client.execute()
 
 
 def tidy(notebook: NotebookNode) -> NotebookNode:
@@ -110,7 +109,7 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
     Widget views lose their (dead) model and say how to see them live. Figures get a picture for hosts that
     do not run JavaScript, and their description instead of their source code for readers of plain text.
     """
-    notebook.metadata.pop("widgets", None)
+    notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
@@ -131,21 +130,17 @@ def _add_still(bundle: dict[str, Any]) -> None:
     data, layout = bundle[PLOTLY]["data"], bundle[PLOTLY]["layout"]
     bundle.pop("text/html", None)
     bundle["text/plain"] = layout.get("meta", {}).get("alternative", "(a figure)")
-    picture = plotly.io.to_image(
-        plotly.graph_objects.Figure(data=data, layout=layout),
-        format="png",
-        width=layout.get("width", 760),
-        height=layout.get("height", 400),
-    )
+    still = plotly.graph_objects.Figure(data=data, layout=layout)
+    picture = still.to_image(format="png", width=layout.get("width", 700), height=layout.get("height", 400))
     small = io.BytesIO()
-    image = Image.open(io.BytesIO(picture)).quantize(64, method=Image.Quantize.FASTOCTREE)
+    image = Image.open(io.BytesIO(picture)).quantize(32, method=Image.Quantize.FASTOCTREE)
     image.save(small, format="png", optimize=True)
     bundle["image/png"] = base64.b64encode(small.getvalue()).decode("ascii")
 
 
 def sync(twin: Path) -> Path:
     """Write the executed notebook of a text twin beside it; returns its path."""
-    notebook = tidy(execute(from_twin(twin)))
+    notebook = tidy(execute(from_twin(twin), twin.parent))
     path = twin.with_suffix(".ipynb")
     temporary = path.with_suffix(".ipynb.new")
     nbformat.write(notebook, temporary)
@@ -236,7 +231,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.action == "sync":
         for twin in paths:
             print(f"{twin.stem}: running ...", flush=True)
-            sync(twin)
+            try:
+                sync(twin)
+            except CellExecutionError as error:
+                print(
+                    f"{twin.name}: a cell failed, so the notebook stays as it was\n{error}", file=sys.stderr
+                )
+                return 1
     found = [problem for twin in paths for problem in problems(twin)]
     if chosen.action == "check" and not chosen.names:
         found += [f"{path.name}: has no text twin" for path in orphans()]

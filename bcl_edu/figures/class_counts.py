@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
 import torch
 from jaxtyping import Int, UInt8
+from PIL import Image
 from torch import Tensor
 
 from bcl_edu.figures import style
@@ -125,7 +128,7 @@ def image_columns(
         f"Columns of sample images from head to tail: {shown}.",
         height=420,
     )
-    figure.add_trace(go.Image(z=sheet.numpy(), colormodel="rgba256", hoverinfo="skip"))
+    figure.add_trace(go.Image(source=_png(sheet), hoverinfo="skip"))
     figure.update_layout(
         xaxis={
             "tickvals": [column * pitch + (width - 1) / 2 for column in range(len(order))],
@@ -140,3 +143,10 @@ def image_columns(
         margin={"t": 124},
     )
     return figure
+
+
+def _png(sheet: UInt8[Tensor, "height width 4"]) -> str:
+    """An RGBA sheet as a data URI, a tenth of the size of its numbers."""
+    encoded = io.BytesIO()
+    Image.fromarray(sheet.numpy()).save(encoded, format="png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")

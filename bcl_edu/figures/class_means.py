@@ -105,7 +105,7 @@ def class_mean_film(
     """The pictures of `class_mean_sphere` over the epochs, with a play button and a slider.
 
     All frames share one projection (of the means of all epochs), so what moves is the means, not the camera.
-    It plays in the browser, without Python.
+    It shows the last epoch until it is played, and plays in the browser, without Python.
 
     Args:
         means_by_epoch: class means after each epoch, shape (epochs, K, D).
@@ -143,7 +143,7 @@ def class_mean_film(
 
     words = f"A film of {len(spheres)} frames. At the end: {_in_words(last)}"
     figure = _empty_page(last, projection, title, "Press play: " + LOOK_AT[0].lower() + LOOK_AT[1:], words)
-    figure.add_traces([_outline(projection), *sphere_traces(spheres[0], projection)])
+    figure.add_traces([_outline(projection), *sphere_traces(last, projection)])
     figure.frames = [
         go.Frame(
             name=str(epoch),
@@ -213,15 +213,16 @@ def _scatter(points: Float[Tensor, "n shown"], **look: Any) -> Any:
 
 
 def _movement(trace: Any) -> Any:
-    """Of a trace only what changes from frame to frame: its positions."""
-    if isinstance(trace, go.Scatter3d):
-        return go.Scatter3d(x=trace.x, y=trace.y, z=trace.z)
-    return go.Scatter(x=trace.x, y=trace.y)
+    """Of a trace only what changes from frame to frame: its positions, to a thousandth of the radius."""
+    axes = {
+        name: [round(float(value), 3) for value in trace[name]] for name in ("x", "y", "z") if name in trace
+    }
+    return type(trace)(**axes)
 
 
 def _outline(projection: Projection) -> Any:
     """The unit circle, or a sphere of meridians and parallels, as one faint line."""
-    turn = torch.linspace(0, 2 * math.pi, 61, dtype=torch.float64)
+    turn = torch.linspace(0, 2 * math.pi, 49, dtype=torch.float64)
     circle = torch.stack([turn.cos(), turn.sin()], dim=1)
     line = {"color": style.WIRE, "width": 1}
     if projection.axes.shape[1] == 2:
@@ -264,7 +265,7 @@ def _empty_page(sphere: Sphere, projection: Projection, title: str, look_at: str
 def _add_player(figure: go.Figure, names: list[str], *, redraw: bool) -> None:
     """Play, pause and a slider over the frames, under the figure."""
     still = {"mode": "immediate", "frame": {"duration": 0, "redraw": redraw}, "transition": {"duration": 0}}
-    moving = still | {"frame": {"duration": 180, "redraw": redraw}, "fromcurrent": True}
+    moving = still | {"frame": {"duration": 180, "redraw": redraw}}
     button = {"method": "animate"}
     figure.update_layout(
         margin={"b": 70},
@@ -289,6 +290,7 @@ def _add_player(figure: go.Figure, names: list[str], *, redraw: bool) -> None:
         ],
         sliders=[
             {
+                "active": len(names) - 1,
                 "x": 0.24,
                 "len": 0.76,
                 "y": 0.0,

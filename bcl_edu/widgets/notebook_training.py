@@ -47,9 +47,16 @@ class NotebookRun:
         """Class means of the test images after each epoch."""
         return torch.stack([_class_means(report) for report in self.reports])
 
-    def film(self, title: str = "Class means as they moved") -> go.Figure:
-        """The whole run again, with a slider over its epochs; it plays without Python."""
-        return class_mean_film(self.means_by_epoch, self.class_counts, self.class_names, title=title)
+    def film(self, title: str = "Class means as they moved", *, every: int = 1) -> go.Figure:
+        """The whole run again, with a slider over its epochs; it plays without Python.
+
+        Args:
+            title: the figure's title.
+            every: show each epoch, or only every second, third, ... (always the last): a notebook stores each frame.
+        """
+        epochs = [int(report.metrics["epoch"]) for report in self.reports][::-every][::-1]
+        means = self.means_by_epoch.flip(0)[::every].flip(0)
+        return class_mean_film(means, self.class_counts, self.class_names, epochs=epochs, title=title)
 
 
 class LiveClassMeans:

@@ -1,10 +1,13 @@
 """The figures that show numbers: counts, accuracies, curves, cosines, images."""
 
+import base64
+import io
 import math
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from bcl_edu.figures import (
     accuracy_by_class_count,
@@ -54,7 +57,8 @@ def test_columns_show_the_images_of_each_class_and_leave_the_rest_clear() -> Non
     images = torch.stack([torch.full((1, 2, 2), value) for value in (10, 20, 21, 22)]).to(torch.uint8)
     labels = torch.tensor([0, 1, 1, 1])
     figure = image_columns(images, labels, ["owl", "cat"], most=2)
-    sheet = np.asarray(figure.data[0].z)
+    encoded = base64.b64decode(figure.data[0].source.removeprefix("data:image/png;base64,"))
+    sheet = np.asarray(Image.open(io.BytesIO(encoded)))
     assert sheet[0, 0].tolist() == [20, 20, 20, 255]  # the head class first
     assert sheet[3, 0].tolist() == [21, 21, 21, 255]
     assert sheet[0, 4].tolist() == [10, 10, 10, 255]
@@ -149,12 +153,22 @@ def test_a_quantity_that_no_epoch_has_is_refused_with_those_there_are() -> None:
 
 def test_the_heatmap_is_sorted_and_centred_at_the_simplex() -> None:
     cosines = torch.tensor([[1.0, 0.1, 0.2], [0.1, 1.0, -0.6], [0.2, -0.6, 1.0]])
-    heat = cosine_heatmap(cosines, COUNTS, NAMES).data[0]
+    figure = cosine_heatmap(cosines, COUNTS, NAMES)
+    heat, colours = figure.data[0], figure.layout.coloraxis
     assert heat.x == heat.y == ("cat (200)", "dog (50)", "owl (5)")
     assert heat.z[0][1] == pytest.approx(-0.6)  # cat and dog
     assert heat.z[0][2] == pytest.approx(0.1)  # cat and owl
-    assert (heat.zmin + heat.zmax) / 2 == pytest.approx(-1 / 2)
-    assert heat.zmax - heat.zmin == pytest.approx(2 * 0.7)  # the furthest entry, 0.2, is 0.7 away
+    assert (colours.cmin + colours.cmax) / 2 == pytest.approx(-1 / 2)
+    assert colours.cmax - colours.cmin == pytest.approx(2 * 0.7)  # the furthest entry, 0.2, is 0.7 away
+
+
+def test_matrices_side_by_side_are_named_square_and_of_one_scale() -> None:
+    figure = cosine_heatmap({"SCL": torch.eye(3), "BCL": 0.9 * torch.eye(3) - 0.4}, COUNTS)
+    assert [title.text for title in figure.layout.annotations] == ["SCL", "BCL"]
+    assert [heat.coloraxis for heat in figure.data] == ["coloraxis", "coloraxis"]
+    assert (figure.layout.yaxis.scaleanchor, figure.layout.yaxis2.scaleanchor) == ("x", "x2")
+    assert figure.layout.coloraxis.cmax == pytest.approx(0)  # SCL's cosines of 0, 1/2 above the simplex
+    assert "BCL: from -0.40 to -0.40" in text_alternative(figure)
 
 
 def test_the_diagonal_is_left_out() -> None:

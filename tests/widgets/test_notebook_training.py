@@ -29,6 +29,7 @@ def test_a_live_run_leaves_its_last_means_on_the_screen_and_all_of_them_in_the_f
     assert "epoch 2 of 2" in figure.layout.title.subtitle.text
     assert "left" not in figure.layout.title.subtitle.text
     assert [frame.name for frame in run.film().frames] == ["1", "2"]
+    assert [frame.name for frame in run.film(every=2).frames] == ["2"]
 
 
 def test_a_quiet_run_computes_what_a_live_run_does(shown: list[object]) -> None:

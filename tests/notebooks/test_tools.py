@@ -1,0 +1,202 @@
+"""tools.notebooks: what is written from a text twin, and what is found when the two have drifted apart."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+from tools import notebooks
+
+HEADER = """\
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+"""
+TWIN = (
+    HEADER
+    + """\
+# %% [markdown]
+# # A question
+
+# %%
+import plotly.graph_objects as go
+
+figure = go.Figure(go.Scatter(x=[1, 2], y=[3, 4]))
+figure.update_layout(meta={"alternative": "A line that rises from 3 to 4."})
+
+# %%
+go.FigureWidget(figure)
+
+# %%
+print("forty-two")
+"""
+)
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a twin and its notebook, executed once for all tests."""
+    folder = tmp_path_factory.mktemp("synced")
+    (folder / "one.py").write_text(TWIN)
+    notebooks.sync(folder / "one.py")
+    return folder
+
+
+@pytest.fixture
+def twin(synced: Path, tmp_path: Path) -> Path:
+    """A copy of that pair that a test may spoil."""
+    for path in synced.iterdir():
+        shutil.copy(path, tmp_path)
+    return tmp_path / "one.py"
+
+
+def change_notebook(twin: Path, change: Callable[[NotebookNode], None]) -> None:
+    path = twin.with_suffix(".ipynb")
+    notebook = nbformat.read(path, as_version=4)
+    change(notebook)
+    nbformat.write(notebook, path)
+
+
+def test_a_fresh_pair_has_no_problems_and_is_a_valid_notebook(twin: Path) -> None:
+    assert notebooks.problems(twin) == []
+    nbformat.validate(nbformat.read(twin.with_suffix(".ipynb"), as_version=4))
+
+
+def test_a_figure_keeps_a_picture_and_its_description(twin: Path) -> None:
+    cells = nbformat.read(twin.with_suffix(".ipynb"), as_version=4).cells
+    (output,) = cells[1].outputs
+    assert output.data["text/plain"] == "A line that rises from 3 to 4."
+    assert notebooks.PLOTLY in output.data
+    assert output.data["image/png"].startswith("iVBOR")
+
+
+def test_a_widget_stores_no_dead_model(twin: Path) -> None:
+    notebook = nbformat.read(twin.with_suffix(".ipynb"), as_version=4)
+    (output,) = notebook.cells[2].outputs
+    assert output.data == {"text/plain": "(a live widget: run this cell to use it)"}
+    assert "widgets" not in notebook.metadata
+
+
+def test_writing_again_changes_nothing_but_what_was_run(twin: Path) -> None:
+    before = nbformat.read(twin.with_suffix(".ipynb"), as_version=4)
+    again = notebooks.from_twin(twin)
+    assert [cell.id for cell in again.cells] == [cell.id for cell in before.cells]
+    assert again.metadata == before.metadata
+
+
+def test_ids_stay_when_a_cell_comes_between(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.py", tmp_path / "two.py"
+    one.write_text(HEADER + "# %%\na = 1\n\n# %%\nb = 2\n\n# %%\na = 1\n")
+    two.write_text(HEADER + "# %%\na = 1\n\n# %%\nnew = 0\n\n# %%\nb = 2\n\n# %%\na = 1\n")
+    ids = [cell.id for cell in notebooks.from_twin(one).cells]
+    assert len(set(ids)) == 3
+    assert [cell.id for cell in notebooks.from_twin(two).cells if "new" not in cell.source] == ids
+
+
+def test_an_edited_twin_is_found_with_the_cell_that_changed(twin: Path) -> None:
+    twin.write_text(TWIN.replace("forty-two", "forty-three"))
+    assert notebooks.problems(twin) == [
+        """one.ipynb: cell 4 differs from its text twin ('print("forty-three")'); run `make sync`"""
+    ]
+
+
+def test_a_cell_more_in_the_twin_is_found(twin: Path) -> None:
+    twin.write_text(TWIN + "\n# %%\n1 + 1\n")
+    assert notebooks.problems(twin) == ["one.ipynb: has 4 cells, its text twin 5; run `make sync`"]
+
+
+def test_text_turned_into_code_is_found(twin: Path) -> None:
+    twin.write_text(TWIN.replace("# %% [markdown]\n# # A question", "# %%\n# # A question"))
+    assert "cell 1 differs from its text twin" in notebooks.problems(twin)[0]
+
+
+def spoil_execution(notebook: NotebookNode) -> None:
+    notebook.cells[3].execution_count = None
+
+
+def spoil_state(notebook: NotebookNode) -> None:
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
+
+
+def spoil_size(notebook: NotebookNode) -> None:
+    notebook.cells[3].outputs[0].text = "x" * (notebooks.LARGEST_OUTPUTS + 1)
+
+
+def spoil_path(notebook: NotebookNode) -> None:
+    notebook.cells[3].outputs[0].text = f"saved to /{'home'}/somebody/runs/1\n"
+
+
+def spoil_error(notebook: NotebookNode) -> None:
+    error = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=[])
+    notebook.cells[3].outputs = [error]
+
+
+def spoil_id(notebook: NotebookNode) -> None:
+    notebook.cells[0].id = "another"
+
+
+def spoil_metadata(notebook: NotebookNode) -> None:
+    notebook.metadata.kernelspec.name = "my-own-kernel"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (spoil_execution, "code cell 4 was never run (1 of 3); run `make sync`"),
+        (spoil_state, "stores widget state; run `make sync`"),
+        (spoil_size, "bytes of outputs, more than 200,000; show less, or coarser"),
+        (spoil_path, f"cell 4 shows a path of one machine: /{'home'}/somebody/runs/1"),
+        (spoil_error, "cell 4 stores an error: ValueError: no"),
+        (spoil_id, "its cell ids are not those that `make sync` gives"),
+        (spoil_metadata, "its metadata are not those that `make sync` writes"),
+    ],
+)
+def test_what_must_not_be_committed_is_one_clear_message(
+    twin: Path, spoil: Callable[[NotebookNode], None], message: str
+) -> None:
+    change_notebook(twin, spoil)
+    (problem,) = notebooks.problems(twin)
+    assert problem.startswith("one.ipynb: ")
+    assert message in problem
+
+
+def test_relative_paths_and_addresses_are_no_machine_paths() -> None:
+    for text in ("results/home/x", "../data/tmp/x", "https://example.org/home/x", "and/or", "n/a"):
+        assert notebooks.MACHINE_PATH.search(text) is None
+
+
+def test_a_missing_and_a_damaged_notebook_are_told(twin: Path) -> None:
+    twin.with_suffix(".ipynb").write_text("{")
+    assert "cannot be read as a notebook" in notebooks.problems(twin)[0]
+    twin.with_suffix(".ipynb").unlink()
+    assert notebooks.problems(twin) == ["one.ipynb is missing; run `make sync`"]
+
+
+def test_a_notebook_without_twin_is_an_orphan(twin: Path) -> None:
+    twin.with_name("two.ipynb").write_text("{}")
+    assert [path.name for path in notebooks.orphans(twin.parent)] == ["two.ipynb"]
+
+
+def test_a_failing_cell_stops_the_sync_and_leaves_the_old_notebook(twin: Path) -> None:
+    before = twin.with_suffix(".ipynb").read_bytes()
+    twin.write_text(HEADER + "# %%\nassert 1 == 2\n")
+    with pytest.raises(CellExecutionError, match="AssertionError"):
+        notebooks.sync(twin)
+    assert twin.with_suffix(".ipynb").read_bytes() == before
+
+
+def test_only_text_twins_are_found(twin: Path) -> None:
+    twin.with_name("helper.py").write_text("x = 1\n")
+    assert notebooks.twins(twin.parent) == [twin]
+    with pytest.raises(FileNotFoundError, match=r"three\.py: no such text twin"):
+        notebooks.twins(twin.parent, ["three"])
