@@ -1,15 +1,18 @@
 """The three views of an image: v1 for the classifier branch, v2 and v3 for the contrastive branch."""
 
+from bcl_edu.views.batched import batched_views
 from bcl_edu.views.normalisation import channel_statistics, normalise
 from bcl_edu.views.per_sample import three_views
 from bcl_edu.views.policies import POLICY_NAMES, ViewPolicy, ViewRecipe, view_policy
-from bcl_edu.views.training_views import TrainingViews
+from bcl_edu.views.training_views import BatchedTrainingViews, TrainingViews
 
 __all__ = [
     "POLICY_NAMES",
+    "BatchedTrainingViews",
     "TrainingViews",
     "ViewPolicy",
     "ViewRecipe",
+    "batched_views",
     "channel_statistics",
     "normalise",
     "three_views",

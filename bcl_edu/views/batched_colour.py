@@ -25,49 +25,51 @@ def mean_level(grey: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 1 1"]:
     return grey.mean(dim=(2, 3), keepdim=True).add_(0.5).floor_()
 
 
-def blend(
-    origin: Float[Tensor, "n #c #h #w"], images: Float[Tensor, "n c h w"], factors: Float[Tensor, " n"]
-) -> Float[Tensor, "n c h w"]:
+def blend(origin: Tensor, images: Float[Tensor, "n c h w"], factors: Tensor) -> Float[Tensor, "n c h w"]:
     """origin + factor (image - origin), cut off to whole numbers from 0 to 255.
 
     Brightness moves away from black, contrast from the mean level, saturation from the grey image, sharpness from
-    the smoothed one.
+    the smoothed one. ``origin`` and ``factors`` need only be broadcastable to the images' shape.
     """
-    return (images - origin).mul_(factors[:, None, None, None]).add_(origin).clamp_(0, 255).floor_()
+    return (images - origin).mul_(factors).add_(origin).clamp_(0, 255).floor_()
 
 
 def turn_hue(images: Float[Tensor, "n 3 h w"], steps: Int[Tensor, " n"]) -> Float[Tensor, "n 3 h w"]:
     """Turn each image's hue by a number of 256ths of the circle.
 
-    Through bytes of hue, saturation and value, as Pillow does. Hue and saturation are cut off to bytes from
-    values that are often whole numbers, so they are computed in Pillow's mixture of precisions: 64 bits where a
-    32-bit result would be rounded up to the next byte.
+    Through bytes of hue, saturation and value, as Pillow does; equal to Pillow for every colour and every turn.
     """
-    highest = images.amax(dim=1)
-    chroma = highest - images.amin(dim=1)
-    below = (
-        (highest[:, None] - images).div_(chroma.clamp(min=1)[:, None]).double()
-    )  # 0 at the highest channel
-    red, green, blue = below.unbind(1)
-    sixths = torch.where(green == 0, 2 + red - blue, 4 + green - red)
-    sixths = torch.where(red == 0, blue - green, sixths).float()
-    circle = sixths.double().div_(6)
-    circle += circle < 0
-    hue = (circle.float().double() * 255).floor_().float()
-    hue = hue.mul_(chroma > 0)  # grey pixels: hue 0
-    saturation = ((chroma / highest.clamp(min=1)).double() * 255).floor_().float()
+    red, green, blue = images.unbind(1)
+    highest = torch.maximum(torch.maximum(red, green), blue)
+    chroma = highest - torch.minimum(torch.minimum(red, green), blue)
+    # which channel is highest, the first of equals: exactly one of three masks is 1 at each pixel
+    # (comparisons written into floats: on a CPU, booleans take several times as long)
+    red_highest = red.clone().eq_(highest)
+    green_highest = green.clone().eq_(highest).mul_(1 - red_highest)
+    blue_highest = 1 - red_highest - green_highest
+    lead = red_highest * (green - blue)  # of the channel that follows on the circle over the one before
+    lead.add_((blue - red).mul_(green_highest)).add_((red - green).mul_(blue_highest))
 
-    hue += steps[:, None, None]
-    hue -= 256 * (hue >= 256)
+    # hue in sixths of the circle: the highest channel's 0, 2 or 4 plus lead / chroma, but rounded once, as Pillow
+    # does, by way of the neighbouring odd number and what is missing to it
+    side = lead.sign()
+    missing = (chroma - lead.abs()).div_(chroma.clamp(min=1))
+    sixths = side.add(green_highest, alpha=2).add_(blue_highest, alpha=4).sub_(missing.mul_(side))
+    circle = sixths.div_(6)
+    circle.sub_(circle.floor())
+    hue = circle.mul_(255).floor_()
+    saturation = (chroma * 255).div_(highest.clamp(min=1)).floor_()
 
-    # back: the position on the circle in 85ths of a sixth, seen from where each channel is lowest
-    origin = torch.tensor([5 * 85, 3 * 85, 85], dtype=hue.dtype, device=hue.device)[:, None, None]
-    position = 2 * hue[:, None] + origin
-    position -= 510 * (position >= 510)
-    lack = torch.minimum(position, 340 - position).clamp_(0, 85)
-    # value (1 - saturation/255 lack/85), rounded: with the denominator 255 * 85 = 21675 nothing is lost
-    result = (21675 - saturation[:, None] * lack).mul_(2 * highest[:, None]).add_(21675)
-    return result.div_(43350).floor_()
+    hue.add_(steps[:, None, None])
+    hue.sub_((hue / 256).floor_(), alpha=256)
+
+    # back: how much of the chroma a channel lacks, in 85ths, depends on the way from where it lacks all of it
+    # (red at cyan, green at magenta, blue at yellow) around a circle of 510
+    opposite = torch.tensor([255.0, 425.0, 85.0], device=hue.device)[:, None, None]
+    lack = hue.mul_(2)[:, None].sub(opposite).abs_().sub_(255).abs_().sub_(85).clamp_(0, 85)
+    # value (1 - saturation/255 lack/85), rounded: with the denominator 255 * 85 = 21675 all numbers are exact
+    scaled = (21675 * highest).add_(10837.5)
+    return lack.mul_((-saturation * highest)[:, None]).add_(scaled[:, None]).div_(21675).floor_()
 
 
 def posterize(images: Float[Tensor, "n c h w"], bits: Float[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
@@ -78,18 +80,20 @@ def posterize(images: Float[Tensor, "n c h w"], bits: Float[Tensor, " n"]) -> Fl
 
 def solarize(images: Float[Tensor, "n c h w"], threshold: Float[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
     """Invert the levels from the threshold on."""
-    return torch.where(images < threshold[:, None, None, None], images, 255 - images)
+    inverted = images.clone().ge_(threshold[:, None, None, None])
+    return inverted.mul_(255 - 2 * images).add_(images)
 
 
 def autocontrast(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
     """Stretch each channel's levels over 0 to 255; a channel of one level stays."""
-    low = images.amin(dim=(2, 3), keepdim=True)
-    high = images.amax(dim=(2, 3), keepdim=True)
-    # levels fall on whole numbers and are cut off, so the product is rounded as in Pillow: in 64 bits
-    range_ = (high - low).double()
-    scale = torch.full_like(range_, 255) / range_  # 255 / range_ would be 255 times a rounded reciprocal
-    stretched = (images.double() * scale).sub_(low * scale).clamp_(0, 255).floor_()
-    return torch.where(high > low, stretched.to(images.dtype), images)
+    low = images.amin(dim=(2, 3), keepdim=True).double()
+    high = images.amax(dim=(2, 3), keepdim=True).double()
+    flat = high == low
+    # levels fall on whole numbers and are cut off, so the product is rounded as in Pillow: in 64 bits, and not as
+    # 255 / range, which torch computes as 255 times a rounded reciprocal
+    scale = torch.where(flat, 1.0, torch.full_like(low, 255) / (high - low))
+    offset = torch.where(flat, 0.0, low * scale)
+    return (images.double() * scale).sub_(offset).clamp_(0, 255).floor_().to(images.dtype)
 
 
 def equalize(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
@@ -101,7 +105,7 @@ def equalize(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
     highest = levels.amax(dim=1, keepdim=True)
     step = (height * width - counts.gather(1, highest)) // 255
     below = counts.cumsum(dim=1) - counts
+    ranks = ((below + step // 2) // step.clamp(min=1)).clamp_(max=255)
     # a step of 0 (nearly all pixels at the highest level) leaves the channel as it is
-    table = (below + step // 2) // step.clamp(min=1)
-    ranks = table.clamp_(max=255).gather(1, levels)
-    return torch.where(step > 0, ranks, levels).reshape(images.shape).to(images.dtype)
+    table = torch.where(step > 0, ranks, torch.arange(256, device=images.device))
+    return table.to(images.dtype).gather(1, levels).reshape(images.shape)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
+from torch.nn import functional
 
 
 def resampling_weights(
@@ -16,36 +17,38 @@ def resampling_weights(
     size: int,
     mirrored: Bool[np.ndarray, " n"],
     device: torch.device,
+    dtype: torch.dtype,
 ) -> Float[Tensor, "n size source"]:
     """Matrices that cut a stretch out of a row of pixels, resize it and, where asked, turn it around.
 
     Row x holds how much each source pixel adds to pixel x of the result: a triangle around the place that x comes
-    from, one source pixel wide on each side when enlarging and wider when reducing (Pillow's BILINEAR). A stretch
-    of the result's own length is only shifted. Beyond the ends of the row everything is black.
+    from, one source pixel wide on each side when enlarging and wider when reducing (Pillow's BILINEAR).
 
     Args:
-        start: first pixel of the stretch, may be negative.
+        start: first pixel of the stretch.
         length: of the stretch in pixels.
         source: length of the row.
         size: length of the result.
         mirrored: whether the result is turned around.
         device: where the matrices are needed.
+        dtype: of the matrices; in float64 their numbers have 22 binary places, as Pillow's.
     """
     start_, length_ = (
-        torch.from_numpy(values).to(device, torch.float32)[:, None, None] for values in (start, length)
+        torch.from_numpy(values).to(device, dtype)[:, None, None] for values in (start, length)
     )
-    pixel = torch.arange(size, dtype=torch.float32, device=device)[:, None]
+    pixel = torch.arange(size, dtype=dtype, device=device)[:, None]
     turned = torch.from_numpy(mirrored).to(device)[:, None, None]
     pixel = torch.where(turned, size - 1 - pixel, pixel)
     scale = length_ / size
     centre = (pixel + 0.5) * scale
-    place = torch.arange(source, dtype=torch.float32, device=device) + 0.5 - start_  # within the stretch
+    place = torch.arange(source, dtype=dtype, device=device) + 0.5 - start_  # within the stretch
     weights = ((place - centre).abs_() / -scale.clamp(min=1)).add_(1).clamp_(min=0)
     weights *= (place > 0) & (place < length_)
-    return weights.div_(weights.sum(dim=2, keepdim=True).clamp_(min=1e-6))
+    weights.div_(weights.sum(dim=2, keepdim=True))
+    return weights if dtype == torch.float32 else round_half_up(weights.mul_(2**22)).div_(2**22)
 
 
-def cut_windows(
+def cut_and_resize(
     images: Float[Tensor, "n c h w"],
     window: Int64[np.ndarray, "n 4"],
     mirrored: Bool[np.ndarray, " n"],
@@ -53,26 +56,48 @@ def cut_windows(
 ) -> Float[Tensor, "n c size size"]:
     """Cut a window out of each image, resize it to ``size`` x ``size`` and mirror it where asked.
 
+    Many results lie exactly between two levels, so that the last bit of a weight decides. When enlarging to 32 pixels
+    all weights are multiples of 1/64 and float32 adds them up exactly; in general that takes float64. (From version
+    13 on, Pillow reduces tall windows in the other order, which may change a level by one for each direction.)
+
     Args:
         images: whole numbers 0 to 255.
-        window: top, left, height and width; what lies outside the image is black.
+        window: top, left, height and width.
         mirrored: whether left and right change places.
         size: height and width of the result.
     """
     number, channels, height, width = images.shape
+    enlarges_evenly = max(height, width) <= size <= 64 and size & (size - 1) == 0  # to a power of two
+    dtype = torch.float32 if enlarges_evenly else torch.float64
     never = np.zeros_like(mirrored)
-    across = resampling_weights(window[:, 1], window[:, 3], width, size, mirrored, images.device)
-    down = resampling_weights(window[:, 0], window[:, 2], height, size, never, images.device)
+    across = resampling_weights(window[:, 1], window[:, 3], width, size, mirrored, images.device, dtype)
+    down = resampling_weights(window[:, 0], window[:, 2], height, size, never, images.device, dtype)
     # first along the rows, then along the columns, rounded after each: as Pillow does
-    rows = round_half_up(images.reshape(number, channels * height, width) @ across.transpose(1, 2))
-    rows = rows.reshape(number, channels, height, size)
-    return round_half_up(down[:, None] @ rows)
+    rows = images.to(dtype).reshape(number, channels * height, width)
+    rows = round_half_up(rows @ across.transpose(1, 2)).reshape(number, channels, height, size)
+    return round_half_up(down[:, None] @ rows).to(images.dtype)
 
 
-def mirror(images: Float[Tensor, "n c h w"], mirrored: Bool[np.ndarray, " n"]) -> Float[Tensor, "n c h w"]:
-    """Exchange left and right where asked."""
-    chosen = torch.from_numpy(mirrored).to(images.device)[:, None, None, None]
-    return torch.where(chosen, images.flip(3), images)
+def window_maps(
+    window: Int64[np.ndarray, "n 4"], mirrored: Bool[np.ndarray, " n"]
+) -> Float64[np.ndarray, "n 6"]:
+    """Affine maps (see ``affine_maps``) of windows that keep their size: a shift, and a mirror image where asked."""
+    top, left, _, width = window.T
+    maps = np.tile([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], (len(window), 1))
+    maps[:, 0] = np.where(mirrored, -1, 1)
+    maps[:, 2] = np.where(mirrored, left + width, left)
+    maps[:, 5] = top
+    return maps
+
+
+def cut_out(images: Float[Tensor, "n c h w"], square: Int64[np.ndarray, "n 4"]) -> Float[Tensor, "n c h w"]:
+    """Blacken the rectangle from (top, left) to (bottom, right), those excluded, in each image."""
+    top, left, bottom, right = torch.from_numpy(square).to(images.device)[:, :, None].unbind(1)
+    row = torch.arange(images.shape[2], device=images.device)
+    column = torch.arange(images.shape[3], device=images.device)
+    rows = ((row >= top) & (row < bottom)).to(images.dtype)
+    columns = ((column >= left) & (column < right)).to(images.dtype)
+    return images * (1 - rows[:, None, :, None] * columns[:, None, None, :])
 
 
 def round_half_up(values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -115,7 +140,7 @@ def affine_maps(
 
 
 def move(
-    images: Float[Tensor, "n c size size"], maps: Float64[np.ndarray, "n 6"], fill: int
+    images: Float[Tensor, "n c h w"], maps: Float64[np.ndarray, "n 6"], fill: int, size: int
 ) -> Float[Tensor, "n c size size"]:
     """Read each pixel from the nearest source pixel of its image's affine map, or take the grey level ``fill``.
 
@@ -127,12 +152,12 @@ def move(
     maps[:, 5] += (maps[:, 3] + maps[:, 4]) / 2
     fixed = torch.from_numpy(np.floor(maps * 65536 + 0.5).astype(np.int32)).to(images.device)
     a, b, c, d, e, f = fixed[:, :, None, None].unbind(1)
-    x = torch.arange(width, dtype=torch.int32, device=images.device)
-    y = torch.arange(height, dtype=torch.int32, device=images.device)[:, None]
-    source_x = (a * x + b * y + c) >> 16
-    source_y = (d * x + e * y + f) >> 16
-    inside = (source_x >= 0) & (source_x < width) & (source_y >= 0) & (source_y < height)
-    place = torch.where(inside, source_y * width + source_x, 0).to(torch.int64)
-    flat = images.reshape(number, channels, height * width)
-    moved = flat.gather(2, place.reshape(number, 1, -1).expand(-1, channels, -1)).reshape(images.shape)
-    return torch.where(inside[:, None], moved, float(fill))
+    x = torch.arange(size, dtype=torch.int32, device=images.device)
+    y = x[:, None]
+    # a frame of one pixel in the colour of ``fill`` stands for everything outside
+    source_x = ((a * x + b * y + c) >> 16).clamp_(-1, width).add_(1)
+    source_y = ((d * x + e * y + f) >> 16).clamp_(-1, height).add_(1)
+    framed = functional.pad(images, (1, 1, 1, 1), value=float(fill)).flatten(2)
+    place = source_y.mul_(width + 2).add_(source_x).to(torch.int64).reshape(number, 1, size * size)
+    moved = framed.gather(2, place.expand(-1, channels, -1))
+    return moved.reshape(number, channels, size, size)

@@ -1,0 +1,151 @@
+"""Time of the three views (v1, v2, v3) of a sample: tensors on the device, Pillow, and what people do today.
+
+    python benchmarks/views.py                       print a table, write benchmarks/results/views.json
+    python benchmarks/views.py --device cuda         batched views on a GPU beside the same rivals on one core
+
+All sides make the CIFAR policy's triple of the same images and are timed in turn, in one process and on one core, so
+that a busy machine slows them alike. The rival is what one writes from torchvision's documentation: its transforms
+on Pillow images, sample by sample, ending in float tensors; ours end in bytes, so normalising them is timed too.
+"""
+
+import argparse
+import json
+import platform
+import random
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import PIL
+import torch
+import torchvision
+from PIL import Image, ImageFilter
+from torch import Tensor
+from torchvision import transforms
+
+from bcl_edu.views import TrainingViews, normalise, view_policy
+from bcl_edu.views.batched import batched_views
+
+SIZE = 32
+MEAN, STD = (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)
+
+
+class Cutout:
+    """A black square around a random pixel."""
+
+    def __call__(self, image: Tensor) -> Tensor:
+        y, x = random.randrange(SIZE), random.randrange(SIZE)
+        image[:, max(y - 8, 0) : y + 8, max(x - 8, 0) : x + 8] = 0
+        return image
+
+
+class Blur:
+    """A Gaussian blur of 0.1 to 2 pixels."""
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        return image.filter(ImageFilter.GaussianBlur(random.uniform(0.1, 2.0)))
+
+
+def torchvision_triple() -> Callable[[Image.Image], Tensor]:
+    """v1, v2, v3 from torchvision's own transforms."""
+    v1 = transforms.Compose(
+        [
+            transforms.RandomCrop(SIZE, padding=4),
+            transforms.RandomHorizontalFlip(),
+            transforms.AutoAugment(transforms.AutoAugmentPolicy.CIFAR10, fill=(128, 128, 128)),
+            transforms.ToTensor(),
+            Cutout(),
+            transforms.Normalize(MEAN, STD),
+        ]
+    )
+    sim = transforms.Compose(
+        [
+            transforms.RandomResizedCrop(SIZE, scale=(0.2, 1.0)),
+            transforms.RandomHorizontalFlip(),
+            transforms.RandomApply([transforms.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
+            transforms.RandomGrayscale(p=0.2),
+            transforms.RandomApply([Blur()], p=0.5),
+            transforms.ToTensor(),
+            transforms.Normalize(MEAN, STD),
+        ]
+    )
+    return lambda image: torch.stack([v1(image), sim(image), sim(image)])
+
+
+def pictures(number: int) -> Tensor:
+    """Smooth colour gradients with noise: pictures compress and clip unlike pure noise."""
+    generator = np.random.default_rng(0)
+    y, x = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
+    slopes = generator.uniform(-200, 200, (number, 3, 2, 1, 1))
+    levels = generator.uniform(0, 255, (number, 3, 1, 1)) + slopes[:, :, 0] * y + slopes[:, :, 1] * x
+    return torch.from_numpy((levels + generator.normal(0, 8, levels.shape)).clip(0, 255).astype(np.uint8))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "views.json")
+    options = parser.parse_args()
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    random.seed(0)
+    number = options.batch_size
+    device = torch.device(options.device)
+    images = pictures(number)
+    on_device = images.to(device)
+    policy = view_policy("cifar", image_size=SIZE)
+    pillow_images = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in images]
+    triple = torchvision_triple()
+    views = TrainingViews(images, torch.zeros(number, dtype=torch.int64), policy)
+
+    def batched() -> None:
+        normalise(batched_views(policy, on_device, list(range(number))), MEAN, STD)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def per_sample() -> None:
+        triples = [item[0] for item in views.__getitems__(list(range(number)))]
+        normalise(torch.stack(triples), MEAN, STD)
+
+    def rival() -> None:
+        torch.stack([triple(image) for image in pillow_images])
+
+    sides = {"torchvision on Pillow": rival, "per sample": per_sample, "batched": batched}
+    # time of this process: what others do on the machine is not counted; a GPU's work is not in it either
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    milliseconds: dict[str, list[float]] = {name: [] for name in sides}
+    for round_ in range(options.rounds + 1):
+        for name, side in sides.items():
+            start = clock()
+            side()
+            if round_ > 0:  # the first warms caches up
+                milliseconds[name].append((clock() - start) * 1e3 / number)
+
+    medians = {name: statistics.median(times) for name, times in milliseconds.items()}
+    facts = {
+        "machine": platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu, 1 thread",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "pillow": PIL.__version__,
+        "batch_size": number,
+        "rounds": options.rounds,
+    }
+    print(", ".join(f"{key} {value}" for key, value in facts.items()))
+    print(f"{'ms a sample for v1 + v2 + v3':30s} {'median':>8s} {'min':>8s} {'max':>8s} {'ratio':>8s}")
+    for name, times in milliseconds.items():
+        ratio = medians["torchvision on Pillow"] / medians[name]
+        print(f"{name:30s} {medians[name]:8.3f} {min(times):8.3f} {max(times):8.3f} {ratio:8.1f}")
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    result = facts | {"milliseconds_per_sample": milliseconds, "median": medians}
+    options.output.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
