@@ -32,8 +32,8 @@ class ThreeClasses:
     """Three classes, each collapsed to one point of the circle.
 
     Attributes:
-        angles: of the class means mu_1..mu_3, in degrees.
-        class_counts: n_1..n_3, samples of each class.
+        angles: of the class means mu_0..mu_2, in degrees.
+        class_counts: n_0..n_2, samples of each class.
         temperature: tau > 0.
     """
 
@@ -147,7 +147,7 @@ def in_words(shown: ThreeClasses) -> str:
     """The configuration, both losses and the verdict, as sentences."""
     places = ", ".join(
         f"class {number} ({count} samples) at {angle:.0f}°"
-        for number, (angle, count) in enumerate(zip(shown.angles, shown.class_counts, strict=True), start=1)
+        for number, (angle, count) in enumerate(zip(shown.angles, shown.class_counts, strict=True))
     )
     return (
         f"On a circle: {places}. The claimed bound is {shown.claimed:.3f}. The {SAMPLES} is {shown.over_samples:.3f}, "
@@ -169,7 +169,7 @@ def _listed(counts: Sequence[int]) -> str:
 def _circle() -> go.Scatter:
     turn = on_circle(list(range(0, 361, 6)))
     line = {"color": style.WIRE, "width": 1}
-    return go.Scatter(x=turn[:, 0].float(), y=turn[:, 1].float(), mode="lines", line=line, hoverinfo="skip")
+    return go.Scatter(x=turn[:, 0].tolist(), y=turn[:, 1].tolist(), mode="lines", line=line, hoverinfo="skip")
 
 
 def _looks(shown: ThreeClasses) -> tuple[list[str], list[float]]:
@@ -225,9 +225,7 @@ def _class_marks(shown: ThreeClasses) -> go.Scatter:
         marker={"color": colours, "size": sizes, "opacity": 1, "line": {"color": "#ffffff", "width": 1.5}},
         hovertext=[
             f"class {number}: {count} samples, {angle:.0f}°"
-            for number, (count, angle) in enumerate(
-                zip(shown.class_counts, shown.angles, strict=True), start=1
-            )
+            for number, (count, angle) in enumerate(zip(shown.class_counts, shown.angles, strict=True))
         ],
         hoverinfo="text",
         cliponaxis=False,
@@ -236,13 +234,11 @@ def _class_marks(shown: ThreeClasses) -> go.Scatter:
 
 def _add_labels(figure: go.Figure, shown: ThreeClasses) -> None:
     """Names and counts outside the circle; classes that meet have their labels apart."""
-    for number, point in enumerate(
-        on_circle(_label_angles(shown.angles)) * torch.tensor([1.4, 1.24]), start=1
-    ):
+    for number, point in enumerate(on_circle(_label_angles(shown.angles)) * torch.tensor([1.4, 1.24])):
         figure.add_annotation(
             x=float(point[0]),
             y=float(point[1]),
-            text=f"<b>class {number}</b><br>{shown.class_counts[number - 1]}",
+            text=f"<b>class {number}</b><br>{shown.class_counts[number]}",
             showarrow=False,
             font={"size": 13, "color": style.INK},
         )
@@ -311,7 +307,7 @@ def _add_bars(figure: go.Figure, shown: ThreeClasses) -> None:
     each = [
         f"class {number}: {share:.1%} of the samples, L = {loss:.3f}"
         for number, (share, loss) in enumerate(
-            zip(shown.shares.tolist(), shown.class_losses.tolist(), strict=True), start=1
+            zip(shown.shares.tolist(), shown.class_losses.tolist(), strict=True)
         )
     ]
     figure.add_annotation(

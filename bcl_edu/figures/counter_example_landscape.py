@@ -1,6 +1,6 @@
 """Every place that two of three collapsed classes can take on the circle, and how the loss there compares to the bound.
 
-Class 1 stays at 0 degrees: turning all three changes nothing, so the angles of classes 2 and 3 are all there is.
+Class 0 stays at 0 degrees: turning all three changes nothing, so the angles of classes 1 and 2 are all there is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCALE = ((0.0, "#e8731f"), (0.5, "#f4f2ee"), (1.0, "#6aa5dc"))
 
 
 def counter_example_map(class_counts: Sequence[int], *, temperature: float = 1.0) -> go.Figure:
-    """Loss minus claimed bound for all angles of classes 2 and 3, for both ways to average the anchors.
+    """Loss minus claimed bound for all angles of classes 1 and 2, for both ways to average the anchors.
 
     Args:
         class_counts: samples of each of the three classes.
@@ -76,11 +76,11 @@ def counter_example_map(class_counts: Sequence[int], *, temperature: float = 1.0
         "ticks": "outside",
         "tickcolor": style.INK,
     }
-    across = axis | {"title": {"text": "angle of class 2", "font": {"size": 14}}}
+    across = axis | {"title": {"text": "angle of class 1", "font": {"size": 14}}}
     figure.update_layout(
         xaxis=across | {"domain": [0, 0.46]},
         xaxis2=across | {"domain": [0.54, 1], "anchor": "y2"},
-        yaxis=axis | {"title": {"text": "angle of class 3"}, "scaleanchor": "x"},
+        yaxis=axis | {"title": {"text": "angle of class 2"}, "scaleanchor": "x"},
         yaxis2=axis | {"anchor": "x2", "scaleanchor": "x2", "showticklabels": False, "ticks": ""},
         showlegend=False,
     )
@@ -93,14 +93,14 @@ def tail_angle_curves(
     """Loss while the two tail classes close up opposite the head, from the regular simplex until they merge.
 
     Args:
-        head_counts: samples of class 1, one curve each; classes 2 and 3 have `tail_count` samples.
+        head_counts: samples of class 0, one curve each; classes 1 and 2 have `tail_count` samples.
         tail_count: samples of each tail class.
         temperature: tau > 0.
 
     Raises:
         ValueError: more head counts than curves can be told apart, a count below 1, or tau <= 0.
     """
-    between = torch.arange(120, -1, -1, dtype=torch.float64)  # the angle between classes 2 and 3
+    between = torch.arange(120, -1, -1, dtype=torch.float64)  # the angle between classes 1 and 2
     places = torch.stack([torch.zeros_like(between), 180 - between / 2, 180 + between / 2], dim=1)
     losses = collapsed_class_losses(places, temperature)
     figure = style.page(
@@ -161,7 +161,7 @@ def tail_angle_curves(
 
 
 def _losses_over(angles: Float[Tensor, " n"], temperature: float) -> Float[Tensor, "n n 3"]:
-    """L_y with class 2 at the angle of the column and class 3 at that of the row."""
+    """L_y with class 1 at the angle of the column and class 2 at that of the row."""
     third, second = torch.meshgrid(angles, angles, indexing="ij")
     return collapsed_class_losses(torch.stack([torch.zeros_like(second), second, third], dim=-1), temperature)
 
@@ -188,7 +188,7 @@ def _cells(
             "tickvals": [-reach, 0, reach],
             "tickformat": "+.2f",
         },
-        hovertemplate="class 2 at %{x}°, class 3 at %{y}°: %{z:+.3f}<extra></extra>",
+        hovertemplate="class 1 at %{x}°, class 2 at %{y}°: %{z:+.3f}<extra></extra>",
     )
 
 
@@ -227,7 +227,7 @@ def _in_words(angles: Float[Tensor, " n"], gaps: dict[str, Float[Tensor, "n n"]]
         row, column = _lowest(gap)
         share = float((gap[:-1, :-1] < -1e-9).double().mean())  # the last row and column are the first again
         parts.append(
-            f"{name}: below the bound at {share:.0%} of the places, lowest {float(gap[row, column]):+.3f} with class 2 "
-            f"at {float(angles[column]):.0f} and class 3 at {float(angles[row]):.0f} degrees"
+            f"{name}: below the bound at {share:.0%} of the places, lowest {float(gap[row, column]):+.3f} with class 1 "
+            f"at {float(angles[column]):.0f} and class 2 at {float(angles[row]):.0f} degrees"
         )
-    return "Loss minus claimed bound, class 1 at 0 degrees. " + "; ".join(parts) + "."
+    return "Loss minus claimed bound, class 0 at 0 degrees. " + "; ".join(parts) + "."

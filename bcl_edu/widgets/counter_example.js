@@ -105,10 +105,16 @@ function drawBar(root, name) {
 
 function drawSlider(root, name, attributes) {
   const row = html("label", root, { class: "slider" });
-  const text = html("span", row, {}, name);
+  html("span", row, {}, name);
   const input = html("input", row, { type: "range", ...attributes });
-  const output = html("output", row);
-  return { text, input, output };
+  const output = html("span", row, { "aria-hidden": "true" });
+  return { input, output };
+}
+
+function set(slider, position, text) {
+  slider.input.value = position;
+  slider.input.setAttribute("aria-valuetext", text); // what a screen reader says: the count, not the position
+  slider.output.textContent = text;
 }
 
 export default {
@@ -139,9 +145,9 @@ export default {
 
     const controls = html("div", root, { class: "controls" });
     const turns = classes.map((_, y) =>
-      drawSlider(controls, `angle of class ${y + 1}`, { min: 0, max: 360, step: 1, "data-class": y + 1 }));
+      drawSlider(controls, `angle of class ${y}`, { min: 0, max: 360, step: 1, "data-class": y }));
     const stops = headCounts(model.get("class_counts"));
-    const head = drawSlider(controls, "samples of class 1", {
+    const head = drawSlider(controls, "samples of class 0", {
       min: 0, max: stops.length - 1, step: 1, "data-head": "",
     });
     const buttons = html("div", controls, { class: "buttons" });
@@ -161,13 +167,12 @@ export default {
         place(circle.handles[y], { cx: RADIUS * x, cy: -RADIUS * up });
         const at = { x: 138 * Math.cos(radians(labelled[y])), y: -122 * Math.sin(radians(labelled[y])) };
         const [name, number] = circle.labels[y];
-        name.textContent = `class ${y + 1}`;
+        name.textContent = `class ${y}`;
         number.textContent = counts[y];
         place(name, at);
         place(number, { x: at.x, dy: 15 });
-        turns[y].input.value = angle;
-        turns[y].output.textContent = `${angle}°`;
-        [y + 1, counts[y], `${(100 * now.shares[y]).toFixed(1)} %`, now.losses[y].toFixed(3)].forEach(
+        set(turns[y], angle, `${angle}°`);
+        [y, counts[y], `${(100 * now.shares[y]).toFixed(1)} %`, now.losses[y].toFixed(3)].forEach(
           (text, column) => { rows[y][column].textContent = text; });
       });
       for (const [mark, [x, up]] of [[circle.ofSamples, now.ofSamples], [circle.ofClasses, now.ofClasses]]) {
@@ -188,14 +193,13 @@ export default {
       product.textContent =
         `× mean of all samples, ◇ mean of the classes; their product ${signed(now.product)} ` +
         (now.product <= -0.0005 ? "is negative" : "is not negative");
-      head.input.value = stops.indexOf(counts[0]);
-      head.output.textContent = counts[0];
+      set(head, stops.indexOf(counts[0]), String(counts[0]));
       const refuted = now.overSamples - now.claimed < -EQUAL;
       summary.textContent = refuted
         ? `Theorem 3 as printed fails here: ${now.overSamples.toFixed(4)} is below the claimed ${now.claimed.toFixed(4)}.`
         : `No contradiction here: ${now.overSamples.toFixed(4)} is not below the claimed ${now.claimed.toFixed(4)}.`;
       circle.picture.setAttribute("aria-label",
-        `Circle with class 1 at ${angles[0]}, class 2 at ${angles[1]} and class 3 at ${angles[2]} degrees`);
+        `Circle with class 0 at ${angles[0]}, class 1 at ${angles[1]} and class 2 at ${angles[2]} degrees`);
     }
 
     function move(y, degrees) {
