@@ -5,6 +5,8 @@ from bcl_edu.figures.bounds import bound_versus_loss, proof_ladder
 from bcl_edu.figures.class_counts import class_counts_bars, image_columns
 from bcl_edu.figures.class_means import class_mean_film, class_mean_sphere
 from bcl_edu.figures.cosine_heatmap import cosine_heatmap
+from bcl_edu.figures.counter_example import counter_example
+from bcl_edu.figures.counter_example_landscape import counter_example_map, tail_angle_curves
 from bcl_edu.figures.film import film
 from bcl_edu.figures.gradient_shares import gradient_shares
 from bcl_edu.figures.projection import Projection, best_projection
@@ -22,12 +24,15 @@ __all__ = [
     "class_mean_film",
     "class_mean_sphere",
     "cosine_heatmap",
+    "counter_example",
+    "counter_example_map",
     "film",
     "gradient_shares",
     "image_columns",
     "proof_ladder",
     "push_circles",
     "shot_group_bars",
+    "tail_angle_curves",
     "text_alternative",
     "training_curves",
 ]
