@@ -4,11 +4,13 @@ from bcl_edu.figures.accuracy import accuracy_by_class_count, shot_group_bars
 from bcl_edu.figures.bounds import bound_versus_loss, proof_ladder
 from bcl_edu.figures.class_counts import class_counts_bars, image_columns
 from bcl_edu.figures.class_means import class_mean_film, class_mean_sphere
+from bcl_edu.figures.class_profiles import class_profiles
 from bcl_edu.figures.cosine_heatmap import cosine_heatmap
 from bcl_edu.figures.counter_example import counter_example
 from bcl_edu.figures.counter_example_landscape import counter_example_map, tail_angle_curves
 from bcl_edu.figures.film import film
 from bcl_edu.figures.gradient_shares import gradient_shares
+from bcl_edu.figures.prior_shift import prior_shift
 from bcl_edu.figures.projection import Projection, best_projection
 from bcl_edu.figures.pushes import push_circles
 from bcl_edu.figures.style import caption, text_alternative
@@ -23,12 +25,14 @@ __all__ = [
     "class_counts_bars",
     "class_mean_film",
     "class_mean_sphere",
+    "class_profiles",
     "cosine_heatmap",
     "counter_example",
     "counter_example_map",
     "film",
     "gradient_shares",
     "image_columns",
+    "prior_shift",
     "proof_ladder",
     "push_circles",
     "shot_group_bars",

@@ -22,6 +22,7 @@ def accuracy_by_class_count(
     class_names: Sequence[str] | None = None,
     *,
     title: str = "Accuracy of each class",
+    look_at: str = "Each line falls towards the tail; look at where, and how far.",
 ) -> go.Figure:
     """Test accuracy of each class from head to tail, one line a method.
 
@@ -30,6 +31,7 @@ def accuracy_by_class_count(
         class_counts: training images of each class, shape (K,).
         class_names: shape (K,).
         title: the figure's title.
+        look_at: the caption.
 
     Raises:
         ValueError: a method has not K accuracies.
@@ -39,9 +41,7 @@ def accuracy_by_class_count(
     order = style.head_to_tail(class_counts)
     ticks = [f"{names[k]}<br>({int(class_counts[k])})" for k in order]
     words = []
-    figure = style.page(
-        title, "Each line falls towards the tail; look at where, and how far.", "", height=400
-    )
+    figure = style.page(title, look_at, "", height=400)
     for position, (method, values) in enumerate(per_class.items()):
         if len(values) != classes:
             raise ValueError(f"{method} has {len(values)} accuracies for {classes} classes")

@@ -1,7 +1,9 @@
 """Thin interactive shells over `bcl_edu.figures`: they hold the sliders, the figures hold the drawing."""
 
+from bcl_edu.widgets.bound_sliders import bound_sliders
 from bcl_edu.widgets.counter_example import CounterExample, counter_example
 from bcl_edu.widgets.imbalance import imbalance_slider
+from bcl_edu.widgets.long_tail_explorer import long_tail_explorer
 from bcl_edu.widgets.notebook_training import LiveClassMeans, NotebookRun, train_live, train_quietly
 from bcl_edu.widgets.redraw import redraw
 
@@ -9,8 +11,10 @@ __all__ = [
     "CounterExample",
     "LiveClassMeans",
     "NotebookRun",
+    "bound_sliders",
     "counter_example",
     "imbalance_slider",
+    "long_tail_explorer",
     "redraw",
     "train_live",
     "train_quietly",

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import ipywidgets
 import plotly.graph_objects as go
+import torch
 
 from bcl_edu.datasets import LabelledImages, exponential_profile, long_tailed_subset, shot_groups
 from bcl_edu.figures import class_counts_bars, image_columns
 from bcl_edu.widgets.redraw import redraw
+
+LARGEST_FACTOR = 100.0
+"""Where the slider ends, unless the data set has too few images for it."""
+
+MOST_COLUMNS = 10
+"""Of more classes than this, images are shown of some only, evenly chosen from head to tail."""
 
 
 def imbalance_slider(train: LabelledImages, imbalance_factor: float = 10.0) -> ipywidgets.VBox:
@@ -21,18 +30,21 @@ def imbalance_slider(train: LabelledImages, imbalance_factor: float = 10.0) -> i
         The slider, the bars and the images, in this order.
     """
     head = int(train.class_counts.min())
+    largest = min(LARGEST_FACTOR, head)  # one image is left to the smallest class
 
     def draw(factor: float) -> tuple[go.Figure, go.Figure]:
-        counts = exponential_profile(head, train.num_classes, factor)
+        # the slider computes with logarithms, and its end may come out a hair beyond the largest factor
+        counts = exponential_profile(head, train.num_classes, min(factor, largest))
         subset = train.select(long_tailed_subset(train.labels, counts))
         bars = class_counts_bars(counts, shot_groups(counts), train.class_names)
         bars.update_yaxes(range=[0, head * 1.12])
-        return bars, image_columns(subset.images, subset.labels, train.class_names)
+        shown = some_classes(subset)
+        return bars, image_columns(shown.images, shown.labels, shown.class_names)
 
     slider = ipywidgets.FloatLogSlider(
-        value=imbalance_factor,
+        value=min(imbalance_factor, largest),
         min=0.0,
-        max=2.0,
+        max=math.log10(largest),
         step=0.05,
         description="imbalance factor",
         readout_format=".3g",
@@ -47,3 +59,15 @@ def imbalance_slider(train: LabelledImages, imbalance_factor: float = 10.0) -> i
 
     slider.observe(on_value, names="value")
     return ipywidgets.VBox([slider, *figures])
+
+
+def some_classes(subset: LabelledImages, most: int = MOST_COLUMNS) -> LabelledImages:
+    """The images of at most so many classes, the first and the last among them, with labels of their own."""
+    chosen = torch.linspace(0, subset.num_classes - 1, min(most, subset.num_classes)).round().long()
+    new_label = torch.full((subset.num_classes,), -1).scatter(0, chosen, torch.arange(len(chosen)))
+    kept = new_label[subset.labels] >= 0
+    return LabelledImages(
+        subset.images[kept],
+        new_label[subset.labels[kept]],
+        tuple(subset.class_names[k] for k in chosen.tolist()),
+    )
