@@ -56,7 +56,7 @@ def bound_versus_loss(
 
     figure = style.page(
         title,
-        "In the grey the loss is below its bound. Anchors there: " + _counts(shown, below) + ".",
+        "In the grey the loss is below what should bound it.",
         _in_words(shown, below),
         height=430,
     )
@@ -91,7 +91,7 @@ def bound_versus_loss(
                 y=[round(value, 4) for _, value in pairs],
                 customdata=[round(bound, 4) for bound, _ in pairs],
                 mode="markers",
-                name=name,
+                name=f"{name} ({below[name]} of {len(pairs)} in the grey)",
                 marker={"color": look.colour, "symbol": look.symbol, "size": 9, "opacity": 0.75},
                 cliponaxis=False,
                 hovertemplate=name + " %{customdata:.4g}, loss %{y:.4g}<extra></extra>",
@@ -201,10 +201,6 @@ def _reach(pairs: list[tuple[float, float]]) -> tuple[float, float]:
     highest = max(value for _, value in pairs)
     free = max(highest - low, 0.1)
     return low - 0.05 * free, highest + BEYOND * free
-
-
-def _counts(shown: Mapping[str, list[tuple[float, float]]], below: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}: {below[name]} of {len(pairs)}" for name, pairs in shown.items())
 
 
 def _in_words(shown: Mapping[str, list[tuple[float, float]]], below: Mapping[str, int]) -> str:

@@ -20,6 +20,9 @@ from torch import Tensor
 from bcl_edu.figures import style
 from bcl_edu.figures.projection import Projection, best_projection
 
+FEW_SAMPLES = 50
+"""Up to so many samples are looked at one by one, and drawn large enough for it; more are a cloud."""
+
 LOOK_AT = "One arrow a class, thick and large for the head, thin and small for the tail."
 
 
@@ -175,7 +178,11 @@ def sphere_traces(sphere: Sphere, projection: Projection) -> list[Any]:
             _scatter(
                 projection(sphere.embeddings),
                 mode="markers",
-                marker={"color": [colours[k] for k in sphere.labels.tolist()], "size": 3, "opacity": 0.55},
+                marker={
+                    "color": [colours[k] for k in sphere.labels.tolist()],
+                    "size": 3 if len(sphere.labels) > FEW_SAMPLES else 8,
+                    "opacity": 0.55,
+                },
                 hoverinfo="skip",
             )
         )

@@ -118,7 +118,8 @@ def _circle(
     )
     arrows = []
     for k, (mean, push) in enumerate(zip(means, pushes, strict=True)):
-        resting = bool(push.norm() < AT_REST)
+        length = float(push.norm())
+        resting = length < AT_REST
         tip = mean + push
         arrows.append(
             go.Scatter(
@@ -129,7 +130,7 @@ def _circle(
                 marker={
                     "color": colours[k],
                     "symbol": ["circle-open", "circle-open" if resting else "arrow"],
-                    "size": [0, sizes[k] + 8 if resting else 14],
+                    "size": [0, sizes[k] + 8 if resting else min(14, 6 + 40 * length)],
                     "angleref": "previous",
                     "opacity": 1,
                 },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import ipywidgets
 import plotly.graph_objects as go
 import torch
@@ -10,8 +12,10 @@ from bcl_edu.figures import bound_versus_loss
 from bcl_edu.geometry import theorem_1
 from bcl_edu.widgets.redraw import redraw
 
-REACH = (0.0, 7.5)
-"""Axes that hold every loss there can be: two classes of 80 at temperature 1 have log(159) + 2 at most."""
+
+def reach(largest_loss: float) -> tuple[float, float]:
+    """Axes from 0 to a power of two that leaves some room: they jump seldom while a slider moves."""
+    return 0.0, 2.0 ** math.ceil(math.log2(1.15 * largest_loss))
 
 
 def two_classes(first: int, second: int, angle: float, spread: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -38,29 +42,31 @@ def two_classes(first: int, second: int, angle: float, spread: float) -> tuple[t
 
 
 def bound_sliders() -> ipywidgets.VBox:
-    """Sliders for the sizes of two classes, their angle and their spread, above loss and bounds of every anchor.
+    """Sliders for two classes (sizes, angle, spread) and the temperature, above loss and bounds of every anchor.
 
     Returns:
-        The four sliders and the figure, in this order.
+        The five sliders and the figure, in this order.
     """
 
     def draw() -> go.Figure:
-        embeddings, labels = two_classes(*(slider.value for slider in sliders))
-        theorem = theorem_1(embeddings, labels)
-        printed = theorem_1(embeddings, labels, as_printed=True)
+        *classes, temperature = (slider.value for slider in sliders)
+        batch = two_classes(*classes)
+        theorem = theorem_1(*batch, temperature=temperature)
+        printed = theorem_1(*batch, temperature=temperature, as_printed=True)
         return bound_versus_loss(
             theorem.loss,
             {"Theorem 1": theorem.bound, "Eq. 3 as printed": printed.bound},
             title="Every anchor of your two classes",
-            reach=REACH,
+            reach=reach(theorem.loss.max().item()),
         )
 
     looks = {"style": {"description_width": "180px"}, "layout": {"width": "min(100%, 560px)"}}
     sliders = [
         ipywidgets.IntSlider(10, 2, 80, description="samples of class 0", **looks),
         ipywidgets.IntSlider(10, 2, 80, description="samples of class 1", **looks),
-        ipywidgets.FloatSlider(60, min=0, max=180, step=5, description="angle between them (°)", **looks),
-        ipywidgets.FloatSlider(30, min=0, max=90, step=5, description="spread of each (°)", **looks),
+        ipywidgets.FloatSlider(60.0, min=0, max=180, step=5, description="angle between them (°)", **looks),
+        ipywidgets.FloatSlider(30.0, min=0, max=90, step=5, description="spread of each (°)", **looks),
+        ipywidgets.FloatSlider(1.0, min=0.1, max=1, step=0.1, description="temperature", **looks),
     ]
     shown = go.FigureWidget(draw())
     for slider in sliders:

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 
 def redraw(widget: go.FigureWidget, figure: go.Figure) -> None:
-    """Give a live figure the data, title and class axis of another, in one message and without flicker.
+    """Give a live figure the data, title and axes of another, in one message and without flicker.
 
     Traces are changed, never replaced, and the camera is left where the reader turned it.
 
@@ -27,4 +27,5 @@ def redraw(widget: go.FigureWidget, figure: go.Figure) -> None:
             shown.update(new.to_plotly_json(), overwrite=True)
         widget.layout.title = figure.layout.title
         widget.layout.xaxis = figure.layout.xaxis
+        widget.layout.yaxis = figure.layout.yaxis
         widget.layout.meta = figure.layout.meta

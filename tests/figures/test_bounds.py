@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bcl_edu.figures import bound_versus_loss, caption, proof_ladder, text_alternative
+from bcl_edu.figures import bound_versus_loss, proof_ladder, text_alternative
 
 LOSS = torch.tensor([1.0, 2.0, 3.0, math.nan])
 TRUE = torch.tensor([0.5, 2.0, 2.5, math.nan])
@@ -13,7 +13,7 @@ FALSE = torch.tensor([1.5, 1.0, 30.0, math.nan])
 
 
 def points(figure: go.Figure, name: str) -> tuple[list[tuple[float, float]], go.Scatter]:
-    (trace,) = [trace for trace in figure.data if trace.name == name]
+    (trace,) = [trace for trace in figure.data if (trace.name or "").split(" (")[0] == name]
     return list(zip(trace.x, trace.y, strict=True)), trace
 
 
@@ -25,9 +25,12 @@ def test_a_point_is_an_anchor_with_its_bound_to_the_right_and_its_loss_upwards()
     assert drawn == [(0.5, 1.0), (2.0, 2.0), (2.5, 3.0)]  # the anchor without a loss is left out
 
 
-def test_what_is_below_its_bound_is_counted_in_caption_and_words() -> None:
+def test_what_is_below_its_bound_is_counted_in_legend_and_words() -> None:
     figure = bound_versus_loss(LOSS, {"true": TRUE, "false": FALSE})
-    assert "true: 0 of 3, false: 2 of 3" in caption(figure)
+    assert [trace.name for trace in figure.data[2:]] == [
+        "true (0 of 3 in the grey)",
+        "false (2 of 3 in the grey)",
+    ]
     assert "false: loss below it for 2 of 3 anchors; loss minus bound from -27 to 1" in text_alternative(
         figure
     )
@@ -35,7 +38,7 @@ def test_what_is_below_its_bound_is_counted_in_caption_and_words() -> None:
 
 def test_equality_is_no_violation_even_with_rounding() -> None:
     loss = torch.ones(2, dtype=torch.float64)
-    assert "same: 0 of 2" in caption(bound_versus_loss(loss, {"same": loss + 1e-12}))
+    assert bound_versus_loss(loss, {"same": loss + 1e-12}).data[-1].name == "same (0 of 2 in the grey)"
 
 
 def test_both_axes_share_a_range_so_that_the_line_is_the_diagonal() -> None:

@@ -128,3 +128,12 @@ def test_embeddings_without_labels_are_refused() -> None:
 def test_a_film_without_frames_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one epoch"):
         class_mean_film(torch.zeros(0, 3, 2), COUNTS)
+
+
+def test_few_samples_are_drawn_one_by_one_and_many_as_a_cloud() -> None:
+    def size(each: int) -> float:
+        labels = torch.arange(3).repeat_interleave(each)
+        figure = class_mean_sphere(TRIANGLE, COUNTS, embeddings=TRIANGLE[labels], labels=labels)
+        return float(figure.data[-2].marker.size)
+
+    assert size(3) > size(100)

@@ -18,6 +18,13 @@ def test_a_live_figure_takes_the_data_and_title_of_the_new_one_in_its_own_traces
     assert widget.layout.title.text == "<b>after</b>"
 
 
+def test_axes_follow_what_is_shown() -> None:
+    widget, other = (class_counts_bars(COUNTS, {"few": torch.tensor([0, 1])}) for _ in range(2))
+    other.update_layout(xaxis_range=[0, 3], yaxis_range=[0, 7])
+    redraw(live := go.FigureWidget(widget), other)
+    assert (live.layout.xaxis.range, live.layout.yaxis.range) == ((0, 3), (0, 7))
+
+
 def test_the_reader_keeps_the_camera() -> None:
     means = torch.eye(3)
     widget = go.FigureWidget(class_mean_sphere(means, torch.tensor([3, 2, 1])))
