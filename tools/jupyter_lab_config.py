@@ -7,6 +7,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 c = get_config()  # type: ignore[name-defined]
 
@@ -17,6 +18,8 @@ c.ServerApp.ip = "127.0.0.1"
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
 c.LabApp.extension_manager = "readonly"
+# It would also ask the reader, on the first start, whether it may: lab_settings/page_config.json turns that off.
+c.LabApp.app_settings_dir = str(Path(__file__).parent / "lab_settings")
 
 # Without a screen, print the URL and wait instead of looking for a text browser.
 has_screen = sys.platform in ("darwin", "win32") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ

@@ -131,7 +131,7 @@ def _add_still(bundle: dict[str, Any]) -> None:
     bundle.pop("text/html", None)
     bundle["text/plain"] = layout.get("meta", {}).get("alternative", "(a figure)")
     still = plotly.graph_objects.Figure(data=data, layout=layout)
-    picture = still.to_image(format="png", width=layout.get("width", 700), height=layout.get("height", 400))
+    picture = still.to_image(format="png", width=layout.get("width", 640), height=layout.get("height", 400))
     small = io.BytesIO()
     image = Image.open(io.BytesIO(picture)).quantize(32, method=Image.Quantize.FASTOCTREE)
     image.save(small, format="png", optimize=True)

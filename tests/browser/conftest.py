@@ -18,12 +18,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.jupyterlab import ROOT, SCREENSHOTS, Lab, Visit
 
 VIEWPORT = {"width": 1280, "height": 800}
-START_SECONDS = 90
+START_SECONDS = 120
+PATIENCE = 60_000
+"""Milliseconds that anything on a page may take; a loaded machine is slow, not wrong."""
 
 # No display, no sandbox for root, nothing that calls home; WebGL in software for the spheres.
 CHROMIUM_FLAGS = [
@@ -85,12 +87,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with (home / "server.log").open("w") as log:
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         try:
-            lab = Lab(f"http://127.0.0.1:{port}", token, folder)
+            lab = Lab(f"http://127.0.0.1:{port}", token)
             _wait_until_up(lab, server, home / "server.log")
             yield lab
         finally:
             server.terminate()
-            server.wait(timeout=30)
+            try:
+                server.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
 
 
 @pytest.fixture
@@ -98,7 +104,8 @@ def visit(browser: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterato
     """A fresh page; photographed at the end if the test failed."""
     SCREENSHOTS.mkdir(exist_ok=True)
     context = browser.new_context(viewport=VIEWPORT)
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     page = context.new_page()
     visit = Visit(page, lab)
     page.on("request", visit.watch_request)

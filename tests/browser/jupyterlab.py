@@ -40,7 +40,7 @@ class Visit:
         """Open a notebook and wait until its kernel is ready."""
         self.page.goto(f"{self.lab.address}/lab/tree/notebooks/{notebook}.ipynb?token={self.lab.token}")
         expect(self.page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible()
-        expect(self.page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute("data-status", "idle")
+        expect(self.page.locator("#jp-main-statusbar")).to_contain_text("Python 3 (ipykernel) | Idle")
         self.hide_file_browser()
 
     def hide_file_browser(self) -> None:

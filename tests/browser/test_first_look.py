@@ -19,7 +19,7 @@ def epochs_seen(visit: Visit, until: int, seconds: int = 240) -> list[int]:
     seen: list[int] = []
     line = visit.page.locator(".gtitle-subtitle", has_text=re.compile(r"epoch \d+ of \d+"))
     for _ in range(seconds * 10):
-        for text in line.all_inner_texts():
+        for text in line.all_text_contents():
             epoch = int(re.findall(r"epoch (\d+)", text)[0])
             if epoch not in seen:
                 seen.append(epoch)
@@ -31,6 +31,7 @@ def epochs_seen(visit: Visit, until: int, seconds: int = 240) -> list[int]:
 
 def test_all_cells_run_and_the_class_means_move_while_they_do(visit: Visit) -> None:
     visit.open(NOTEBOOK)
+    assert visit.page.locator(".Toastify__toast").count() == 0  # no news, no questions: only the notebook
     visit.run_all()
     seen = epochs_seen(visit, until=10)
     assert any(prompt == "[*]:" for prompt in visit.prompts())  # it was live: cells are still running
