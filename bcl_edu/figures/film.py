@@ -49,7 +49,10 @@ def film(figures: Mapping[str, go.Figure], *, quantity: str, start: str | None =
                 for n in moved
             ],
             traces=moved,
-            layout={"title": {"subtitle": {"text": style.caption(figure)}}},
+            layout={
+                "title": {"subtitle": {"text": style.caption(figure)}},
+                "xaxis": {"ticktext": figure.layout.xaxis.ticktext},
+            },
         )
         for label, figure in figures.items()
     ]

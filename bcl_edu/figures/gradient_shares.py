@@ -58,18 +58,20 @@ def gradient_shares(
         look = style.series(position)
         figure.add_trace(
             go.Bar(
-                x=ticks,
+                x=list(range(classes)),
                 y=row,
                 name=loss,
+                hovertext=[tick.replace("<br>", " ") for tick in ticks],
                 marker={"color": look.colour, "pattern": style.hatching(look.pattern)},
-                hovertemplate=loss + ", %{x}: %{y:.1f} %<extra></extra>",
+                hovertemplate=loss + ", class %{hovertext}: %{y:.1f} %<extra></extra>",
             )
         )
     figure.add_hline(y=equal, line={"color": style.INK, "dash": "dot", "width": 1.5})
     figure.update_layout(
         barmode="group",
         xaxis={
-            "type": "category",
+            "tickvals": list(range(classes)),
+            "ticktext": ticks,
             "title": {"text": "class (samples in the batch), head to tail"},
             "showgrid": False,
         },

@@ -7,9 +7,9 @@ from bcl_edu.figures import bound_versus_loss, caption, film, gradient_shares, t
 COUNTS = torch.tensor([8, 2, 2])
 
 
-def bars(head: float) -> go.Figure:
+def bars(head: float, counts: torch.Tensor = COUNTS) -> go.Figure:
     shares = torch.tensor([head, 1 - head, 0.0])
-    return gradient_shares({"SCL": shares}, COUNTS, anchor_class=2)
+    return gradient_shares({"SCL": shares}, counts, anchor_class=2)
 
 
 POSITIONS = {"1": bars(0.5), "10": bars(0.75), "100": bars(1.0)}
@@ -31,6 +31,11 @@ def test_it_starts_where_asked_and_shows_that_also_when_nothing_moves() -> None:
 def test_a_frame_stores_only_what_changes() -> None:
     frame = film(POSITIONS, quantity="imbalance factor").frames[2]
     assert set(frame.data[0].to_plotly_json()) == {"type", "y"}
+
+
+def test_the_labels_of_the_axis_move_along() -> None:
+    moving = film({"8": bars(0.5), "9": bars(0.5, torch.tensor([9, 2, 2]))}, quantity="head")
+    assert [frame.layout.xaxis.ticktext[0] for frame in moving.frames] == ["0<br>(8)", "0<br>(9)"]
 
 
 def test_traces_that_stay_are_in_no_frame_and_captions_move_along() -> None:

@@ -10,9 +10,10 @@ SHARES = {"SCL": torch.tensor([0.0, 0.8, 0.2]), "averaged": torch.tensor([0.0, 0
 
 def test_bars_are_percent_from_head_to_tail_with_nothing_at_the_anchors_class() -> None:
     figure = gradient_shares(SHARES, COUNTS, ["a", "b", "c"], anchor_class=0)
+    assert figure.layout.xaxis.ticktext == ("b<br>(40)", "c<br>(8)", "a<br>(2)")
     assert [(bar.name, bar.x, bar.y) for bar in figure.data] == [
-        ("SCL", ("b<br>(40)", "c<br>(8)", "a<br>(2)"), (80, 20, 0)),
-        ("averaged", ("b<br>(40)", "c<br>(8)", "a<br>(2)"), (50, 50, 0)),
+        ("SCL", (0, 1, 2), (80, 20, 0)),
+        ("averaged", (0, 1, 2), (50, 50, 0)),
     ]
     assert "An anchor of class a (no bar)" in style.caption(figure)
 
