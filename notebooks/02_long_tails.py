@@ -1,0 +1,395 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Long tails: where does the accuracy go?
+#
+# **A network that has seen a class fifty times less often does worse on it. How much of that is a habit of guessing the
+# frequent classes, which can be undone, and how much is knowledge that it never got?**
+#
+# You will look at the shapes that long tails have, cut them into pictures with a slider, work out with pencil and paper
+# what a class's frequency alone does to a *perfect* classifier, and then take a real one apart.
+#
+# *One minute of computing, forty minutes of reading. From [01_first_look](01_first_look.ipynb) you need the imbalance
+# factor and the three shot groups.*
+#
+# | symbol of the paper | in code | what it is |
+# |---|---|---|
+# | $K$ | `num_classes` | number of classes |
+# | $n_k$ | `class_counts[k]` | training images of class $k$ |
+# | IF | `imbalance_factor` | largest over smallest class count |
+# | $P_y$ | `prior[y]` | share of class $y$ in the training set |
+# | $\delta_y$ | `prior[y].log()` | what logit compensation adds (Eq. 10) |
+# | $\varphi_y$ | `logits[:, y]` | the classifier's output for class $y$ |
+
+# %%
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch.distributions import Normal
+
+from bcl_edu import figures, widgets
+from bcl_edu.datasets import exponential_profile, open_dataset, pareto_profile, shot_groups, step_profile
+from bcl_edu.exercises import check
+from bcl_edu.training import RECIPES, RunOptions, train
+from bcl_edu.training.metrics import accuracy
+from bcl_edu.views import normalise
+
+# %% [markdown]
+# ## 1. Three shapes of a tail
+#
+# CIFAR-100 has 100 classes with 500 training images each. Its long-tailed version keeps
+# $n_k = \lfloor 500 \cdot \mathrm{IF}^{-k/99} \rfloor$ images of class $k = 0, \dots, 99$: every class is smaller than
+# the one before by the same factor.
+#
+# **Before you run the cell:** at IF = 100, how many of the 50,000 images are left? And how many of the 100 classes does
+# it take, from the head, to hold half of those?
+
+# %%
+counts = exponential_profile(500, num_classes=100, imbalance_factor=100)
+total = int(counts.sum())
+half = 1 + int((counts.cumsum(0) >= total / 2).nonzero()[0])
+
+print(f"{total:,} images are left, from {int(counts[0])} down to {int(counts[-1])} in a class")
+print(f"the first {half} classes hold half of them, the last {half} only {int(counts[-half:].sum()):,}")
+assert total == 10_847  # the size that the paper and everybody after it train on
+assert half == 15
+
+# %% [markdown]
+# Nearly four fifths of the images are gone, and fifteen classes hold half of what is left.
+#
+# One imbalance factor can hide very different data sets. A *step* has only large and small classes. A *Pareto* profile,
+# from which ImageNet-LT was drawn, loses its head at once and then falls slowly. **Before you look:** the three below
+# have the same largest class and the same smallest. Which of them has the most images, which the fewest? Which has the
+# most classes of fewer than 20?
+
+# %%
+profiles = {
+    "step": step_profile(500, 100, 100),
+    "exponential": counts,
+    "Pareto": pareto_profile(500, 100, 100),
+}
+sizes = {name: int(profile.sum()) for name, profile in profiles.items()}
+assert sizes["step"] > sizes["exponential"] > sizes["Pareto"]
+assert all(profile[0] == 500 and profile[-1] == 5 for profile in profiles.values())
+
+figures.class_profiles(profiles)
+
+# %% [markdown]
+# *Look at how long each line stays up, and when it comes down:* the same factor of 100 between the ends, and three
+# different problems. In numbers, with the line of 20 images that the next paragraph is about:
+
+# %%
+below_20 = {name: int((profile < 20).sum()) for name, profile in profiles.items()}
+print("images:", sizes)
+print("classes of fewer than 20 images:", below_20)
+assert below_20["step"] > below_20["exponential"] > below_20["Pareto"]
+
+# %% [markdown]
+# The step has by far the most images *and* the most poor classes; the Pareto profile has the fewest of either. So an
+# imbalance factor without its profile says little. (And a profile without the list of chosen images says too little:
+# every run of this project records the SHA-256 of its subset.)
+#
+# ### Shot groups
+#
+# Results are reported for *many-shot* classes (more than 100 training images), *medium-shot* (20 to 100) and *few-shot*
+# (fewer than 20). (The paper prints "2~100" for medium; that is a misprint of 20.) What the groups hold depends on the
+# profile, and a group can be empty: it then has no accuracy at all, which tables must print as n/a and not as 0.
+
+# %%
+for factor in (100, 50, 10):
+    groups = shot_groups(exponential_profile(500, 100, factor))
+    print(f"IF {factor:3}:", {name: len(members) for name, members in groups.items()})
+
+assert len(shot_groups(exponential_profile(500, 100, 10))["few"]) == 0
+figures.class_counts_bars(counts, shot_groups(counts), title="CIFAR-100-LT, imbalance factor 100")
+
+# %% [markdown]
+# At IF = 10 CIFAR-100-LT has no few-shot class. *Look at the flat right third of the bars: thirty classes, and together
+# fewer images than the first one alone has.*
+
+# %%
+assert len(shot_groups(counts)["few"]) == 30
+assert counts[shot_groups(counts)["few"]].sum() < counts[0]
+
+# %% [markdown]
+# ### Cut one yourself
+#
+# Choose a data set and slide. The digits come with scikit-learn and are always there. Fashion-MNIST and CIFAR are used
+# if they are on this machine, in the folder where `open_dataset` looks for them: `data/` beside this notebook, or the
+# folder that the environment variable `BCL_EDU_DATA` names. Nothing is downloaded.
+#
+# **Before you slide to 100:** which class of your data set would you least like to be? What would you still recognise
+# from the images that it keeps?
+
+
+# %%
+def found(name):
+    """The training set of that name, if it is on this machine."""
+    try:
+        return open_dataset(name).train
+    except ValueError:
+        return None
+
+
+on_this_machine = {name: found(name) for name in ("cifar100", "cifar10", "fashion-mnist", "digits")}
+on_this_machine = {name: train_set for name, train_set in on_this_machine.items() if train_set is not None}
+print("on this machine:", ", ".join(on_this_machine))
+
+# %%
+widgets.long_tail_explorer(on_this_machine, imbalance_factor=100)
+
+# %% [markdown]
+# ## 2. What the frequency alone does
+#
+# Suppose a classifier knew everything: for each class the exact distribution $p(x \mid y)$ of its images. It would
+# still not treat classes alike, for it was asked to be right as often as possible *on the training distribution*. By
+# Bayes' rule
+#
+# $$p(y \mid x) \;\propto\; P_y \; p(x \mid y) ,$$
+#
+# and the *prior* $P_y$, the class's share of the training set, is a factor. Where two classes overlap, the doubtful
+# cases go to the frequent one.
+#
+# Take the smallest example: two classes on a line, both Gaussian with variance 1, two standard deviations apart, the
+# left one IF times as frequent. The best boundary is where $P_y\, p(x \mid y)$ is the same for both:
+#
+# $$P_0\, e^{-(x+1)^2/2} = P_1\, e^{-(x-1)^2/2} \quad\Longleftrightarrow\quad x = \frac{\log \mathrm{IF}}{2} .$$
+#
+# **Before you run the cell:** with equal frequencies both classes are right in 84 % of the cases. At IF = 100, how
+# often is the rare class right? There is no lack of data here, and nothing left to learn.
+
+# %%
+distance, factor = 2.0, 100.0
+head, tail = Normal(-distance / 2, 1.0), Normal(distance / 2, 1.0)
+
+
+def accuracies(boundary):
+    """Share of the head class and of the tail class on their own side of the boundary."""
+    boundary = torch.as_tensor(boundary)
+    return head.cdf(boundary), 1 - tail.cdf(boundary)
+
+
+best = torch.tensor(factor).log() / distance
+for name, boundary in {"equal frequencies": 0.0, f"IF = {factor:g}": best}.items():
+    of_head, of_tail = accuracies(boundary)
+    print(f"{name:18} boundary {boundary:4.2f}:  head {of_head:.1%}, tail {of_tail:.1%}", end="")
+    print(f", mean of both {(of_head + of_tail) / 2:.1%}")
+
+assert accuracies(best)[1] < 0.10 < 0.99 < accuracies(best)[0]
+
+# %% [markdown]
+# Nine in ten of the rare class are given away. And that *is* the best that can be done, if the test set looks like the
+# training set:
+
+# %%
+boundaries = torch.linspace(-3, 5, 801)
+of_head, of_tail = accuracies(boundaries)
+as_trained = (factor * of_head + of_tail) / (factor + 1)  # accuracy where the head is IF times as frequent
+balanced = (of_head + of_tail) / 2  # accuracy where both are equally frequent
+
+assert abs(boundaries[as_trained.argmax()] - best) < 0.01
+assert abs(boundaries[balanced.argmax()]) < 0.01
+print(f"on data like the training set: {as_trained.max():.2%} at x = {boundaries[as_trained.argmax()]:.2f}")
+print(f"on balanced data:              {balanced.max():.2%} at x = {abs(boundaries[balanced.argmax()]):.2f}")
+figures.prior_shift(distance, factor)
+
+# %% [markdown]
+# *Look at the space between the two vertical lines:* that is what the rare class loses to its prior.
+#
+# The remedy is as simple. The classifier's logits are $\varphi_y = \log P_y + \log p(x \mid y)$ up to a constant. Take
+# $\log P_y$ away and the boundary goes back to the middle. One can do that after training, or let the network grow the
+# margin while it trains, by adding $\delta_y = \log P_y$ to the logits inside the loss only. The second is **logit
+# compensation** (Eq. 10), one half of what the paper trains:
+#
+# $$L_{LC} = -\log \frac{e^{\varphi_y + \delta_y}}{\sum_j e^{\varphi_j + \delta_j}} .$$
+#
+# Both cure the same disease: a wrong prior. Neither adds knowledge of what a rare class looks like.
+#
+# ## 3. A real network, taken apart
+#
+# Now the digits. All training sets below have the same number of images, close to 370, so that what differs is how
+# they are shared out, and not how much there is to learn from.
+
+# %%
+description, recipe = RECIPES["digits-lt"]
+digits = open_dataset("digits")
+TOTAL = int(exponential_profile(134, 10, 50).sum())
+
+
+def head_count(factor):
+    """The size of the largest class at which this imbalance factor leaves TOTAL images, or just fewer."""
+    fitting = [n for n in range(1, 135) if n >= factor and exponential_profile(n, 10, factor).sum() <= TOTAL]
+    return fitting[-1]
+
+
+recipes = {
+    f"IF {factor}": replace(recipe, loss="ce", imbalance_factor=factor, head_count=head_count(factor))
+    for factor in (1, 10, 50)
+}
+for name, of_factor in recipes.items():
+    print(name, exponential_profile(of_factor.head_count, 10, of_factor.imbalance_factor).tolist())
+
+# %% [markdown]
+# **Before you run the next cell:** the digits 5 to 9 are the five rarest. What is the test accuracy on them at IF 1, 10
+# and 50? And of 400 test images, 40 of each digit, how many will the network call a 9 at IF 50?
+
+
+# %%
+def trained_logits(recipe):
+    """Train, and return the classifier's outputs for the 400 test images."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = RunOptions(output=Path(folder) / "run", workers=0, tensorboard=False, progress=False)
+        result = train(recipe, options)
+    statistics, method = result.record["normalisation"], result.method
+    method.model.eval()
+    images = normalise(digits.test.images, tuple(statistics["mean"]), tuple(statistics["std"]))
+    with torch.no_grad():
+        return method.logits(method.features(images))
+
+
+logits = {name: trained_logits(of_factor) for name, of_factor in recipes.items()}
+
+# %%
+tail_counts = exponential_profile(134, 10, imbalance_factor=50)
+
+
+def per_class(logits):
+    """Test accuracy of each digit, in percent."""
+    return accuracy(logits, digits.test.labels, tail_counts).per_class
+
+
+def rare(logits):
+    """Mean test accuracy of the five rarest digits, in percent."""
+    return sum(per_class(logits)[5:]) / 5
+
+
+def frequent(logits):
+    """Mean test accuracy of the five most frequent digits, in percent."""
+    return sum(per_class(logits)[:5]) / 5
+
+
+# %%
+for name, of_run in logits.items():
+    print(f"{name:6} digits 0-4: {frequent(of_run):5.1f} %   digits 5-9: {rare(of_run):5.1f} %")
+assert rare(logits["IF 1"]) > rare(logits["IF 10"]) > rare(logits["IF 50"])
+assert rare(logits["IF 50"]) < 0.8 * rare(logits["IF 1"])
+assert abs(frequent(logits["IF 50"]) - frequent(logits["IF 1"])) < 5
+
+lines = {name: per_class(of_run) for name, of_run in logits.items()}
+title = "Equally many images, shared out in three ways"
+look_at = "Below each digit, its training images at IF 50. Look at how late the lines part, and how far."
+figures.accuracy_by_class_count(lines, tail_counts, digits.class_names, title=title, look_at=look_at)
+
+# %% [markdown]
+# Equally many images, differently shared: the head gains next to nothing, since a hundred zeros teach hardly more than
+# forty, and the tail loses a fifth of its accuracy or more.
+#
+# Is it the prior? If so, the network gives the tail's images to the head. It does:
+
+# %%
+called = {name: torch.bincount(of_run.argmax(dim=1), minlength=10) for name, of_run in logits.items()}
+for name, number in called.items():
+    print(f"{name:6} of 400 test images, called 0, 1, ..., 9: {number.tolist()}")
+
+assert called["IF 50"][:5].sum() > called["IF 1"][:5].sum() + 20
+assert called["IF 50"][9] < 15
+
+# %% [markdown]
+# So take the prior away, as Section 2 says: after training, by subtracting $\log P_y$ from the logits of the IF 50
+# network, and during training, by logit compensation. Another seed draws other initial weights and another order of
+# images, and with classes this small that matters; so we train three times. **Before you run it:** will the tail come
+# back to what it had at IF 1?
+
+# %%
+prior = tail_counts / tail_counts.sum()
+names = ("IF 50", "prior subtracted", "compensated", "IF 1")
+print("digits 5-9" + "".join(f"{name:>18}" for name in names))
+results = []
+for seed in (0, 1, 2):
+    plain = logits["IF 50"] if seed == 0 else trained_logits(replace(recipes["IF 50"], seed=seed))
+    compensated = trained_logits(replace(recipes["IF 50"], seed=seed, loss="lc"))
+    results.append((plain, plain - prior.log(), compensated, logits["IF 1"]))
+    print(f"seed {seed}    " + "".join(f"{rare(of_run):16.1f} %" for of_run in results[-1]))
+
+# %%
+means = [sum(map(rare, column)) / len(results) for column in zip(*results, strict=True)]
+as_trained, _, compensated, equal_counts = means
+habit, scarcity = compensated - as_trained, equal_counts - compensated
+print(f"on average compensation gives back {habit:.1f} points; {scarcity:.1f} are still missing")
+assert all(rare(one[2]) > rare(one[0]) for one in results)  # compensation helps with every seed
+assert scarcity > habit > 0  # and yet the larger part stays lost
+
+# %%
+lines = {name: per_class(of_run) for name, of_run in zip(names, results[0], strict=True)}
+title = "What compensation gives back (seed 0)"
+look_at = "The gap that stays between the compensated line and that of IF 1 is not the prior's doing."
+figures.accuracy_by_class_count(lines, tail_counts, digits.class_names, title=title, look_at=look_at)
+
+# %% [markdown]
+# Part of the loss was habit, and compensation undid it. The larger part was not: from two images of a 9 no change of
+# the prior makes the *features* of a 9. In the Gaussian example $p(x \mid y)$ was known; here it must be learned, and
+# the rare classes' part of it is learned badly.
+#
+# That leaves the representation: what the network makes of an image *before* the classifier. Can classes with few
+# images be given as good a place in it as those with many? That is what contrastive losses work on, what the other half
+# of the paper is about, and why the next notebook asks what a good place is.
+#
+# ## In one paragraph
+#
+# A long tail is described by its profile, not by its imbalance factor alone. On a balanced test set it costs accuracy
+# twice. First through the prior: a classifier that is right on the training distribution gives doubtful cases to
+# frequent classes, even if it knows everything about all of them; subtracting $\log P_y$ from the logits, or adding it
+# inside the loss (logit compensation, Eq. 10), undoes exactly that. Second through scarcity: the features of rare
+# classes are learned from a handful of images. On the digits, with the number of images held fixed, scarcity was the
+# larger part, and no prior can give it back.
+#
+# ## Exercises
+#
+# `check` runs your function on hidden cases and tells you what *kind* of mistake it makes. Solutions are in
+# [solutions](solutions/README.md); look there last.
+#
+# **1. Class counts.** Write the exponential profile: $n_k = \lfloor n_{\max}\, \mathrm{IF}^{-k/(K-1)} \rfloor$ for
+# $k = 0, \dots, K-1$.
+
+
+# %%
+def class_counts(n_max, num_classes, imbalance_factor):
+    """The number of training images of each class, the largest class first: K whole numbers."""
+    ...  # your code
+
+
+check("class_counts", class_counts)
+
+# %% [markdown]
+# **2. Logit compensation.** Write Eq. 10, averaged over a batch. `logits` has shape (n, K), `labels` (n,), and
+# `class_counts` (K,) holds the images of each class in the training set.
+
+
+# %%
+def logit_compensation(logits, labels, class_counts):
+    """Cross-entropy with logits compensated for the class prior: one number."""
+    ...  # your code
+
+
+check("logit_compensation", logit_compensation)
+
+# %% [markdown]
+# **3. Better features.** In Section 2 a better representation would put the two classes further apart. Predict, then
+# compute: at which `distance` does the rare class get its 84 % back at IF = 100, with the boundary still where the
+# training distribution wants it? Compare that with what subtracting $\log P_y$ does at distance 2.
+#
+# **4. Another shape.** Train the digits with `profile="step"` instead of the exponential profile, at the same imbalance
+# factor. Which digits suffer now, and what does compensation give back to them?
