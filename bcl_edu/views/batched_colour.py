@@ -5,7 +5,7 @@ result is the same whole number. All sums stay below 2^24, where float32 is exac
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 RED, GREEN, BLUE = 19595, 38470, 7471  # ITU-R 601 luminance: 0.299, 0.587, 0.114 in 65536ths
@@ -34,8 +34,8 @@ def blend(origin: Tensor, images: Float[Tensor, "n c h w"], factors: Tensor) -> 
     return (images - origin).mul_(factors).add_(origin).clamp_(0, 255).floor_()
 
 
-def turn_hue(images: Float[Tensor, "n 3 h w"], steps: Int[Tensor, " n"]) -> Float[Tensor, "n 3 h w"]:
-    """Turn each image's hue by a number of 256ths of the circle.
+def turn_hue(images: Float[Tensor, "n 3 h w"], steps: Float[Tensor, " n"]) -> Float[Tensor, "n 3 h w"]:
+    """Turn each image's hue by a whole number (0 to 255) of 256ths of the circle.
 
     Through bytes of hue, saturation and value, as Pillow does; equal to Pillow for every colour and every turn.
     """
