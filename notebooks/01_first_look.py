@@ -54,7 +54,8 @@ digits = open_dataset("digits")
 widgets.imbalance_slider(digits.train, imbalance_factor=10)
 
 # %% [markdown]
-# Slide it to 50, or look at the next figure, which is drawn for that value. The field speaks of *many-shot* classes
+# Slide it to 50, or look at the next figure, which is drawn for that value (rounding down leaves digit 9 two images,
+# so that the true ratio is 67 : 1). The field speaks of *many-shot* classes
 # (more than 100 training images), *medium-shot* (20 to 100) and *few-shot* (fewer than 20).
 
 # %%
@@ -120,7 +121,7 @@ exact = replace(recipe, loss="scl", head_dim=3, temperature=0.3)
 balanced = widgets.train_live(replace(exact, head_count=37, imbalance_factor=1))
 
 # %% [markdown]
-# Ten directions that start in a bundle, and spread over the whole sphere.
+# Ten directions start in one bundle, and part.
 #
 # Now the same number of images with a long tail: 134 zeros, 2 nines. **Before you run it:** where will the five
 # smallest classes (thin, orange) go? And the largest?
@@ -148,9 +149,9 @@ for name, run in {"balanced": balanced, "long-tailed": long_tailed}.items():
 assert mean_cosine(means[5:]) > mean_cosine(means[:5]) + 0.2  # the claim of this section
 
 # %% [markdown]
-# The large classes took the room, the small ones were pushed together on one side. A class of two images is an anchor
-# twice, and is pushed away by 134 zeros whenever they are in the batch; it has nobody to push back with. Here is
-# the film of that run again. *Press play, and look at the orange arrows: do they ever part?*
+# With equal counts neither half is much tighter than the other. With a long tail the large classes took the room, and
+# the small ones ended up together on one side. That is what the sums in the loss suggest: a class is pushed away by
+# every sample of the others, and two nines have few to push back with. Here is the film of that run again. *Press play, and look at the orange arrows: do they ever part?*
 
 # %%
 long_tailed.film("Class means with a long tail", every=2)
@@ -202,7 +203,7 @@ seeds = {name: [row for row in rows if row["loss"] == loss] for loss, name in na
 figures.shot_group_bars(seeds, title="Ten seeds of each")
 
 # %% [markdown]
-# *Look at the dots before the bars.* Two seeds of one method lie up to fifteen points apart on the few-shot digits, so
+# *Look at the dots before the bars.* Two seeds of one method lie up to sixteen points apart on the few-shot digits, so
 # compare seed by seed: all four started from the same ten.
 
 

@@ -102,7 +102,7 @@ def cosine_heatmap(
                 "title": {"text": "cosine", "font": {"size": 13}},
                 "outlinewidth": 0,
                 "thickness": 14,
-                "tickvals": [simplex - reach, simplex, simplex + reach],
+                "tickvals": [max(-1.0, simplex - reach), simplex, simplex + reach],
                 "tickformat": ".2f",
             },
         },

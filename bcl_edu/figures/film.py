@@ -50,7 +50,7 @@ def film(figures: Mapping[str, go.Figure], *, quantity: str, start: str | None =
             ],
             traces=moved,
             layout={
-                "title": {"subtitle": {"text": style.caption(figure)}},
+                "title": {"text": figure.layout.title.text},
                 "xaxis": {"ticktext": figure.layout.xaxis.ticktext},
             },
         )

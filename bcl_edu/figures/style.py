@@ -128,9 +128,8 @@ def page(title: str, look_at: str, alternative: str, *, height: int = 380) -> go
     figure.update_layout(
         template=None,
         title={
-            "text": f"<b>{title}</b>",
+            "text": heading(title, look_at),
             "font": {"size": 17},
-            "subtitle": {"text": look_at, "font": {"size": 14, "color": INK}},
             "x": 0.0,
             "xref": "paper",
             "xanchor": "left",
@@ -151,6 +150,15 @@ def page(title: str, look_at: str, alternative: str, *, height: int = 380) -> go
         meta={"caption": look_at, "alternative": alternative},
     )
     return figure
+
+
+def heading(title: str, look_at: str) -> str:
+    """A title with its caption under it, as one text of two lines.
+
+    Plotly's own subtitle is placed by measuring the title, and lands on top of it where a figure is drawn before
+    it is on the page, as in a box of widgets.
+    """
+    return f"<b>{title}</b><br><span style='font-size: 14px'>{look_at}</span>"
 
 
 def caption(figure: go.Figure) -> str:

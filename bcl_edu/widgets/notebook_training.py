@@ -15,10 +15,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bcl_edu.figures import class_mean_film, class_mean_sphere
+from bcl_edu.figures.style import heading
 from bcl_edu.methods.objectives import OBJECTIVES
 from bcl_edu.training import EpochReport, Interrupted, Recipe, RunOptions, train
 from bcl_edu.training.data import prepare_data
-from bcl_edu.widgets.redraw import redraw
+from bcl_edu.widgets.redraw import live_figure, redraw
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class LiveClassMeans:
     def __init__(self, recipe: Recipe, class_counts: Int[Tensor, " k"], class_names: tuple[str, ...]) -> None:
         self.recipe, self.class_counts, self.class_names = recipe, class_counts, class_names
         centre = torch.zeros(len(class_counts), recipe.head_dim)
-        self.figure = go.FigureWidget(self._drawn(centre, "the first epoch is under way"))
+        self.figure = live_figure(self._drawn(centre, "the first epoch is under way"))
 
     def show(self, report: EpochReport) -> None:
         """Move the means to where they are after this epoch."""
@@ -73,13 +74,16 @@ class LiveClassMeans:
 
     def say(self, text: str) -> None:
         """Change the line under the title only."""
-        self.figure.layout.title.subtitle.text = text
+        self.figure.layout.title.text = heading(self._title, text)
 
     def _drawn(self, means: Float[Tensor, "k d"], progress: str) -> go.Figure:
-        title = f"Class means while training with {self.recipe.loss}"
-        figure = class_mean_sphere(means, self.class_counts, self.class_names, title=title)
-        figure.layout.title.subtitle.text = progress
+        figure = class_mean_sphere(means, self.class_counts, self.class_names)
+        figure.layout.title.text = heading(self._title, progress)
         return figure
+
+    @property
+    def _title(self) -> str:
+        return f"Class means while training with {self.recipe.loss}"
 
     def _progress(self, report: EpochReport) -> str:
         row, epochs = report.metrics, self.recipe.epochs

@@ -17,7 +17,7 @@ SECONDS = 600
 def epochs_seen(visit: Visit, until: int, seconds: int = 240) -> list[int]:
     """The epochs that the live figures show, from now until one of them shows this one."""
     seen: list[int] = []
-    line = visit.page.locator(".gtitle-subtitle", has_text=re.compile(r"epoch \d+ of \d+"))
+    line = visit.page.locator(".gtitle", has_text=re.compile(r"epoch \d+ of \d+"))
     for _ in range(seconds * 10):
         for text in line.all_text_contents():
             epoch = int(re.findall(r"epoch (\d+)", text)[0])
@@ -58,7 +58,7 @@ def test_the_imbalance_slider_cuts_the_tail_by_mouse_and_by_keyboard(visit: Visi
         visit.page.keyboard.press("Shift+Enter")
     output = cells.nth(1)
     expect(output.locator(".jupyter-widgets .noUi-handle")).to_be_visible(timeout=120_000)
-    caption = output.locator(".gtitle-subtitle").first
+    caption = output.locator(".gtitle").first
     expect(caption).to_contain_text("(10.3 : 1)")
 
     handle, base = output.locator(".noUi-handle"), output.locator(".noUi-base")

@@ -56,5 +56,5 @@ def test_a_page_carries_caption_and_alternative_and_shows_the_page_behind_it() -
     page = style.page("Title", "Look here.", "In words.")
     assert style.caption(page) == "Look here."
     assert style.text_alternative(page) == "In words."
-    assert page.layout.title.subtitle.text == "Look here."
+    assert page.layout.title.text == style.heading("Title", "Look here.")
     assert page.layout.paper_bgcolor == page.layout.plot_bgcolor == "rgba(0,0,0,0)"

@@ -26,8 +26,8 @@ def test_a_live_run_leaves_its_last_means_on_the_screen_and_all_of_them_in_the_f
     assert run.means_by_epoch.shape == (2, 10, 3)
     drawn = torch.tensor([list(axis) for axis in (figure.data[-1].x, figure.data[-1].y, figure.data[-1].z)]).T
     torch.testing.assert_close(drawn, run.means_by_epoch[-1])
-    assert "epoch 2 of 2" in figure.layout.title.subtitle.text
-    assert "left" not in figure.layout.title.subtitle.text
+    assert "epoch 2 of 2" in figure.layout.title.text
+    assert "left" not in figure.layout.title.text
     assert [frame.name for frame in run.film().frames] == ["1", "2"]
     assert [frame.name for frame in run.film(every=2).frames] == ["2"]
 
@@ -51,7 +51,7 @@ def test_stopping_returns_what_was_seen_and_says_so(
     monkeypatch.setattr(notebook_training, "train", stopped)
     run = train_live(RECIPE)
     assert len(run.reports) == 1
-    assert "stopped after epoch 1 of 2" in shown[0].layout.title.subtitle.text  # type: ignore[attr-defined]
+    assert "stopped after epoch 1 of 2" in shown[0].layout.title.text  # type: ignore[attr-defined]
 
 
 def test_stopping_before_the_first_epoch_is_told(
@@ -70,7 +70,7 @@ def test_time_left_comes_from_the_last_epoch() -> None:
     live = LiveClassMeans(replace(RECIPE, epochs=11), run.class_counts, run.class_names)
     report = EpochReport({**run.last.metrics, "seconds": 0.5}, run.last.evaluation)
     live.show(report)
-    assert live.figure.layout.title.subtitle.text.endswith("about 5 s left")
+    assert live.figure.layout.title.text.endswith("about 5 s left</span>")
 
 
 @pytest.mark.parametrize(
