@@ -5,6 +5,7 @@ from bcl_edu.figures.bounds import bound_versus_loss, proof_ladder
 from bcl_edu.figures.class_counts import class_counts_bars, image_columns
 from bcl_edu.figures.class_means import class_mean_film, class_mean_sphere
 from bcl_edu.figures.class_profiles import class_profiles
+from bcl_edu.figures.closest_pairs import closest_pairs
 from bcl_edu.figures.cosine_heatmap import cosine_heatmap
 from bcl_edu.figures.counter_example import counter_example
 from bcl_edu.figures.counter_example_landscape import counter_example_map, tail_angle_curves
@@ -26,6 +27,7 @@ __all__ = [
     "class_mean_film",
     "class_mean_sphere",
     "class_profiles",
+    "closest_pairs",
     "cosine_heatmap",
     "counter_example",
     "counter_example_map",

@@ -15,7 +15,7 @@ def class_profiles(
     profiles: Mapping[str, Int[Tensor, " k"]],
     *,
     title: str = "Class counts from head to tail",
-    look_at: str = "On a logarithmic axis, a straight line loses the same factor from class to class.",
+    look_at: str = "A straight line loses the same factor from class to class.",
 ) -> go.Figure:
     """Class counts of several profiles, sorted from head to tail, on a logarithmic axis.
 

@@ -58,7 +58,7 @@ def test_the_shaded_part_ends_at_the_boundary_and_its_area_is_in_the_caption() -
     assert shaded.x[-1] == pytest.approx(math.log(100) / 2, abs=1e-6)
     area = float(np.trapezoid(shaded.y, shaded.x))
     assert area == pytest.approx(0.904, abs=0.002)
-    assert "the 90% of the rare class" in style.caption(figure)
+    assert "Shaded: 90% of the rare class" in style.caption(figure)
     assert "at 2.30: 90.4% of the rare class lie to its left" in text_alternative(figure)
 
 
