@@ -42,9 +42,12 @@ from bcl_edu.training.record import (
     write_record,
 )
 from bcl_edu.training.schedule import learning_rate
-from bcl_edu.views import TrainingViews, channel_statistics, normalise
+from bcl_edu.views import BatchedTrainingViews, TrainingViews, channel_statistics, normalise
 
 CHECKPOINT_NAME = "checkpoint.pt"
+
+SMALL = 64
+"""Images up to this height and width have their views made in batches on the device."""
 
 
 class LossNotFinite(RuntimeError):
@@ -283,9 +286,7 @@ class _Run:
         self.record["sessions"] = [*self.record["sessions"], self._session()]
         self._write_record()
         model = self._wrapped_model()
-        views = TrainingViews(
-            self.data.train.images, self.data.train.labels, self.method.view_policy, self.recipe.seed
-        )
+        views = self._views()
         events = self._tensorboard()
         done = self.epoch * self.batches.steps + self.step
         progress = Progress(
@@ -315,7 +316,7 @@ class _Run:
     def _epoch(
         self,
         model: nn.Module,
-        views: TrainingViews,
+        views: TrainingViews | BatchedTrainingViews,
         progress: Progress,
         interrupted: threading.Event,
     ) -> Evaluation:
@@ -327,7 +328,7 @@ class _Run:
         model.train()
         rate = 0.0
         steps: list[_Step] = []  # taken, but not looked at yet
-        for images, labels, indices in self._loader(views):
+        for images, labels, indices in self._batches(views):
             rate = learning_rate(self.recipe, self.epoch * self.batches.steps + self.step, self.batches.steps)
             parts = self._loss_parts(model, images, labels, rate)
             self._update(parts["loss"])
@@ -360,8 +361,6 @@ class _Run:
         """Loss parts of one batch, ready for backward."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        images = images.to(self.device, non_blocking=True).transpose(0, 1)
-        labels = labels.to(self.device, non_blocking=True)
         with autocast(self.device, self.recipe.precision):
             pixels = normalise(images, self.normalisation.mean, self.normalisation.std)
             return self.method.loss(model(pixels), labels, gather)
@@ -409,8 +408,24 @@ class _Run:
         self._save()
         self._write_record()
 
-    def _loader(self, views: TrainingViews) -> DataLoader[Any]:
-        return DataLoader(
+    def _views(self) -> TrainingViews | BatchedTrainingViews:
+        """Views of small images are made in batches on the device, of large ones one by one in workers."""
+        images, labels = self.data.train.images, self.data.train.labels
+        policy, seed = self.method.view_policy, self.recipe.seed
+        if max(images.shape[-2:]) <= SMALL:
+            return BatchedTrainingViews(images, labels, policy, seed, self.device)
+        return TrainingViews(images, labels, policy, seed)
+
+    def _batches(
+        self, views: TrainingViews | BatchedTrainingViews
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Views (views, n, c, h, w), labels and indices of this process's share of each batch, on the device."""
+        if isinstance(views, BatchedTrainingViews):
+            for chosen in self.batches:
+                images, labels, indices = views[chosen]
+                yield images.transpose(0, 1), labels, indices
+            return
+        loader: DataLoader[Any] = DataLoader(
             views,
             batch_sampler=self.batches,
             num_workers=self.options.workers,
@@ -418,6 +433,9 @@ class _Run:
             worker_init_fn=_leave_interrupts_to_the_main_process,
             generator=torch.Generator().manual_seed(0),  # else each loader draws from the global generator
         )
+        for images, labels, indices in loader:
+            images = images.to(self.device, non_blocking=True).transpose(0, 1)
+            yield images, labels.to(self.device, non_blocking=True), indices
 
     def _wrapped_model(self) -> nn.Module:
         """The model as the step calls it: SyncBatchNorm and DDP among several processes, compiled on demand."""
@@ -433,7 +451,7 @@ class _Run:
         return model
 
     def _bad_batch(self, step: _Step, parts: Mapping[str, float]) -> str:
-        counts = torch.bincount(step.labels, minlength=self.data.train.num_classes)
+        counts = torch.bincount(step.labels.cpu(), minlength=self.data.train.num_classes)
         checkpoint = self.folder / CHECKPOINT_NAME
         kept = f"the last good checkpoint is {checkpoint}" if checkpoint.exists() else "nothing was saved yet"
         return (

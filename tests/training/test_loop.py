@@ -65,9 +65,20 @@ def test_the_record_states_what_is_needed_to_compare(tiny: Recipe, options: RunO
 
 def test_two_runs_are_one(tiny: Recipe, options: RunOptions, tmp_path: Path) -> None:
     first = train(tiny, options)
-    second = train(tiny, replace(options, output=tmp_path / "again", workers=2))
+    second = train(tiny, replace(options, output=tmp_path / "again"))
     assert same(weights(first.folder), weights(second.folder))
     assert without_times(first) == without_times(second)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_views_made_one_by_one_as_for_large_images_give_the_same_run(
+    workers: int, tiny: Recipe, options: RunOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batched = train(tiny, options)
+    monkeypatch.setattr("bcl_edu.training.loop.SMALL", 0)
+    single = train(tiny, replace(options, output=tmp_path / "single", workers=workers))
+    assert same(weights(batched.folder), weights(single.folder))
+    assert without_times(batched) == without_times(single)
 
 
 def test_another_seed_is_another_run(tiny: Recipe, options: RunOptions, tmp_path: Path) -> None:
