@@ -290,7 +290,7 @@ assert abs(frequent(logits["IF 50"]) - frequent(logits["IF 1"])) < 5
 
 lines = {name: per_class(of_run) for name, of_run in logits.items()}
 title = "Equally many images, shared out in three ways"
-look_at = "Below each digit, its training images at IF 50. Look at how late the lines part, and how far."
+look_at = "Below each digit, its images at IF 50. Look at where the lines part."
 figures.accuracy_by_class_count(lines, tail_counts, digits.class_names, title=title, look_at=look_at)
 
 # %% [markdown]
@@ -335,7 +335,7 @@ assert scarcity > habit > 0  # and yet the larger part stays lost
 # %%
 lines = {name: per_class(of_run) for name, of_run in zip(names, results[0], strict=True)}
 title = "What compensation gives back (seed 0)"
-look_at = "The gap that stays between the compensated line and that of IF 1 is not the prior's doing."
+look_at = "What compensation leaves open is the gap up to the line of IF 1."
 figures.accuracy_by_class_count(lines, tail_counts, digits.class_names, title=title, look_at=look_at)
 
 # %% [markdown]

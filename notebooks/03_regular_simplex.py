@@ -1,0 +1,439 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The regular simplex: as far apart as possible, all at once
+#
+# **$K$ classes share one sphere. How far apart can *all* of them be at the same time, how many dimensions does that take,
+# and what happens where there is no room for it?**
+#
+# You will break a definition condition by condition, derive its one angle with pencil and paper, try to beat it with
+# random search and gradient descent, and see what becomes of a class that is one too many.
+#
+# *Half a minute of computing, forty minutes of reading. From [01_first_look](01_first_look.ipynb) you need embeddings
+# on the unit sphere, class means and cosines. Nothing is trained.*
+#
+# | symbol of the paper | in code | what it is |
+# |---|---|---|
+# | $K$ | `num_classes` | number of classes |
+# | $h$ | `dimension` | dimension of the space of embeddings |
+# | $\zeta_k$ | `vertices[k]` | vertex $k$ of a regular simplex |
+# | $\mu_k$ | `means[k]` | class mean |
+# | $\tau$ | `temperature` | temperature of the loss |
+
+# %%
+import torch
+from torch.nn.functional import normalize
+
+from bcl_edu import figures
+from bcl_edu.datasets import exponential_profile
+from bcl_edu.exercises import check
+from bcl_edu.geometry import (
+    certified_optimum,
+    check_regular_simplex,
+    cosine_matrix,
+    regular_simplex,
+    simplex_deviation,
+)
+
+# %% [markdown]
+# ## 1. Three conditions
+#
+# The paper's Definition 1: points $\zeta_1, \dots, \zeta_K$ in $\mathbb{R}^h$ are the vertices of a **regular simplex**
+# inscribed in the unit sphere if
+#
+# - (a) $\sum_k \zeta_k = 0$: they are balanced around the centre,
+# - (b) $\lVert \zeta_k \rVert = 1$: they are on the sphere,
+# - (c) $\zeta_i \cdot \zeta_j = d$ for all $i \neq j$: any two are equally far apart.
+#
+# The equilateral triangle is one. **Before you run the cell:** which of the conditions hold for a square? For the
+# coordinate axes of space? For a triangle with two points at each corner?
+
+
+# %%
+def at(*degrees):
+    """Unit vectors on the circle at these angles."""
+    angle = torch.tensor(degrees, dtype=torch.float64).deg2rad()
+    return torch.stack([angle.cos(), angle.sin()], dim=1)
+
+
+points = {
+    "triangle": at(0, 120, 240),
+    "square": at(0, 90, 180, 270),
+    "axes": torch.eye(3, dtype=torch.float64),
+    "doubled triangle": at(0, 0, 120, 120, 240, 240),
+}
+
+# %%
+found = {name: check_regular_simplex(of_name) for name, of_name in points.items()}
+for name, one in found.items():
+    print(
+        f"{name:16} (a) {one.centred!s:5}  (b) {one.equal_norms!s:5}  (c) {one.equal_products!s:5}  {one.reason}"
+    )
+
+assert [name for name, one in found.items() if one.is_regular] == ["triangle"]
+assert found["axes"].equal_products and not found["axes"].centred
+assert found["square"].centred and not found["square"].equal_products
+
+# %% [markdown]
+# None of the three can be left out. The square's neighbours are nearer than its opposite corners; the axes are all at
+# right angles, but crowded into one corner of space: they could turn away from it, and gain.
+#
+# ## 2. One angle, by pencil and paper
+#
+# How far apart the points are follows from the conditions. Take the squared length of the sum, which is zero by (a),
+# and multiply it out with (b) and (c):
+#
+# $$0 = \Bigl\lVert \sum_k \zeta_k \Bigr\rVert^2 = \sum_k \lVert\zeta_k\rVert^2 + \sum_{i \neq j} \zeta_i \cdot \zeta_j
+# = K + K(K-1)\,d \qquad\Longrightarrow\qquad d = -\frac{1}{K-1} .$$
+#
+# **Before you run the cell:** three classes are 120° apart. What is the angle between any two of 4 classes, of 10,
+# of 100?
+
+# %%
+for num_classes in (2, 3, 4, 10, 100):
+    vertices = regular_simplex(num_classes)
+    between = (vertices @ vertices.T)[~torch.eye(num_classes, dtype=torch.bool)]
+    angle = between[0].acos().rad2deg()
+    print(f"K = {num_classes:3}: every cosine is {between[0]:7.4f}, every angle {angle:6.2f}°")
+    assert (between + 1 / (num_classes - 1)).abs().max() < 1e-12
+
+# %% [markdown]
+# With many classes the simplex is hardly more than right angles. That is no reason to do without it: a hundred axes are
+# *all in one corner*, and a hundred vertices of a simplex are balanced around the centre.
+#
+# Three points are a triangle, four a tetrahedron; both pictures are exact. **Turn the second one.** Is any vertex in a
+# better position than another?
+
+# %%
+equal_counts = torch.full((4,), 50)
+figures.class_mean_sphere(regular_simplex(3), equal_counts[:3], title="Three classes on the circle")
+
+# %%
+figures.class_mean_sphere(regular_simplex(4), equal_counts, title="Four classes in space")
+
+# %% [markdown]
+# ## 3. Building one
+#
+# Where do such points come from in any dimension? The $K$ coordinate axes already satisfy (b) and (c). Only (a) is
+# missing, so subtract their mean, and repair the length:
+#
+# $$\zeta_k = \sqrt{\tfrac{K}{K-1}}\,\Bigl(e_k - \tfrac{1}{K}\textstyle\sum_j e_j\Bigr) .$$
+#
+# **Before you run the cell:** these points have $K$ coordinates. How many dimensions do they *span*?
+
+# %%
+num_classes = 5
+axes = torch.eye(num_classes, dtype=torch.float64)
+vertices = normalize(axes - axes.mean(dim=0), dim=1)
+
+assert check_regular_simplex(vertices).is_regular
+print("singular values:", [round(value, 3) for value in torch.linalg.svdvals(vertices).tolist()])
+print("rank:", int(torch.linalg.matrix_rank(vertices)))
+assert torch.linalg.matrix_rank(vertices) == num_classes - 1
+
+# %% [markdown]
+# One less than they have coordinates: subtracting the mean took one direction away, the same for all. So $K$ points of
+# a regular simplex fit into $h = K - 1$ dimensions. `regular_simplex(K, h)` writes them there, one new axis for each new
+# vertex, and leaves further axes at zero:
+
+# %%
+print(regular_simplex(4, dimension=3).numpy().round(3))
+
+# %% [markdown]
+# ## 4. Why it is ideal
+#
+# ### Nothing is further apart
+#
+# Take any $K$ unit vectors, with no condition at all. The squared length of their sum cannot be negative, so
+#
+# $$0 \le \Bigl\lVert \sum_k z_k \Bigr\rVert^2 = K + \sum_{i \neq j} z_i \cdot z_j
+# \qquad\Longrightarrow\qquad \operatorname{mean}_{i \neq j}\, z_i \cdot z_j \ge -\frac{1}{K-1} .$$
+#
+# The *largest* cosine is at least the mean. So the closest pair can never be further apart than in the simplex, and it
+# is as far apart only if all cosines are equal: the simplex is the one and only best arrangement.
+#
+# **Try to beat it.** Of 100,000 random ways to put four points into space, how near does the best come to $-1/3$?
+
+
+# %%
+def largest_cosine(z):
+    """Cosine of the closest pair, for one set of points or for many: shape (..., K, dimension)."""
+    products = z @ z.mT
+    itself = torch.eye(z.shape[-2], dtype=torch.bool)
+    return products.masked_fill(itself, -torch.inf).flatten(-2).max(dim=-1).values
+
+
+generator = torch.Generator().manual_seed(0)
+anywhere = normalize(torch.randn(100_000, 4, 3, generator=generator, dtype=torch.float64), dim=-1)
+closest = largest_cosine(anywhere)
+print(
+    f"closest pair: {closest.mean():.3f} on average, {closest.min():.3f} at best; the simplex has {-1 / 3:.3f}"
+)
+assert closest.min() > -1 / 3
+
+# %% [markdown]
+# Chance is bad at it. Gradient descent is not: let every point be pushed by its nearest ones. (The largest cosine has
+# kinks, so we descend on a smooth version of it that is sharpened step by step.)
+
+
+# %%
+def pushed_apart(num_points, dimension, starts=8, seed=0):
+    """Unit vectors whose closest pair is as far apart as gradient descent makes it, the best of several starts."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(starts, num_points, dimension, generator=generator, dtype=torch.float64).requires_grad_()
+    itself = torch.eye(num_points, dtype=torch.bool)
+    for sharpness in (4, 16, 64, 256, 1024):
+        optimizer = torch.optim.Adam([x], lr=sharpness**-0.75)
+        for _ in range(120):
+            z = normalize(x, dim=-1)
+            cosines = (z @ z.mT).masked_fill(itself, -torch.inf)
+            smooth_largest = (sharpness * cosines).flatten(1).logsumexp(dim=1) / sharpness
+            optimizer.zero_grad()
+            smooth_largest.sum().backward()
+            optimizer.step()
+    z = normalize(x.detach(), dim=-1)
+    return z[largest_cosine(z).argmin()]
+
+
+# %%
+four = pushed_apart(4, 3)
+print(cosine_matrix(four).numpy().round(3))
+print(f"deviation from the regular simplex: {simplex_deviation(four).rms:.4f}")
+assert simplex_deviation(four).rms < 0.01
+
+# %% [markdown]
+# From random starts, pushing alone ends at the simplex. `simplex_deviation` is the project's ruler from here on: the
+# root mean square of $\langle \mu_i, \mu_j \rangle + \frac{1}{K-1}$ over all pairs $i \neq j$ of class means, each
+# scaled to length 1. It is 0 at the simplex and nowhere else.
+#
+# ### It is what the loss wants, if classes are equal
+#
+# Nobody computes cosines and pushes; a network minimises a loss. Suppose every class has collapsed to one point, and all
+# classes are equally large. Where are the points at which the supervised contrastive loss is smallest? This is a convex
+# problem, and `certified_optimum` solves it with a proof of how far from the minimum its answer is at most (how that
+# works is the matter of a later notebook). **Before you run the cell:** will the answer depend on the temperature?
+
+# %%
+for temperature in (0.1, 0.3, 1.0):
+    optimum = certified_optimum(torch.full((10,), 50), "scl", temperature=temperature)
+    print(f"temperature {temperature}: deviation {optimum.deviation.rms:.6f}, certified: {optimum.certified}")
+    assert optimum.certified and optimum.deviation.rms < 1e-3
+
+# %% [markdown]
+# The regular simplex, at every temperature. **And with a long tail?** Four classes of 200, 43, 9 and 2 images, the same
+# loss. Predict which two classes will be closest together before you look at the orange cells.
+
+# %%
+counts = exponential_profile(200, num_classes=4, imbalance_factor=100)
+bent = certified_optimum(counts, "scl", temperature=0.5)
+cosines = cosine_matrix(bent.means)
+assert bent.certified and bent.deviation.rms > 0.2
+assert cosines[2, 3] == cosines.triu(1).max() and cosines[2, 3] > 0.3
+
+figures.cosine_heatmap(cosines, counts, title="Four classes at the optimum of SCL")
+
+# %% [markdown]
+# The two rarest classes have moved together, although there was room for all. Four classes need three dimensions only, so
+# we can look at it without loss. *Compare the angle between 2 and 3 with that between 0 and 1, then with the tetrahedron
+# above.*
+
+# %%
+figures.class_mean_sphere(bent.means, counts, title="The same four classes in space")
+
+# %% [markdown]
+# This is what the rest of the course is about. *Note what it is not:* it is no failure of training. It is the minimum.
+#
+# ### It treats all classes alike
+#
+# Why should one mind? Let samples scatter around their class means, and assign each to the nearest mean. **Before you
+# run the cell:** which class gains by the bent arrangement, which loses, and who gains more?
+
+
+# %%
+def nearest_mean_accuracy(means, noise=0.5, samples=20_000):
+    """Accuracy of each class when its samples scatter around its mean and go to the nearest mean."""
+    generator = torch.Generator().manual_seed(0)
+    scatter = torch.randn(len(means), samples, means.shape[1], generator=generator, dtype=means.dtype)
+    nearest = ((means[:, None] + noise * scatter) @ means.T).argmax(dim=2)
+    return (nearest == torch.arange(len(means))[:, None]).double().mean(dim=1)
+
+
+straight, of_bent = nearest_mean_accuracy(regular_simplex(4)), nearest_mean_accuracy(bent.means)
+print("regular simplex:", [f"{share:.1%}" for share in straight.tolist()], f"mean {straight.mean():.1%}")
+print("bent by SCL:    ", [f"{share:.1%}" for share in of_bent.tolist()], f"mean {of_bent.mean():.1%}")
+assert straight.max() - straight.min() < 0.015
+assert of_bent[0] > straight[0]
+assert (of_bent[1:] < straight[1:]).all()
+assert of_bent.argmin() == 3
+assert of_bent.mean() < straight.mean()
+
+# %% [markdown]
+# In the simplex all classes are equally safe. In the bent arrangement the head is a little safer, every other class pays
+# for it, and the rarest pays most.
+#
+# ## 5. Room for K
+#
+# The simplex spans exactly $K - 1$ dimensions (Section 3), and vectors of $\mathbb{R}^h$ span at most $h$. So it exists
+# only where
+#
+# $$K \le h + 1 .$$
+
+# %%
+try:
+    regular_simplex(4, dimension=2)
+except ValueError as error:
+    print(error)
+else:
+    raise AssertionError("four points of a regular simplex do not fit into the plane")
+
+# %% [markdown]
+# This is a condition on real networks. **Before you run the cell:** the paper projects to 128 dimensions on CIFAR and to
+# 1,024 on ImageNet-LT and iNaturalist 2018. In which of the four spaces below can the class means form a regular
+# simplex at all?
+
+# %%
+spaces = {
+    "CIFAR-100-LT, embeddings": (100, 128),
+    "CIFAR-100-LT, features of ResNet-32": (100, 64),
+    "ImageNet-LT, embeddings": (1_000, 1_024),
+    "iNaturalist 2018, embeddings": (8_142, 1_024),
+}
+has_room = {name: num_classes <= dimension + 1 for name, (num_classes, dimension) in spaces.items()}
+for name, (num_classes, dimension) in spaces.items():
+    print(f"{name:36} K = {num_classes:5,}, h = {dimension:5,}: {'room' if has_room[name] else 'no room'}")
+assert list(has_room.values()) == [True, False, True, False]
+
+# %% [markdown]
+# On iNaturalist 2018 the regular simplex, which the theorems take for the ideal, does not exist in the paper's space of
+# embeddings. What those theorems say there, they say as bounds that nothing attains.
+#
+# ## 6. One class too many
+#
+# So what *is* best where the simplex does not fit? Begin with four points on a circle. **Before you run the cell:** the
+# simplex would have cosine $-1/3$. How close to it can you come in the plane?
+
+# %%
+flat = pushed_apart(4, 2)
+print(cosine_matrix(flat).numpy().round(2))
+assert abs(largest_cosine(flat)) < 0.01
+
+# %% [markdown]
+# The square, in which neighbours are at right angles: not nearly $-1/3$, but 0. The contrastive loss chooses it, too.
+# (Here the problem is not convex. The answer is the best of several starts, without a certificate.)
+
+# %%
+square = certified_optimum(torch.full((4,), 50), "scl", temperature=0.5, dimension=2)
+assert not square.certified
+assert abs(largest_cosine(square.means)) < 1e-3
+
+figures.class_mean_sphere(square.means, equal_counts, title="Four classes that have to live on a circle")
+
+# %% [markdown]
+# Now let the number of classes grow in a space of three dimensions. **Before you look:** four fit. What happens to the
+# closest pair with the fifth class, and with the sixth?
+
+# %%
+best = {num_points: float(largest_cosine(pushed_apart(num_points, 3))) for num_points in range(2, 10)}
+figures.closest_pairs(best, dimension=3)
+
+# %% [markdown]
+# Up to $K = h + 1 = 4$ the search finds the simplex. Then it jumps: a fifth class costs every bit of what was better
+# than a right angle. The sixth is free, since the six half-axes of an octahedron are all at right angles or opposite.
+# (Rankin proved in 1955 that this is no weakness of our search: for $h + 2 \le K \le 2h$ the largest cosine cannot be
+# below 0.)
+
+# %%
+for num_points, cosine in best.items():
+    limit = -1 / (num_points - 1) if num_points <= 4 else 0.0  # simplex, or Rankin's bound
+    print(f"K = {num_points}: {cosine:6.3f}   (cannot be below {limit:6.3f})")
+    assert cosine > limit - 1e-6
+assert all(best[k] < -1 / (k - 1) + 0.01 for k in (2, 3, 4))
+assert best[5] < 0.01 and best[6] < 0.01 and best[7] > 0.15
+
+# %% [markdown]
+# Something else is lost with the fifth class: *the* answer. Where the simplex fits, it is optimal for every temperature.
+# **Before you run the cell:** five equal classes in three dimensions, at $\tau = 1$ and at $\tau = 0.1$. The same shape?
+
+# %%
+for temperature in (1.0, 0.1):
+    crowded = certified_optimum(torch.full((5,), 50), "scl", temperature=temperature, dimension=3)
+    cosines = cosine_matrix(crowded.means)[~torch.eye(5, dtype=torch.bool)].sort().values
+    print(f"temperature {temperature}: cosines {[round(value, 2) for value in cosines[::2].tolist()]}")
+    if temperature == 1.0:
+        warm = cosines
+assert (warm - cosines).abs().max() > 0.1
+
+# %%
+figures.class_mean_sphere(crowded.means, torch.full((5,), 50), title="Five classes in space, temperature 0.1")
+
+# %% [markdown]
+# At $\tau = 1$ the five form a triangle around an axis with two poles (cosines $-1$, $-1/2$ and 0); at $\tau = 0.1$ a
+# pyramid over a folded square. Both are the best that was found for their loss. A low temperature looks at the closest
+# pairs only, a high one at all of them; in the simplex there is no difference between the two.
+#
+# ## In one paragraph
+#
+# A regular simplex is $K$ unit vectors that sum to zero and have equal inner products, which are then all $-1/(K-1)$. No
+# arrangement has a closest pair that is further apart, none but the simplex is as good, and it treats all classes
+# alike. For equally large classes it is where the supervised contrastive loss is smallest, at every temperature; for a
+# long tail it is not. It takes $K - 1$ dimensions. With one class more, the closest pair falls back to a right angle,
+# and what is best depends on the loss and its temperature. So "the class means should form a regular simplex" is a
+# clear goal where $K \le h + 1$, and no goal at all where $K$ is larger.
+#
+# ## Exercises
+#
+# `check` runs your function on hidden cases and tells you what *kind* of mistake it makes. Solutions are in
+# [solutions](solutions/README.md); look there last.
+#
+# **1. Recognise it.** Write the three conditions. `points` has one point a row; allow for rounding errors of up to
+# $10^{-4}$.
+
+
+# %%
+def is_regular_simplex(points):
+    """Whether points are the vertices of a regular simplex on the unit sphere: True or False."""
+    ...  # your code
+
+
+check("is_regular_simplex", is_regular_simplex)
+
+# %% [markdown]
+# **2. Build it in as few dimensions as possible.** Section 3 has $K$ coordinates where $K - 1$ are enough. Return $K$
+# vertices of shape (K, h) for any $h \ge K - 1$. Any rotation of them is right.
+
+
+# %%
+def regular_simplex_of_your_own(num_classes, dimension):
+    """The K vertices of a regular simplex on the unit sphere of dimension h, one a row."""
+    ...  # your code
+
+
+check("regular_simplex", regular_simplex_of_your_own)
+
+# %% [markdown]
+# **3. Measure the distance to it.** Write `simplex_deviation` of Section 4. Class means need not be of unit length.
+
+
+# %%
+def deviation(means):
+    """Root mean square of the cosines' differences from the simplex: one number."""
+    ...  # your code
+
+
+check("simplex_deviation", deviation)
+
+# %% [markdown]
+# **4. How slowly does it bend?** In Section 4 the imbalance factor was 100. Compute `certified_optimum(...).deviation.rms`
+# for imbalance factors from 1 to 100 (`exponential_profile(200, 4, factor)`). Predict first: does the simplex hold for a
+# while and then give way, or does it bend from the very beginning?
