@@ -154,7 +154,7 @@ assert mean_cosine(means[5:]) > mean_cosine(means[:5]) + 0.2  # the claim of thi
 # every sample of the others, and two nines have few to push back with. Here is the film of that run again. *Press play, and look at the orange arrows: do they ever part?*
 
 # %%
-long_tailed.film("Class means with a long tail", every=2)
+long_tailed.film("Class means with a long tail", every=3)
 
 # %% [markdown]
 # ## 4. What balancing changes
