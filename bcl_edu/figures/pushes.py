@@ -89,7 +89,7 @@ def _circle(
     class_counts: Int[Tensor, " k"],
     shift: float,
 ) -> Sequence[go.Scatter]:
-    """Outline, means, names and arrows of one panel, in this order."""
+    """Outline, arrows, means and names of one panel, in this order."""
     turn = torch.linspace(0, 2 * math.pi, 61)
     colours = style.class_colours(class_counts)
     sizes = style.class_marker_sizes(class_counts, 16, 9)
@@ -137,4 +137,4 @@ def _circle(
                 hoverinfo="skip",
             )
         )
-    return [outline, points, names, *arrows]
+    return [outline, *arrows, points, names]  # dots over arrows: one that is shorter than the dot is hidden

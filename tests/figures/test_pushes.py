@@ -16,10 +16,10 @@ Point = tuple[float, float]
 
 
 def arrows(figure: go.Figure, panel: int = 0) -> list[tuple[Point, Point, str]]:
-    """Start and tip of each arrow, and the symbol at its tip; after outline, means and names of its panel."""
+    """Start and tip of each arrow, and the symbol at its tip; after the outline of its panel."""
     return [
         ((trace.x[0], trace.y[0]), (trace.x[1], trace.y[1]), trace.marker.symbol[1])
-        for trace in figure.data[6 * panel + 3 : 6 * panel + 6]
+        for trace in figure.data[6 * panel + 1 : 6 * panel + 4]
     ]
 
 
