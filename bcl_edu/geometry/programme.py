@@ -184,6 +184,11 @@ class Point:
         """What a gap is compared with: f - floor, or the least that float64 resolves."""
         return max(self.excess, self.programme.scale)
 
+    @property
+    def logarithmic(self) -> float:
+        """f - floor, kept above zero so that its logarithm can be minimised instead."""
+        return max(self.excess, 0.0) + self.programme.scale
+
     @cached_property
     def share(self) -> Float[np.ndarray, "t m"]:
         """Softmax of each term."""

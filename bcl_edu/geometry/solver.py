@@ -5,10 +5,12 @@ stationary V with S >= 0 is a global optimum, and where S has a negative eigenva
 The norms make the set of V a product of spheres. Each step solves the Newton model by truncated conjugate gradients
 (Steihaug) within a trust region.
 
-Two measures make it fast under long tails. The preconditioner divides each row by the curvature of f in its entries:
-tail rows feel 1/IF^2 of the force of head rows, and without it conjugate gradients need 50 times the steps. And the
-objective is the excess over its floor, to full relative precision, so that low temperatures are solved as well as
-high ones.
+Three measures make it fast under long tails and at any temperature. The preconditioner divides each row by the
+curvature of f in its entries: tail rows feel 1/IF^2 of the force of head rows, and without it conjugate gradients need
+50 times the steps. What is minimised is f over its floor, to full relative precision, since at low temperatures all of
+it may be 1e-20. And it is minimised as a logarithm, whose Newton steps do not crawl down an exponential one unit of the
+exponent at a time: with e = f - floor, e log(e / e_0) has at e_0 the same gradient, and a Hessian less
+gradient gradient' / e_0.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ import numpy as np
 from jaxtyping import Float
 
 from bcl_edu.geometry.programme import Certificate, Point, Programme, certify
+
+FIRST_SLACK = 1e-3
+"""Share of a bounded squared norm that is left unused at the start: norms are bounds, most are attained."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,8 @@ class _Search:
             self.slack = np.zeros(programme.num_rows)
             self.slack[first] = 1.0
             norms = np.sqrt(programme.sum_by_group((start**2).sum(axis=1)))
-            start = 0.95 * start / norms[programme.norm_group][:, None]
-            start = np.column_stack([start, math.sqrt(1 - 0.95**2) * self.slack])
+            start = math.sqrt(1 - FIRST_SLACK) * start / norms[programme.norm_group][:, None]
+            start = np.column_stack([start, math.sqrt(FIRST_SLACK) * self.slack])
         self.v = self.retract(start)
         self.point = programme.at(self.gram(self.v))
         self.radius = 0.0
@@ -188,7 +193,9 @@ class _Search:
         point = self.programme.at(self.gram(v))
         predicted = -(self.dot(residual, move) + self.dot(move, moved) / 2)
         rounding = 1e-13 * self.point.scale  # near the optimum both differences are noise: accept
-        ratio = (self.point.excess - point.excess + rounding) / (predicted + rounding)
+        reference = self.point.logarithmic
+        achieved = reference * math.log(reference / point.logarithmic)
+        ratio = (achieved + rounding) / (predicted + rounding)
         if ratio < 0.25 or not math.isfinite(ratio):
             self.radius /= 4
         elif ratio > 0.75 and at_edge:
@@ -203,12 +210,14 @@ class _Search:
     ) -> tuple[np.ndarray, np.ndarray, bool]:
         """Steihaug's conjugate gradients: the step, the Hessian times it, and whether it ended at the edge."""
         move, moved = np.zeros_like(self.v), np.zeros_like(self.v)
+        gradient = residual
         scaled = self.precondition(residual, metric)
         direction, squared = -scaled, decrement
         # superlinear convergence: the closer, the more accurately the model is solved
         enough = decrement * min(0.1, (decrement / self.point.scale) ** 0.25) ** 2
         for _ in range(max(50, 2 * self.v.size)):
             curved = self.hessian_times(direction, radial)
+            curved = curved - gradient * (self.dot(gradient, direction) / self.point.logarithmic)
             curvature = self.dot(direction, curved)
             m_direction = metric * direction
             dd, md = self.dot(direction, m_direction), self.dot(move, m_direction)

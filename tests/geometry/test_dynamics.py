@@ -35,7 +35,7 @@ def test_class_averaged_anchors_with_prototypes_at_the_means_reach_the_simplex()
 def test_mini_batches_hover_about_the_optimum_of_their_distribution(loss: str, prototypes: str) -> None:
     counts, batch_size = [6, 3, 1], 4
     path = geometry.unconstrained_dynamics(
-        counts, loss, temperature=1.0, batch_size=batch_size, steps=1500, learning_rate=0.03, record_every=50
+        counts, loss, temperature=1.0, batch_size=batch_size, steps=1000, learning_rate=0.04, record_every=50
     )
     optimum = geometry.certified_optimum(
         geometry.every_batch(counts, batch_size), loss, temperature=1.0, prototypes=prototypes

@@ -273,7 +273,7 @@ def test_samples_that_are_not_collapsed_do_no_better() -> None:
     labels = torch.repeat_interleave(torch.arange(3), torch.tensor(counts))
     for loss in ("scl", "scl-averaging"):
         optimum = geometry.certified_optimum(counts, loss, temperature=tau)
-        for seed in range(3):
+        for seed in range(2):
             generator = torch.Generator().manual_seed(seed)
             free = torch.randn(8, 8, generator=generator, dtype=torch.float64, requires_grad=True)
             solver = torch.optim.LBFGS(
