@@ -16,7 +16,7 @@ from bcl_edu.figures import style
 from bcl_edu.figures.cosine_heatmap import CELL_INK
 from bcl_edu.figures.counter_example import CLASSES, SAMPLES, ThreeClasses, collapsed_class_losses
 
-STEP = 5
+STEP = 6
 """Degrees between two cells of the map."""
 
 # Orange below the bound, pale at it, blue above: the places that refute a claim are the warm ones.

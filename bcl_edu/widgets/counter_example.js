@@ -107,6 +107,7 @@ function drawSlider(root, name, attributes) {
   const row = html("label", root, { class: "slider" });
   html("span", row, {}, name);
   const input = html("input", row, { type: "range", ...attributes });
+  input.dataset.lmSuppressShortcuts = "true"; // JupyterLab would keep the arrow keys for itself
   const output = html("span", row, { "aria-hidden": "true" });
   return { input, output };
 }
@@ -125,7 +126,6 @@ export default {
     const root = html("div", el, { class: "bcl-counter-example" });
     root.style.setProperty("--bcl-head", classes[0].colour);
     root.style.setProperty("--bcl-tail", classes[1].colour);
-    root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would keep the arrow keys for itself
 
     const top = html("div", root, { class: "top" });
     const circle = drawCircle(top, classes);

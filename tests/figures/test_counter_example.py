@@ -96,8 +96,8 @@ def cells(figure: object, number: int) -> torch.Tensor:
 def test_the_map_has_loss_minus_bound_at_every_place() -> None:
     figure = counter_example_map((200, 2, 2))
     contour = figure.data[0]
-    column, row = list(contour.x).index(175), list(contour.y).index(200)
-    there = ThreeClasses((0, 175, 200), (200, 2, 2))
+    column, row = list(contour.x).index(174), list(contour.y).index(198)
+    there = ThreeClasses((0, 174, 198), (200, 2, 2))
     assert contour.z[row][column] == pytest.approx(there.over_samples - there.claimed, abs=1e-6)
     assert cells(figure, 1)[row, column].item() == pytest.approx(there.over_classes - there.claimed, abs=1e-6)
 

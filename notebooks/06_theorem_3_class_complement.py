@@ -1,0 +1,676 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Theorem 3: does a balanced loss lead to the regular simplex?
+#
+# **Every class is in every batch, and every class counts once in the denominator. Are all classes now equally far apart
+# at the optimum, whatever their sizes?**
+#
+# The paper says yes. You will follow its argument line by line, find the one line that needs equal class counts, take
+# the theorem apart with your own hands, and put it together again so that it is true, with a complete proof and a
+# solver that agrees with it to twelve digits.
+#
+# *Half a minute of computing, an hour of reading. You need the regular simplex (notebook 03), attraction and repulsion
+# (notebook 04) and Theorem 2 (notebook 05). Nothing is trained, nothing is downloaded. The theorem is that of Zhu et al.,
+# CVPR 2022, section 3.*
+
+# %%
+import json
+from pathlib import Path
+
+import torch
+from torch.nn.functional import normalize
+
+from bcl_edu import figures, geometry, losses, widgets
+from bcl_edu.datasets import exponential_profile
+from bcl_edu.exercises import check
+
+torch.set_num_threads(1)  # many tiny matrices: threads would only wait for each other
+
+# %% [markdown]
+# ## 1. The claim
+#
+# *Class-complement* lets a prototype $c_j$ of every class join every batch, so that no class is ever missing. With it,
+# the paper concludes for the class-averaged loss $L_i$ of the whole data set $D$, with $K$ classes:
+#
+# $$\sum_{i \in D} L_i \;\ge\; |D| \, \log\Bigl(1 + (K-1) \exp\bigl(-\tfrac{K}{K-1}\bigr)\Bigr),$$
+#
+# *attained only by classes that have collapsed to the vertices of a regular simplex.* We divide both sides by $|D|$: the
+# left side is then the *mean over all samples*, which is what training minimises.
+#
+# | in the paper | in the code | what it is |
+# |---|---|---|
+# | $z_i$ | `z[i]` | embedding of sample $i$, a unit vector |
+# | $y$, $B_y$ | `y[i]`, `y == y[i]` | class of an anchor, and the samples of that class; $\lvert B_y \rvert$ is `counts[y]` |
+# | $\zeta_k$ | `geometry.regular_simplex(K)` | vertices of a regular simplex |
+# | $c_j$ | `prototypes[j]` | prototype of class $j$ |
+# | $\tau$ | `temperature` | divides every similarity; 1 in the theorem as printed |
+# | not named | `.attraction`, `.repulsion` | $a_i$ and $r_i$ of Theorem 2 (notebook 05) |
+# | not named | `geometry.class_means` | $\mu_j$, mean embedding of class $j$ |
+#
+# Three classes live on a circle, so we can see everything. Take 200, 2 and 2 samples, each class at one point, the points
+# 120° apart. **Before you run the cell:** $\log(1 + 2 e^{-3/2})$ is 0.369. On which side of it is the loss?
+
+
+# %%
+def collapsed(angles, counts):
+    """Samples that sit at their class means on the circle, and their labels."""
+    y = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    angle = torch.tensor(angles, dtype=torch.float64).deg2rad()[y]
+    return torch.stack([angle.cos(), angle.sin()], dim=1), y
+
+
+z, y = collapsed([0, 120, 240], [200, 2, 2])
+claim = geometry.theorem_3_as_printed(z, y)
+print(f"mean loss {claim.loss:.6f}, claimed bound {claim.bound:.6f}")
+assert abs(claim.gap) < 1e-12
+
+# %% [markdown]
+# On neither: at the regular simplex every anchor sees the same, so the mean is the claimed value whatever the counts.
+# This half of the theorem is right. The other half says that no other configuration does as well.
+#
+# ## 2. The argument, line by line
+#
+# Write $\varphi(x) = \log(1 + (K-1)e^x)$, which grows with $x$ and is convex, and $x_i = (r_i - a_i)/\tau$. We use the line
+# of argument from Theorem 2 onwards; the paper has $\tau = 1$.
+#
+# 1. **Theorem 2**, for every anchor: $\;L_i \ge \varphi(x_i)$.
+# 2. **Jensen**, over the anchors: $\;\frac1{|D|}\sum_i \varphi(x_i) \ge \varphi(\bar x)$ with $\bar x = \frac1{|D|}\sum_i
+#    x_i$.
+# 3. **Geometry**: $\;\bar x \ge -\frac{K}{(K-1)\tau}$, so $\varphi(\bar x) \ge$ the claimed bound.
+#
+# Each line is a number. Here they are for one batch, as `geometry.theorem_3_steps` has them for the corrected theorem.
+
+
+# %%
+def printed_steps(z, y, temperature=1.0):
+    """Every line of the argument for the mean over all anchors, as Theorem 3 is printed."""
+    anchors = geometry.theorem_2(z, y, temperature=temperature)
+    claim = geometry.theorem_3_as_printed(z, y, temperature=temperature)
+    mean_x = (claim.repulsion - claim.attraction) / temperature
+    jensen = (y.max() * mean_x.exp()).log1p()  # labels are 0..K-1, so the largest is K - 1
+    return torch.stack([claim.loss, anchors.bound.mean(), jensen, claim.bound])
+
+
+def random_batch(seed, equal):
+    """Three to six classes on a circle, of four samples each or of 2 to 20; some collapsed, some spread."""
+    generator = torch.Generator().manual_seed(seed)
+    K = 3 + seed % 4
+    sizes = torch.full((K,), 4) if equal else torch.randint(2, 21, (K,), generator=generator)
+    y = torch.arange(K).repeat_interleave(sizes)
+    centres = torch.randn(K, 2, generator=generator, dtype=torch.float64)
+    noise = torch.randn(len(y), 2, generator=generator, dtype=torch.float64)
+    return normalize(normalize(centres, dim=1)[y] + (0, 0.1, 0.5)[seed % 3] * noise, dim=1), y
+
+
+# %% [markdown]
+# Every step should lead down. **Before you run the cell:** 200 random batches with equal class counts, 200 with unequal
+# ones. Which of the three steps will fail, where, and how often?
+
+# %%
+for equal in (True, False):
+    lines = torch.stack([printed_steps(*random_batch(seed, equal)) for seed in range(200)])
+    down = lines[:, :-1] - lines[:, 1:]
+    failed = (down < -1e-12).sum(dim=0).tolist()
+    below = int((lines[:, 0] < lines[:, 3] - 1e-12).sum())
+    print(f"equal counts {equal!s:5}: steps that lead up {failed} of 200; loss below the claim {below} times")
+    assert failed[:2] == [0, 0]
+    assert (failed[2] == 0) == equal
+assert below == 0
+
+# %% [markdown]
+# The first two steps hold for any counts: they are Jensen's inequality, and it does not care what is averaged. The third
+# one fails in a few batches, all of them with unequal counts. *And the loss itself never came below the claim.* Had we tested only the
+# statement, on random data, we would have believed it.
+#
+# ## 3. The line that needs equal counts
+#
+# What is the mean repulsion? An anchor $i$ of class $y$ has $r_i = \frac{1}{K-1} \sum_{j \ne y} z_i \cdot \mu_j$. Sum over
+# the anchors, with $p_y = |B_y|/|D|$ for the share of class $y$:
+#
+# $$\bar r = \frac{1}{K-1} \sum_y p_y \sum_{j \ne y} \mu_y \cdot \mu_j
+# = \frac{1}{K-1} \Bigl( K\, \bar z \cdot \bar\mu - \sum_y p_y \|\mu_y\|^2 \Bigr),
+# \qquad \bar z = \sum_y p_y \mu_y, \quad \bar\mu = \frac1K \sum_y \mu_y .$$
+#
+# Here $\bar z$ is the mean of all *samples* and $\bar\mu$ the mean of the *class means*. With $\|\mu_y\| \le 1$ and $a_i
+# \le 1$,
+#
+# $$\bar x \;\ge\; -\frac{K}{(K-1)\tau} \;+\; \frac{K}{(K-1)\tau}\; \bar z \cdot \bar\mu .$$
+#
+# If all classes are equally large, $\bar z$ *is* $\bar\mu$, the last term is a square, and the third line holds. Otherwise
+# it is a product of two different vectors, and such a product may be negative.
+#
+# Let us check the identity on all unequal batches, and the sign where the third step failed.
+
+# %%
+for seed in range(200):
+    z, y = random_batch(seed, equal=False)
+    mu, p = geometry.class_means(z, y, int(y.max()) + 1), y.bincount().double() / len(y)
+    K, product = len(mu), z.mean(dim=0) @ mu.mean(dim=0)
+    r = (K * product - p @ mu.square().sum(dim=1)) / (K - 1)
+    claim = geometry.theorem_3_as_printed(z, y)
+    assert torch.isclose(claim.repulsion, r)
+    if claim.repulsion - claim.attraction < -K / (K - 1) - 1e-12:
+        print(f"batch {seed}: the third step fails, product {product:.3f}")
+        assert product < 0
+
+# %% [markdown]
+# The identity holds in all 200 batches, and in each one where the third step failed the product is negative.
+#
+# ## 4. A counter-example to hold in your hands
+#
+# So make it as negative as you can: put the mean of the samples *opposite* the mean of the class means. Nearly all samples
+# at one place, nearly all classes at the opposite one: a head class here, all tail classes there, on top of each other.
+#
+# **Before you run the cell:** two tail classes at the same point cannot be told apart at all. Their anchors will have a
+# terrible loss. What does that do to the mean over all 204 samples?
+
+# %%
+z, y = collapsed([0, 180, 180], [200, 2, 2])
+claim = geometry.theorem_3_as_printed(z, y)
+print(f"mean loss {claim.loss:.4f}, claimed bound {claim.bound:.4f}")
+assert claim.gap < -0.1
+
+figures.counter_example([0, 180, 180], [200, 2, 2])
+
+# %% [markdown]
+# The loss is 0.25, and Theorem 3 says that it cannot be below 0.369. *Look at the three lines below the bars:* the loss of
+# the tail's anchors doubles, and nobody notices, since they are 4 of 204. That of the head falls by a third, with both
+# tail classes as far away as possible, and the head has 98 % of the votes. Averaging the *denominator* over classes has not balanced
+# the *anchors*.
+#
+# Now you. **Drag the classes around the circle** (or use the sliders; every slider answers the arrow keys). Start from
+# the simplex: does moving one tail class a little towards the other help or hurt? Then make the head smaller: how many
+# samples does it need before the simplex is no longer the best place?
+
+# %%
+widgets.counter_example()
+
+# %% [markdown]
+# *Did you find a place below 0.2497?* This is the whole landscape, for every position of the two tail classes while the
+# head stays at 0°:
+
+# %%
+figures.counter_example_map([200, 2, 2])
+
+# %% [markdown]
+# On the left, for the mean over all samples, the two regular simplices lie on the *edge* of an orange lake, in which every
+# place is below the claimed bound. On the right is the same loss with the anchors averaged over the classes: no orange,
+# and the lowest places are the two simplices. We shall prove that.
+#
+# The circle is all there is for three classes with a head at 0°, but would more dimensions help? No, and that is
+# proved too: `geometry.certified_optimum` returns the best configuration together with a lower bound for all others, in
+# any dimension (notebook 07).
+
+# %%
+best = geometry.certified_optimum([200, 2, 2], "bcl", temperature=1.0)
+print(f"loss {best.value:.6f}, at least {best.lower_bound:.6f} anywhere")
+print("cosines:", {pair: round(best.gram[pair].item(), 6) for pair in ((0, 1), (0, 2), (1, 2))})
+assert best.certified
+assert abs(best.value - claim.loss) < 1e-9
+assert torch.allclose(best.gram, z[[0, 200, 202]] @ z[[0, 200, 202]].T)
+
+# %% [markdown]
+# The counter-example is no curiosity: it *is* the optimum. For these counts, the loss of the paper is minimised completely
+# by giving two classes the same embedding.
+#
+# Do the prototypes of class-complement save the theorem? They are free to sit at their class means, too:
+
+# %%
+prototypes = torch.stack([z[0], z[200], z[202]])
+with_prototypes = geometry.theorem_3_as_printed(z, y, prototypes)
+bcl = losses.balanced_contrastive_loss(z, y, prototypes, temperature=1.0)
+print(f"BCL (Eq. 9) {bcl:.4f}, claimed bound {with_prototypes.bound:.4f}")
+assert with_prototypes.gap < -0.1
+assert torch.isclose(with_prototypes.loss, bcl)
+
+# %% [markdown]
+# They do not: Eq. 9 has the same value there.
+#
+# ## 5. How unequal is too unequal?
+#
+# 200 : 2 : 2 is extreme. **Before you look:** which of the counts (3, 2, 2), (6, 2, 2), (20, 2, 2) still have the simplex
+# as their optimum?
+
+# %%
+for n in (3, 6, 20, 200):
+    best = geometry.certified_optimum([n, 2, 2], "bcl", temperature=1.0)
+    print(f"{n:3}, 2, 2: claimed bound minus optimum {geometry.simplex_value(3) - best.value:.5f}")
+    assert best.value < geometry.simplex_value(3) - 1e-3
+
+figures.tail_angle_curves([2, 3, 6, 20, 200])
+
+# %% [markdown]
+# None of them. All curves start at the simplex (left), and all but the dotted one of equal counts go *down* from
+# there. A slope at the simplex can be computed by hand. At collapse, the loss of an anchor of class $y$ has derivative $s/\tau$
+# with respect to each of its cosines $\mu_y \cdot \mu_j$, where $s = e^{x}/(1 + (K-1)e^{x})$ and $x = -K/((K-1)\tau)$ is
+# the same for all. The cosine of classes $i$ and $j$ occurs in the losses of both, with weights $p_i$ and $p_j$:
+#
+# $$\frac{\partial}{\partial \mu_i} \sum_y p_y L_y = \frac{s}{\tau}\Bigl( p_i \sum_{j \ne i} \zeta_j
+# + \sum_{j \ne i} p_j \zeta_j \Bigr) = \frac{s}{\tau}\bigl(\bar z - 2\, p_i\, \zeta_i\bigr),$$
+#
+# since the vertices add up to zero. What counts is the part along the sphere: **every class mean is pushed
+# straight away from $\bar z$, the mean of all samples.** The push is zero for all classes only if $\bar z$ is parallel
+# to every vertex. For $K \ge 3$ that means $\bar z = 0$, and then all $p_y$ are equal, because adding all vertices with equal
+# weights is the only way to get zero from them.
+
+
+# %%
+def push_at_simplex(p, temperature=1.0):
+    """Minus the gradient of sum_y p_y L_y at the regular simplex, along the sphere."""
+    mu = geometry.regular_simplex(len(p)).requires_grad_()
+    of_class = losses.anchor_losses(
+        mu, torch.arange(len(p)), mu, averaging="outside", complement=True, temperature=temperature
+    ).value  # one sample a class, and its prototype at the same place
+    (gradient,) = torch.autograd.grad(p @ of_class, mu)
+    return (gradient * mu).sum(dim=1, keepdim=True).detach() * mu.detach() - gradient
+
+
+def push_by_hand(p, temperature=1.0):
+    """The same, by the formula."""
+    zeta, K = geometry.regular_simplex(len(p)), len(p)
+    e = torch.tensor(-K / ((K - 1) * temperature)).double().exp()
+    s, z_bar = e / (1 + (K - 1) * e), p @ zeta
+    return -s / temperature * (z_bar - (zeta @ z_bar)[:, None] * zeta)
+
+
+for K in (3, 4, 7):
+    p = torch.rand(K, generator=torch.Generator().manual_seed(K)).double()
+    assert torch.allclose(push_at_simplex(p / p.sum(), 0.5), push_by_hand(p / p.sum(), 0.5))
+
+# %% [markdown]
+# Autograd and the formula agree. **Before you look:** which way will the three classes of our counter-example be pushed?
+
+# %%
+counts, fair = torch.tensor([200, 2, 2]), torch.full((3,), 1 / 3).double()
+pushes = {
+    "over all samples": push_at_simplex(counts / counts.sum().double()),
+    "over the classes": push_at_simplex(fair),
+}
+assert pushes["over the classes"].norm() < 1e-12 < 0.1 < pushes["over all samples"][1:].norm(dim=1).min()
+
+simplex = geometry.regular_simplex(3)
+figures.push_circles(simplex, pushes, counts, title="At the simplex: where the mean loss pushes")
+
+# %% [markdown]
+# With the mean over all samples both tail classes are pushed away from the head, and so towards each other; with the mean
+# over the classes all three rest. (With two classes there is nowhere to go: both have the repulsion $\mu_0 \cdot \mu_1 \ge
+# -1$, so $\bar x \ge -2/\tau$ for any weights.) We have proved:
+#
+# > **As printed, Theorem 3 is true for equal class counts and for $K = 2$, and false for all other counts.** For
+# > $K \ge 3$ and unequal counts the simplex is not even a stationary point: a small step away from the head brings
+# > the loss below the claimed bound.
+#
+# One sample in a hundred is enough:
+
+# %%
+best = geometry.certified_optimum([101, 100, 100], "bcl", temperature=1.0)
+print(f"101, 100, 100: {geometry.simplex_value(3) - best.value:.2e} below the claimed bound")
+assert geometry.simplex_value(3) - best.value > 1e-7 > 1e-12 > best.gap
+
+for counts in ([5, 5, 5], [300, 7]):
+    equal_or_two = geometry.certified_optimum(counts, "bcl", temperature=1.0)
+    assert abs(equal_or_two.value - geometry.simplex_value(len(counts))) < 1e-9
+
+# %% [markdown]
+# ## 6. The theorem that is true
+#
+# The cure follows from the diagnosis. The third line needs $\bar z = \bar\mu$: so average the anchors of each class first,
+# and then over the classes.
+#
+# **Theorem 3, corrected.** Let every class have at least two samples in the batch (with prototypes: one). Then
+#
+# $$\frac1K \sum_{y} \frac1{|B_y|} \sum_{i \in B_y} L_i \;\ge\; \log\Bigl(1 + (K-1)
+# \exp\bigl(-\tfrac{K}{(K-1)\,\tau}\bigr)\Bigr),$$
+#
+# **with equality if and only if every class has collapsed to one point and these points form a regular simplex.**
+#
+# **Proof.** Let $i$ be an anchor of class $y$, and $D_i$ the denominator of its loss, so that $L_i = \log D_i - a_i/\tau$.
+#
+# *(1) Jensen within each class* ($\exp$ is convex):
+#
+# $$D_i = \frac{1}{|B_y|-1} \sum_{k \in B_y \setminus \{i\}} e^{z_i \cdot z_k/\tau} + \sum_{j \ne y} \frac{1}{|B_j|}
+# \sum_{k \in B_j} e^{z_i \cdot z_k/\tau} \;\ge\; e^{a_i/\tau} + \sum_{j \ne y} e^{z_i \cdot \mu_j/\tau} .$$
+#
+# *(2) Jensen over the other classes:*
+#
+# $$\sum_{j \ne y} e^{z_i \cdot \mu_j/\tau} \;\ge\; (K-1)\, e^{r_i/\tau}, \qquad r_i = \frac{1}{K-1} \sum_{j \ne y} z_i
+# \cdot \mu_j .$$
+#
+# Together: $L_i \ge \log\bigl(e^{a_i/\tau} + (K-1) e^{r_i/\tau}\bigr) - a_i/\tau = \varphi(x_i)$. This is Theorem 2.
+#
+# *(3) Jensen over the anchors.* The weights $1/(K|B_y|)$ add up to 1, and $\varphi$ is convex:
+#
+# $$\sum_i \frac{L_i}{K |B_{y_i}|} \;\ge\; \varphi(\bar x), \qquad \bar x = \frac{\bar r - \bar a}{\tau}, \quad
+# \bar r = \sum_i \frac{r_i}{K |B_{y_i}|}, \quad \bar a = \sum_i \frac{a_i}{K |B_{y_i}|} .$$
+#
+# *(4) Geometry.* Within class $y$ the weights are equal, so the mean of its $z_i$ is $\mu_y$:
+#
+# $$\bar r = \frac{1}{K(K-1)} \sum_y \sum_{j \ne y} \mu_y \cdot \mu_j = \frac{\bigl\|\sum_y \mu_y\bigr\|^2 - \sum_y
+# \|\mu_y\|^2}{K(K-1)} \;\ge\; \frac{0 - K}{K(K-1)} = -\frac{1}{K-1}, \qquad \bar a \le 1 .$$
+#
+# So $\bar x \ge -\frac{1}{\tau}\bigl(\frac{1}{K-1} + 1\bigr) = -\frac{K}{(K-1)\tau}$, and $\varphi$ grows. $\;\blacksquare$
+#
+# *Equality.* (4) needs $\bar a = 1$, that is, all samples of a class at one point, and $\sum_y \mu_y = 0$. In (3)
+# $\varphi$ is strictly convex, so all $r_i$ are equal, and their mean is $-\frac1{K-1}$. (2) needs $\mu_y \cdot \mu_j$ to be
+# the same for all $j \ne y$, hence $-\frac{1}{K-1}$ for every pair: a regular simplex. In $h$ dimensions it
+# exists if $K \le h + 1$ (notebook 03); if not, the bound holds and is not attained.
+#
+# Now every line as a number, for four configurations of 40, 8 and 2 samples. **Before you run the cell:** in which columns
+# will which lines be equal?
+
+
+# %%
+def corrected_lines(z, y, prototypes=None, temperature=1.0):
+    """Every line of the proof, the loss first and the theorem last."""
+    within = losses.contrastive_loss(
+        z, y, prototypes, averaging="inside", complement=prototypes is not None, average_anchors=True,
+        temperature=temperature,
+    )  # fmt: skip
+    steps = geometry.theorem_3_steps(z, y, prototypes, temperature=temperature)
+    names = ("the loss", "(1) within classes", "(2) over classes", "(3) over anchors", "(4) the theorem")
+    values = (steps["loss"], within.item(), steps["theorem 2"], steps["jensen"], steps["simplex"])
+    return dict(zip(names, values, strict=True))
+
+
+# %%
+y = torch.arange(3).repeat_interleave(torch.tensor([40, 8, 2]))
+noise = torch.randn(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+merged, simplex = collapsed([0, 180, 180], [40, 8, 2])[0], geometry.regular_simplex(3)[y]
+configurations = {
+    "random": noise,
+    "tail merged": merged,
+    "near simplex": simplex + 0.2 * noise,
+    "simplex": simplex,
+}
+columns = {name: corrected_lines(normalize(z, dim=1), y) for name, z in configurations.items()}
+
+print(f"{'':20}", *(f"{name:>13}" for name in columns))
+for line in columns["random"]:
+    print(f"{line:20}", *(f"{column[line]:13.6f}" for column in columns.values()))
+values = torch.tensor([list(column.values()) for column in columns.values()])  # a row for each configuration
+assert (values[:, :-1] - values[:, 1:]).min() > -1e-12
+assert values[3].max() - values[3].min() < 1e-12
+
+# %% [markdown]
+# Read each column downwards: no line is larger than the one above it. Where the tail has merged, classes have collapsed, so
+# (1) costs nothing; it is step (2), seeing one class far away and another one at the same place, that costs the tail
+# dearly. Only at the simplex are all five lines one number.
+#
+# "Only" is a strong word. Leave the simplex in each of the three possible ways, by 5°: move one class, spread one
+# class, move one prototype.
+
+# %%
+z, y = collapsed([0, 120, 240], [40, 8, 2])
+corners = collapsed([0, 120, 240], [1, 1, 1])[0]
+turned = collapsed([0, 120, 245], [40, 8, 2])[0]
+spread = torch.cat([z[:48], collapsed([235, 245], [1, 1])[0]])
+moved = collapsed([0, 120, 245], [1, 1, 1])[0]
+
+gaps = {
+    "class moved": geometry.theorem_3_corrected(turned, y, corners).gap,
+    "class spread": geometry.theorem_3_corrected(spread, y, corners).gap,
+    "prototype moved": geometry.theorem_3_corrected(z, y, moved).gap,
+}
+print({name: f"{gap:.1e}" for name, gap in gaps.items()})
+assert min(gaps.values()) > 1e-5
+assert abs(geometry.theorem_3_corrected(z, y, corners).gap) < 1e-12
+
+# %% [markdown]
+# ## 7. The same with prototypes
+#
+# In training a prototype is what a small network makes of a classifier row, and nothing ties it to its class mean. Does the
+# theorem survive prototypes anywhere? It does, but step (4) needs more work. Write $n_j = |B_j|$, $c_j = \mu_j + d_j$,
+# $b_j = \frac{1}{n_j+1}$, $M = \sum_j \mu_j$ and $E = \sum_j b_j d_j$. Steps (1) to (3) do not change. Among the $n_j + 1$
+# terms of another class the mean is now $\mu_j + b_j d_j$, and among the $n_y$ positives of class $y$, averaged over its
+# anchors, the attraction is $\|\mu_y\|^2 + (\|\mu_y\|^2 + \mu_y \cdot d_y - 1)/n_y$. So
+#
+# $$K(K-1)(\bar r - \bar a) = \|M\|^2 - \sum_j \|\mu_j\|^2 + \sum_j b_j d_j \cdot (M - \mu_j) - (K-1) \sum_j \Bigl(
+# \|\mu_j\|^2 + \frac{\|\mu_j\|^2 + \mu_j \cdot d_j - 1}{n_j} \Bigr) \tag{a}$$
+#
+# Since $\|c_j\| = 1$, we have $\mu_j \cdot d_j = \frac12(1 - \|\mu_j\|^2 - \|d_j\|^2)$. Insert it and sort by $s_j = 1 -
+# \|\mu_j\|^2 \ge 0$:
+#
+# $$= -K^2 + \|M\|^2 + M \cdot E + \sum_j \Bigl(K + \tfrac12 \bigl(\tfrac{K-1}{n_j} - b_j\bigr)\Bigr) s_j + \sum_j
+# \tfrac12 \bigl(\tfrac{K-1}{n_j} + b_j\bigr) \|d_j\|^2 \tag{b}$$
+#
+# The coefficient of $s_j$ is positive ($b_j < 1 < K$), and $\frac{1}{n_j} \ge b_j$ makes that of $\|d_j\|^2$ at least
+# $\frac K2 b_j$:
+#
+# $$\ge -K^2 + \|M\|^2 + M \cdot E + \tfrac K2 \sum_j b_j \|d_j\|^2 \tag{c}$$
+#
+# By Cauchy and Schwarz $\|E\|^2 \le \bigl(\sum_j b_j\bigr) \sum_j b_j \|d_j\|^2$, and $\sum_j b_j \le \frac K2$ because $n_j
+# \ge 1$:
+#
+# $$\ge -K^2 + \|M\|^2 + M \cdot E + \|E\|^2 = -K^2 + \bigl\|M + \tfrac12 E\bigr\|^2 + \tfrac34 \|E\|^2 \;\ge\; -K^2 \tag{d}$$
+#
+# Divide by $K(K-1)\tau$: again $\bar x \ge -\frac{K}{(K-1)\tau}$. $\;\blacksquare$ *Equality* needs $s_j = 0$ (collapse),
+# $E = 0$, $M = 0$, and then by (c) every $d_j = 0$: prototypes at their class means, and the rest as before.
+
+
+# %%
+def geometry_lines(z, y, c):
+    """K (K-1) (mean repulsion - mean attraction), then (a) to (d), then -K^2."""
+    K, n = len(c), y.bincount().double()
+    mu = geometry.class_means(z, y, K)
+    d, b, M = c - mu, 1 / (n + 1), mu.sum(dim=0)
+    E, s, dd = b @ d, 1 - mu.square().sum(dim=1), d.square().sum(dim=1)
+    whole = geometry.theorem_3_corrected(z, y, c)
+    mu2, mu_d, common = 1 - s, (mu * d).sum(dim=1), -(K**2) + M @ M + M @ E
+    a = M @ M - mu2.sum() + b @ (d * (M - mu)).sum(dim=1) - (K - 1) * (mu2 + (mu2 + mu_d - 1) / n).sum()
+    b_line = common + (K + ((K - 1) / n - b) / 2) @ s + ((K - 1) / n + b) @ dd / 2
+    start = K * (K - 1) * (whole.repulsion - whole.attraction)
+    lines = [start, a, b_line, common + K / 2 * (b @ dd), common + E @ E]
+    return torch.stack([*lines, torch.tensor(-float(K**2))])
+
+
+# %% [markdown]
+# The first three must be equal, the others must lead down. On 100 random batches with prototypes anywhere on the sphere:
+
+# %%
+batches = [random_batch(seed, equal=False) for seed in range(100)]
+generator = torch.Generator().manual_seed(1)
+anywhere = [torch.randn(int(y.max()) + 1, 2, generator=generator).double() for _, y in batches]
+lines = torch.stack([geometry_lines(*b, normalize(c, dim=1)) for b, c in zip(batches, anywhere, strict=True)])
+
+down = lines[:, :-1] - lines[:, 1:]
+names = ("identity (a)", "identity (b)", "(c)", "(d)", "-K^2")
+print({name: f"{step.min():.1e} to {step.max():.1e}" for name, step in zip(names, down.T, strict=True)})
+assert down[:, :2].abs().max() < 1e-9
+assert down[:, 2:].min() > -1e-9
+
+# %% [markdown]
+# The two identities hold to rounding, and every inequality leads down. So does the theorem as a whole, at three
+# temperatures:
+
+# %%
+for temperature in (0.1, 0.5, 1.0):
+    smallest = min(
+        geometry.theorem_3_corrected(z, y, normalize(c, dim=1), temperature=temperature).gap
+        for (z, y), c in zip(batches, anywhere, strict=True)
+    )
+    print(f"temperature {temperature}: the smallest of 100 gaps is {smallest:.3f}")
+    assert smallest > 0
+
+# %% [markdown]
+# ## 8. The certified optimum agrees
+#
+# A theorem and a solver that know nothing of each other should meet. Take CIFAR-10-LT: ten classes, 5,000 images of the
+# first, 50 of the last. `certified_optimum` minimises each loss over all collapsed configurations and proves how near to the
+# minimum it is. The regular simplex has all cosines at $-1/9 = -0.111$.
+#
+# **Before you run the cell:** BCL was built to reach the simplex, SCL was not. At the exact optimum, which is nearer?
+
+# %%
+counts = exponential_profile(5000, 10, imbalance_factor=100)
+named = {"scl": "SCL", "bcl": "BCL (Eq. 9)", "bcl-class-anchors": "BCL, anchors averaged per class"}
+optimum = {
+    (tau, name): geometry.certified_optimum(counts, name, temperature=tau)
+    for tau in (0.1, 1.0)
+    for name in named
+}
+print("tau  loss                             smallest  largest   rms from simplex")
+for (tau, name), found in optimum.items():
+    far = found.deviation
+    print(f"{tau}  {named[name]:31} {far.smallest_cosine:9.3f} {far.largest_cosine:8.3f} {far.rms:18.1e}")
+    assert found.certified
+
+# %%
+for tau in (0.1, 1.0):
+    scl, bcl, corrected = (optimum[tau, name] for name in named)
+    assert corrected.deviation.rms < 1e-9
+    assert abs(corrected.value - geometry.simplex_value(10, tau)) < 1e-12
+    assert bcl.value < geometry.simplex_value(10, tau)  # what Theorem 3 as printed rules out
+    assert bcl.deviation.rms > 0.95 * scl.deviation.rms > 0.07  # no nearer than SCL
+
+figures.cosine_heatmap(optimum[1.0, "bcl"].gram, counts, title="BCL (Eq. 9) at its optimum, temperature 1")
+
+# %% [markdown]
+# With class-averaged anchors the solver finds the simplex to machine precision, and its value is the theorem's bound to
+# twelve digits. BCL as printed does not go there. At $\tau = 1$ its optimum merges the tail: *look at the orange corner*,
+# where the smallest classes have cosine 1 and are one point. At the paper's $\tau = 0.1$ all classes are apart, but those of the
+# tail are crowded into cosines up to 0.088, and it is **no nearer to the simplex than SCL**. The prediction that the name of the loss
+# invites is wrong.
+#
+# Why does the temperature matter so? The bound itself tells:
+
+# %%
+for tau in (1.0, 0.5, 0.1):
+    bound, best = geometry.simplex_value(10, tau), geometry.certified_optimum(counts, "bcl", temperature=tau)
+    change = best.value / bound - 1
+    print(f"temperature {tau}: simplex {bound:.2e}, optimum of BCL {best.value:.2e} ({change:+.0%})")
+    assert best.value < bound
+
+# %% [markdown]
+# At low temperature both are nearly zero: every class is far enough from every other one to be told apart for free, and a
+# whole region of geometries costs next to nothing. There the exact optimum says less and less about where training stops.
+#
+# ## 9. Mini-batches take some of it back
+#
+# The corrected theorem is about one batch that holds every class. In a mini-batch, prototypes make every class *seen*, but
+# only classes with samples in the batch are *anchors*. If the anchors are averaged per class of each batch, a tail class has
+# its fair say in the batches where it occurs, and none in the others. **Before you run the cell:** how much of its
+# fair say does the smallest class of CIFAR-10-LT keep at batch size 256? And that of CIFAR-100-LT?
+
+# %%
+for images, K in ((5000, 10), (500, 100)):
+    counts = exponential_profile(images, K, imbalance_factor=100)
+    batches = geometry.sampled_batches(counts, 256, num_batches=500)
+    present = batches.counts > 0
+    say = K * (batches.probabilities @ (present / present.sum(axis=1, keepdims=True)))
+    deviation = geometry.certified_optimum(batches, "bcl-class-anchors", temperature=0.1).deviation
+    whole = geometry.certified_optimum(batches, "bcl", temperature=0.1).deviation
+    print(f"{K:3} classes: say of the smallest {say[-1]:.2f}, of the largest {say[0]:.2f}; rms from simplex")
+    print(f"    {deviation.rms:.4f} with class-averaged anchors, {whole.rms:.4f} with BCL as printed")
+    assert say[-1] < 0.7
+    assert 1e-3 < deviation.rms < whole.rms / 3
+
+# %% [markdown]
+# Much nearer to the simplex than BCL as printed, and not at it: with a hundred classes the smallest one has less than a
+# fifth of its fair say, since most batches have none of its five images. What restores the theorem *on average* is to weigh each anchor by
+# the size of its class in the **training set**, $1/n_y$, instead of in the batch: in expectation every class then has the same
+# weight.
+
+# %%
+counts = exponential_profile(5000, 10, imbalance_factor=100)
+batches = geometry.sampled_batches(counts, 256, num_batches=20_000)
+weight = batches.probabilities @ (batches.counts / batches.class_counts)  # mean of |B_y| / n_y
+print("weight of each class:", (weight / weight.mean()).round(2).tolist())
+assert abs(weight / weight.mean() - 1).max() < 0.03  # 20,000 sampled batches; exactly 1 in expectation
+
+# %% [markdown]
+# (A class has $|B_y|$ anchors in a batch of size $B$, and $\mathbb E\,|B_y| = 2 B\, n_y / |D|$ with two views. At collapse the
+# expected loss is then proportional to $\sum_y L_y$, which is the left side of the corrected theorem.)
+#
+# ## 10. What this says about the paper's results, and what it does not
+#
+# **It says** that Theorem 3 does not explain why BCL works on long-tailed data, since for long-tailed data it is not true: at
+# the optimum of Eq. 9, classes are *not* equally far apart. It also says what would make the explanation true.
+#
+# **It does not say** that BCL does not work. The paper's accuracies are measurements, and no theorem about optima refutes a
+# measurement. Between the two lie a network that cannot place embeddings freely, a cross-entropy branch with logit
+# compensation that is trained beside, batches in which classes are missing, and a training that ends long before the optimum
+# of this one term. It does not say that class-averaged anchors train better networks, either.
+#
+# How far apart the two are can be seen in this project's own runs: ten seeds of the long-tailed digits of notebook 01, by each
+# of two losses. **Before you run the cell:** at the optimum SCL and BCL are about equally far from the simplex. And the
+# trained networks?
+
+# %%
+stored = Path("../results/digits-lt-seeds/runs.jsonl").read_text().splitlines()
+runs = [json.loads(line) for line in stored]
+digits = exponential_profile(134, 10, imbalance_factor=50)
+trained = {}
+for loss in ("scl", "bcl"):
+    at_best = geometry.certified_optimum(digits, loss, temperature=0.1).deviation.rms
+    trained[loss] = sorted(run["simplex_deviation"] for run in runs if run["loss"] == loss)
+    nearest, furthest = trained[loss][0], trained[loss][-1]
+    print(f"{loss}: optimum {at_best:.3f}; ten trained networks {nearest:.2f} to {furthest:.2f}")
+    assert nearest > 6 * at_best
+assert trained["bcl"][-1] < trained["scl"][0]
+
+# %% [markdown]
+# The trained networks (class means of test images) are at least six times further from the simplex than either optimum,
+# and *there* every BCL run is nearer to it than every SCL run. So BCL does help the geometry of these networks, and the
+# optimum that Theorem 3 speaks of is not the reason. Is it the path of the optimisation, the classes that are missing from
+# mini-batches, or the rest of the network? Notebook 08 looks at each.
+#
+# ## In one paragraph
+#
+# Theorem 3 claims that the class-averaged loss of a data set, every class present, is smallest at the regular simplex,
+# whatever the class counts. Its first two steps are Jensen's inequality and hold always; the third needs the product of the
+# mean of all samples and the mean of the class means not to be negative, which equal counts guarantee and unequal counts do not.
+# For three or more classes of unequal counts the simplex is not even stationary, since the head's many anchors push all others
+# away from the mean of the samples: with 200, 2 and 2 samples the certified optimum merges the two tail classes, at a loss of
+# 0.25 where the theorem claims at least 0.369. Averaging the anchors per class, too, makes the theorem true, at every
+# temperature and with prototypes anywhere, with equality only at a collapsed regular simplex; the solver finds exactly that.
+# At its exact optimum BCL as printed is no nearer to the simplex than SCL. Trained networks are another matter: they are far from
+# both optima, and what helps them needs evidence of its own.
+#
+# ## Exercises
+#
+# **1. The bound.** Derive the right side of the corrected theorem from attraction and repulsion at the simplex. The
+# checker says what kind of mistake it sees, never the answer.
+
+
+# %%
+def theorem_3_bound(num_classes, temperature):
+    """The least value of the class-averaged loss, anchors averaged per class."""
+    ...  # return one number
+
+
+check("theorem_3_bound", theorem_3_bound)
+
+# %% [markdown]
+# **2. Class-complement.** Let the prototypes join a batch of the plain supervised contrastive loss: as contrast for
+# everyone, as positives for their own class, as anchors never.
+
+
+# %%
+def class_complement(embeddings, labels, prototypes, temperature):
+    """Eq. 2 over the batch and all prototypes, averaged over the samples."""
+    ...  # return one number
+
+
+check("class_complement", class_complement)
+
+# %% [markdown]
+# **3. When do the tail classes merge?** For counts $(n, 2, 2)$ and $\tau = 1$ the optimum keeps the tail classes apart if $n$
+# is small, and merges them if it is large. Find the smallest $n$ with the widget, then with `certified_optimum`, then with a
+# pencil: let the tail classes be $2\delta$ apart opposite of the head, and compare the terms in $\delta^2$. *(All three should
+# say 34.)*
+#
+# **4. Half a correction.** Weigh class $y$ by $w_y$ with $\sum_y w_y = 1$ instead of $p_y$ or $1/K$. Show that the simplex
+# is stationary only for $w_y = 1/K$ if $K \ge 3$. So every compromise, such as $w_y \propto \sqrt{n_y}$, misses the simplex.
+# By how much? *(At collapse `certified_optimum(w, "bcl")` takes any positive "counts".)*

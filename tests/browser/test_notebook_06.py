@@ -1,0 +1,48 @@
+"""The notebook on Theorem 3 in JupyterLab: it runs, it is readable in both themes, and its classes can be dragged."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.jupyterlab import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+NOTEBOOK = "06_theorem_3_class_complement"
+
+SLOW_START = "[anywidget] Failed to initialize model."
+"""What anywidget says if a widget needs more than two seconds to start, as on a busy machine. It then no longer hears
+Python, which this widget does not need."""
+
+
+def test_it_runs_and_a_class_follows_mouse_and_keys(visit: Visit) -> None:
+    visit.open(NOTEBOOK)
+    visit.run_all()
+    visit.wait_until_done(400)
+    assert visit.errors_shown() == []
+    assert visit.cut_off() == []
+
+    widget = visit.page.locator(".bcl-counter-example")
+    visit.scroll_to(widget)
+    status = widget.get_by_role("status")
+    expect(status).to_contain_text("No contradiction here")
+    circle, grip = widget.locator(".outline").bounding_box(), widget.locator(".handle").nth(1).bounding_box()
+    assert circle
+    assert grip
+    visit.page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
+    visit.page.mouse.down()
+    visit.page.mouse.move(circle["x"], circle["y"] + circle["height"] / 2, steps=6)  # to 180 degrees
+    visit.page.mouse.up()
+    expect(status).to_contain_text("fails here")
+
+    slider = widget.get_by_label("angle of class 2")
+    expect(slider).to_have_attribute("aria-valuetext", "240°")
+    slider.focus()
+    visit.page.keyboard.press("ArrowLeft")
+    expect(slider).to_have_attribute("aria-valuetext", "239°")
+
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        visit.set_theme(theme)
+        assert visit.photograph(f"{NOTEBOOK}-{theme.split()[-1].lower()}") > 10
+    visit.set_theme("JupyterLab Light")
+    assert [error for error in visit.errors if error != SLOW_START] == []
+    assert visit.foreign == []
