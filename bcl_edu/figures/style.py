@@ -147,6 +147,7 @@ def page(title: str, look_at: str, alternative: str, *, height: int = 380) -> go
         yaxis=axis,
         legend={"orientation": "h", "x": 0.0, "y": 1.0, "yanchor": "bottom"},
         hoverlabel={"font": {"size": 13}},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": INK, "activecolor": HEAD},
         meta={"caption": look_at, "alternative": alternative},
     )
     return figure

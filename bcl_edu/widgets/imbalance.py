@@ -10,7 +10,7 @@ import torch
 
 from bcl_edu.datasets import LabelledImages, exponential_profile, long_tailed_subset, shot_groups
 from bcl_edu.figures import class_counts_bars, image_columns
-from bcl_edu.widgets.redraw import live_figure, redraw
+from bcl_edu.widgets.redraw import redraw
 
 LARGEST_FACTOR = 100.0
 """Where the slider ends, unless the data set has too few images for it."""
@@ -51,7 +51,7 @@ def imbalance_slider(train: LabelledImages, imbalance_factor: float = 10.0) -> i
         style={"description_width": "initial"},
         layout={"width": "min(100%, 560px)"},
     )
-    figures = [live_figure(figure) for figure in draw(slider.value)]
+    figures = [go.FigureWidget(figure) for figure in draw(slider.value)]
 
     def on_value(change: dict[str, float]) -> None:
         for shown, new in zip(figures, draw(change["new"]), strict=True):

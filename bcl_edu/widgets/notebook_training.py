@@ -19,7 +19,7 @@ from bcl_edu.figures.style import heading
 from bcl_edu.methods.objectives import OBJECTIVES
 from bcl_edu.training import EpochReport, Interrupted, Recipe, RunOptions, train
 from bcl_edu.training.data import prepare_data
-from bcl_edu.widgets.redraw import live_figure, redraw
+from bcl_edu.widgets.redraw import redraw
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class LiveClassMeans:
     def __init__(self, recipe: Recipe, class_counts: Int[Tensor, " k"], class_names: tuple[str, ...]) -> None:
         self.recipe, self.class_counts, self.class_names = recipe, class_counts, class_names
         centre = torch.zeros(len(class_counts), recipe.head_dim)
-        self.figure = live_figure(self._drawn(centre, "the first epoch is under way"))
+        self.figure = go.FigureWidget(self._drawn(centre, "the first epoch is under way"))
 
     def show(self, report: EpochReport) -> None:
         """Move the means to where they are after this epoch."""

@@ -1,15 +1,8 @@
-"""Put a figure on the screen, and change it there into another one of the same kind."""
+"""Change a figure that is on the screen into another one of the same kind, in place."""
 
 from __future__ import annotations
 
 import plotly.graph_objects as go
-
-
-def live_figure(figure: go.Figure) -> go.FigureWidget:
-    """A figure that Python can change while it is on the screen; it takes the width of its place, in a box too."""
-    widget = go.FigureWidget(figure)
-    widget._config = {**widget._config, "responsive": True}
-    return widget
 
 
 def redraw(widget: go.FigureWidget, figure: go.Figure) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.jupyterlab import Visit
+from tests.browser.jupyterlab import SCREENSHOTS, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -60,6 +60,8 @@ def test_the_imbalance_slider_cuts_the_tail_by_mouse_and_by_keyboard(visit: Visi
     expect(output.locator(".jupyter-widgets .noUi-handle")).to_be_visible(timeout=120_000)
     caption = output.locator(".gtitle").first
     expect(caption).to_contain_text("(10.3 : 1)")
+    visit.scroll_to(caption)
+    visit.page.screenshot(path=SCREENSHOTS / f"{NOTEBOOK}-slider.png")
 
     handle, base = output.locator(".noUi-handle"), output.locator(".noUi-base")
     visit.scroll_to(handle)
