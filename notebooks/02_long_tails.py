@@ -353,8 +353,8 @@ figures.accuracy_by_class_count(lines, tail_counts, digits.class_names, title=ti
 # twice. First through the prior: a classifier that is right on the training distribution gives doubtful cases to
 # frequent classes, even if it knows everything about all of them; subtracting $\log P_y$ from the logits, or adding it
 # inside the loss (logit compensation, Eq. 10), undoes exactly that. Second through scarcity: the features of rare
-# classes are learned from a handful of images. On the digits, with the number of images held fixed, scarcity was the
-# larger part, and no prior can give it back.
+# classes are learned from a handful of images. On the digits with the exponential profile, scarcity was the larger part,
+# and no prior can give it back.
 #
 # ## Exercises
 #
@@ -391,5 +391,5 @@ check("logit_compensation", logit_compensation)
 # compute: at which `distance` does the rare class get its 84 % back at IF = 100, with the boundary still where the
 # training distribution wants it? Compare that with what subtracting $\log P_y$ does at distance 2.
 #
-# **4. Another shape.** Train the digits with `profile="step"` instead of the exponential profile, at the same imbalance
-# factor. Which digits suffer now, and what does compensation give back to them?
+# **4. Another shape.** Train the digits with `replace(recipe, loss=..., profile="step")`: five digits of 134 images, five
+# of 2. Predict what compensation gives back this time. Is habit or scarcity the larger part now?

@@ -53,7 +53,7 @@ def _lines(exercise: Exercise, trials: list[Trial]) -> list[str]:
         return [*general_hints(exercise, trials), score(trials)]
 
     first = without_answer[0]
-    lines = [f"{first.problem} So it is where {first.case.about}."]
+    lines = [f"{first.problem} This is where {first.case.about}."]
     if all(trial.kind == "not finite" for trial in without_answer) and len(without_answer) < len(trials):
         lines.append(
             "A formula can be right and its numbers too large on the way: how large does an exponential get here?"

@@ -62,7 +62,7 @@ def _remark(exercise: Exercise, wrong: Sequence[Trial]) -> str:
     for trial in wrong:
         remark = exercise.remark(trial.answer) if trial.answer is not None else ""
         if remark:
-            return f"Where {trial.case.about}: {remark}"
+            return f"{remark} This is where {trial.case.about}."
     return ""
 
 
@@ -102,5 +102,5 @@ def _right_and_wrong(trials: Sequence[Trial]) -> str:
 
 def _written(answer: Tensor) -> str:
     if answer.ndim == 0:
-        return f"{float(answer):.4g}"
+        return f"{float(answer):.5g}"
     return "[" + ", ".join(_written(row) for row in answer) + "]"

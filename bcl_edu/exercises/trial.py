@@ -83,7 +83,7 @@ def _in_one_line(error: Exception, function: Function) -> str:
     """An exception of the reader's function: what, and in which line of it."""
     message = " ".join(str(error).split())
     message = message if len(message) <= 200 else message[:200] + " …"
-    return f"Your function raised {type(error).__name__}: {message}{_where(error, function)}"
+    return f"Your function raised {type(error).__name__}: {message.rstrip('.')}{_where(error, function)}."
 
 
 def _where(error: Exception, function: Function) -> str:

@@ -87,7 +87,7 @@ def test_none_in_some_cases_is_wrong() -> None:
         check("class_counts", lambda n, k, factor: right_counts(n, k, factor) if factor > 1 else None)
     )
     assert "returned None" in text
-    assert "So it is where the classes are balanced." in text
+    assert "This is where the classes are balanced." in text
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_none_in_some_cases_is_wrong() -> None:
 def test_no_answer_gets_one_clear_line(answer: object, expected: str) -> None:
     verdict = check("class_counts", lambda *arguments: answer)
     assert expected in verdict.lines[0]
-    assert verdict.lines[0].endswith("So it is where n_max is 100, K is 3 and the imbalance factor is 20.")
+    assert verdict.lines[0].endswith("This is where n_max is 100, K is 3 and the imbalance factor is 20.")
     assert verdict.lines[-1] == "Right in 0 of 6 cases."
 
 
@@ -172,7 +172,7 @@ def test_an_exception_in_one_case_only_names_the_case() -> None:
 
     verdict = check("class_counts", not_for_balanced)
     assert "raised ZeroDivisionError" in verdict.lines[0]
-    assert verdict.lines[0].endswith("So it is where the classes are balanced.")
+    assert verdict.lines[0].endswith("This is where the classes are balanced.")
     assert verdict.lines[-1] == "Right in 5 of 6 cases."
 
 
@@ -215,7 +215,7 @@ def test_exponentials_that_overflow_are_recognised() -> None:
         return means.mean()
 
     verdict = check("supervised_contrastive_loss", naive)
-    assert "So it is where the temperature is 0.01, in float32." in verdict.lines[0]
+    assert "This is where the temperature is 0.01, in float32." in verdict.lines[0]
     assert "how large does an exponential get here?" in verdict.lines[1]
 
 
@@ -274,7 +274,7 @@ def test_what_is_right_and_what_is_wrong_is_listed() -> None:
 def test_an_unforeseen_mistake_is_shown_on_the_case_for_pencil_and_paper() -> None:
     text = said(check("class_counts", lambda *arguments: right_counts(*arguments).square()))
     assert "With pencil and paper: where n_max is 100, K is 3 and the imbalance factor is 20" in text
-    assert "the answer is [100, 22, 5]; yours is [1e+04, 484, 25]" in text
+    assert "the answer is [100, 22, 5]; yours is [10000, 484, 25]" in text
 
 
 def test_a_wrong_simplex_is_told_which_condition_fails() -> None:
