@@ -58,9 +58,9 @@ def test_arrow_keys_move_a_slider_and_the_picture_is_the_optimum_there(explorer:
     slider.focus()
     for _ in range(3):
         explorer.page.keyboard.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuetext", "140")
     state = explorer.state()
     assert state["settings"]["imbalanceFactor"] == 140
-    expect(slider).to_have_attribute("aria-valuetext", "140")
     expect(explorer.page.locator(".imbalanceFactor output")).to_have_text("140")
 
     settings = Settings(imbalance_factor=140)
@@ -97,6 +97,7 @@ def test_losses_are_chosen_by_keyboard_one_for_each_side(explorer: ExplorerPage)
     explorer.panel(1).locator("select").select_option("bcl-class-anchors")
     explorer.slider("temperature").focus()
     explorer.page.keyboard.press("End")
+    expect(explorer.slider("temperature")).to_have_attribute("aria-valuetext", "2")
     assert explorer.state()["settings"]["losses"] == ["scl", "bcl-class-anchors"]
     expect(explorer.panel(0).locator(".numbers b")).not_to_have_text("0.000")
     expect(explorer.panel(1).locator(".numbers b")).to_have_text("0.000")
@@ -105,10 +106,10 @@ def test_losses_are_chosen_by_keyboard_one_for_each_side(explorer: ExplorerPage)
 def test_mini_batches_change_what_is_shown(explorer: ExplorerPage) -> None:
     full = explorer.state()["optima"][0]["deviation"]["rms"]
     explorer.page.locator(".batchSize select").select_option("32")
+    expect(explorer.page.locator(".legend")).to_contain_text("a fixed sample of about 500 batches")
     state = explorer.state()
     assert state["settings"]["batchSize"] == 32
     assert abs(state["optima"][0]["deviation"]["rms"] - full) > 1e-3
-    expect(explorer.page.locator(".legend")).to_contain_text("a fixed sample of about 500 batches")
 
 
 def test_arrow_keys_turn_both_spheres_alike_and_home_turns_them_back(explorer: ExplorerPage) -> None:
@@ -148,6 +149,31 @@ def test_sweeping_goes_through_every_imbalance_and_can_be_stopped(explorer: Expl
     assert seen[1:11] == [1, 1.1, 1.3, 1.4, 1.6, 1.8, 2, 2.2, 2.5, 2.8]
     explorer.page.wait_for_timeout(300)
     assert len(explorer.page.evaluate("seen")) == len(seen)
+
+
+def test_keys_that_repeat_fast_skip_no_state(explorer: ExplorerPage) -> None:
+    explorer.slider("imbalance_factor").focus()
+    explorer.page.keyboard.press("Home")
+    expect(explorer.slider("imbalance_factor")).to_have_attribute("aria-valuetext", "1")
+    # what stands on the page in each frame, while events come faster than frames
+    drawn = explorer.page.evaluate(
+        """async () => {
+            const slider = document.querySelector('.imbalanceFactor input');
+            const seen = new Set();
+            const look = () => { seen.add(document.querySelector('.imbalanceFactor output').textContent); };
+            let looking = true;
+            const frame = () => { look(); if (looking) requestAnimationFrame(frame); };
+            requestAnimationFrame(frame);
+            for (let position = 1; position <= 12; position++) {
+                slider.value = position;
+                slider.dispatchEvent(new Event('input'));
+            }
+            while (explorer.painting) await new Promise(done => setTimeout(done, 10));
+            looking = false;
+            return [...seen];
+        }"""
+    )
+    assert drawn == ["1.1", "1.3", "1.4", "1.6", "1.8", "2", "2.2", "2.5", "2.8", "3.2", "3.5", "4"]
 
 
 # ---- what the pictures say
@@ -196,7 +222,7 @@ def test_an_uncertified_picture_says_so(explorer: ExplorerPage) -> None:
 def test_markers_shrink_and_change_from_blue_to_orange_towards_the_tail(explorer: ExplorerPage) -> None:
     explorer.show(Settings(num_classes=6))
     dots = explorer.panel(0).locator("circle.class-mean")
-    labels = explorer.panel(0).locator("text.class-label").all_inner_texts()
+    labels = explorer.panel(0).locator("text.class-label").all_text_contents()
     found = [(dot.get_attribute("fill"), float(dot.get_attribute("r"))) for dot in dots.all()]
     drawn = dict(zip(labels, found, strict=True))  # painted from back to front, so ordered by label here
     colours, radii = zip(*(drawn[str(k)] for k in range(6)), strict=True)
@@ -208,7 +234,7 @@ def test_markers_shrink_and_change_from_blue_to_orange_towards_the_tail(explorer
 
 def test_classes_in_one_point_share_a_label(explorer: ExplorerPage) -> None:
     explorer.show(Settings(imbalance_factor=1000, temperature=1.0, num_classes=3, losses=("bcl", "bcl")))
-    labels = explorer.panel(0).locator("text.class-label").all_inner_texts()
+    labels = explorer.panel(0).locator("text.class-label").all_text_contents()
     assert sorted(labels) == ["", "0", "1,2"]
 
 

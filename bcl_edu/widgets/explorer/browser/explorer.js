@@ -14,6 +14,8 @@ import { optimumInWords, settingsInWords } from "./words.js";
 /** Milliseconds without input before the curve goes on, and before the summary is read out. */
 const PAUSE_BEFORE_CURVE = 100;
 const PAUSE_BEFORE_WORDS = 350;
+/** Slider positions that may wait for a frame of their own; if the machine cannot keep up, the oldest are passed over. */
+const MOST_WAITING = 16;
 
 export const START = {
   imbalanceFactor: 100,
@@ -33,11 +35,11 @@ export class Explorer {
     this.optima = new Optima();
     this.changed = changed;
     this.root = html("div", { class: "bcl-explorer" }, parent);
-    this.controls = new Controls(this.root, (change) => this.set(change));
+    this.controls = new Controls(this.root, (change) => this.request(change));
     const losses = html("div", { class: "losses" }, this.root);
     const camera = new Camera();
     this.panels = [0, 1].map((index) => new LossPanel(losses, index, camera, (name) => {
-      this.set({ losses: this.settings.losses.map((old, i) => (i === index ? name : old)) });
+      this.request({ losses: this.settings.losses.map((old, i) => (i === index ? name : old)) });
     }));
     const shared = html("div", { class: "shared" }, this.root);
     this.bars = new CountBars(shared);
@@ -45,7 +47,28 @@ export class Explorer {
     this.summary = html("p", { class: "summary", "aria-live": "polite" }, this.root);
     this.legend = html("p", { class: "legend" }, this.root);
     this.settings = { ...START, ...settings };
+    this.waiting = [];
+    this.painting = false;
     this.draw();
+    this.say();
+  }
+
+  /** A change from the controls: every one is painted before the next is drawn, so that fast keys skip no state. */
+  request(change) {
+    this.waiting.push(change);
+    if (this.waiting.length > MOST_WAITING) {
+      const [oldest, next, ...others] = this.waiting;
+      this.waiting = [{ ...oldest, ...next }, ...others];
+    }
+    if (!this.painting) this.drawNext();
+  }
+
+  drawNext() {
+    const change = this.waiting.shift();
+    this.painting = change !== undefined;
+    if (!this.painting) return;
+    this.set(change);
+    requestAnimationFrame(() => setTimeout(() => this.drawNext()));
   }
 
   /** Change some settings and draw what belongs to them, at once. */
@@ -65,10 +88,13 @@ export class Explorer {
     clearTimeout(this.curveTimer);
     clearTimeout(this.wordsTimer);
     this.curveTimer = setTimeout(() => this.continueCurve(), PAUSE_BEFORE_CURVE);
-    this.wordsTimer = setTimeout(() => {
-      this.summary.textContent = `${settingsInWords(settings)} ${this.shown.map(optimumInWords).join(" ")}`;
-    }, PAUSE_BEFORE_WORDS);
+    this.wordsTimer = setTimeout(() => this.say(), PAUSE_BEFORE_WORDS);
     this.changed(this);
+  }
+
+  /** Put in words what is shown. */
+  say() {
+    this.summary.textContent = `${settingsInWords(this.settings)} ${this.shown.map(optimumInWords).join(" ")}`;
   }
 
   drawCurve() {

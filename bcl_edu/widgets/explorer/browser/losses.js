@@ -47,39 +47,49 @@ export function lossTerms(loss, batches, classCounts) {
 }
 
 function contrastiveTerms(loss, { counts, probabilities }, numClasses) {
-  const byClass = Array.from({ length: numClasses }, () => []);
-  const merged = new Map();
-  let floor = 0;
-  for (let m = 0; m < probabilities.length; m++) {
-    const n = counts.subarray(m * numClasses, (m + 1) * numClasses);
-    let anchors = 0;
-    let present = 0;
+  const batches = probabilities.length;
+  const anchors = new Float64Array(batches); // samples that are anchors, or classes that have some
+  const present = new Int32Array(batches); // classes in the denominators, one bit each
+  for (let m = 0; m < batches; m++) {
     for (let y = 0; y < numClasses; y++) {
-      if (hasAnchors(loss, n[y])) anchors += loss.classAnchors ? 1 : n[y];
-      if (n[y] > 0 || loss.complement) present |= 1 << y;
-    }
-    for (let y = 0; y < numClasses; y++) {
-      if (!hasAnchors(loss, n[y])) continue;
-      const weight = (probabilities[m] * (loss.classAnchors ? 1 : n[y])) / anchors;
-      // averaged denominators see which classes are there, not how many samples they have: such terms add up
-      const key = present * numClasses + y;
-      if (loss.averaging && merged.has(key)) {
-        merged.get(key).weight += weight;
-        continue;
-      }
-      const own = loss.averaging ? 1 : loss.complement ? n[y] : n[y] - 1; // the anchor itself does not count
-      const ratio = new Float64Array(numClasses);
-      for (let j = 0; j < numClasses; j++) {
-        if (j === y || !(present & (1 << j))) continue;
-        ratio[j] = loss.averaging ? 1 : (n[j] + (loss.complement ? 1 : 0)) / own;
-      }
-      const term = { weight, ratio };
-      byClass[y].push(term);
-      if (loss.averaging) merged.set(key, term);
-      floor += weight * Math.log(own);
+      const n = counts[m * numClasses + y];
+      if (hasAnchors(loss, n)) anchors[m] += loss.classAnchors ? 1 : n;
+      if (n > 0 || loss.complement) present[m] |= 1 << y;
     }
   }
-  return packed(byClass, floor);
+
+  const start = new Int32Array(numClasses + 1);
+  const weight = new Float64Array(batches * numClasses);
+  const ratio = new Float64Array(batches * numClasses * numClasses);
+  let floor = 0;
+  let t = 0;
+  for (let y = 0; y < numClasses; y++) {
+    const termOf = new Map();
+    for (let m = 0; m < batches; m++) {
+      const n = counts[m * numClasses + y];
+      if (!hasAnchors(loss, n)) continue;
+      const w = (probabilities[m] * (loss.classAnchors ? 1 : n)) / anchors[m];
+      if (loss.averaging) {
+        // averaged denominators see which classes are there, not how many samples they have: such terms add up
+        const known = termOf.get(present[m]);
+        if (known !== undefined) {
+          weight[known] += w;
+          continue;
+        }
+        termOf.set(present[m], t);
+      }
+      const own = loss.averaging ? 1 : loss.complement ? n : n - 1; // the anchor itself does not count
+      for (let j = 0; j < numClasses; j++) {
+        if (j === y || !(present[m] & (1 << j))) continue;
+        ratio[t * numClasses + j] = loss.averaging ? 1 : (counts[m * numClasses + j] + (loss.complement ? 1 : 0)) / own;
+      }
+      weight[t] = w;
+      floor += w * Math.log(own);
+      t += 1;
+    }
+    start[y + 1] = t;
+  }
+  return { numClasses, start, weight: weight.subarray(0, t), ratio: ratio.subarray(0, t * numClasses), floor };
 }
 
 function hasAnchors(loss, n) {
@@ -88,26 +98,18 @@ function hasAnchors(loss, n) {
 
 function crossEntropyTerms(loss, { counts, probabilities }, classCounts) {
   const numClasses = classCounts.length;
-  const weight = new Float64Array(numClasses);
+  const weight = new Float64Array(numClasses); // how much of a batch a class is, on average
   for (let m = 0; m < probabilities.length; m++) {
     const n = counts.subarray(m * numClasses, (m + 1) * numClasses);
     const size = n.reduce((sum, count) => sum + count, 0);
     for (let y = 0; y < numClasses; y++) weight[y] += (probabilities[m] * n[y]) / size;
   }
-  // log P_k is the training set's; ratios of P need no normalisation
-  const byClass = Array.from(weight, (w, y) => {
-    const ratio = classCounts.map((n, j) => (j === y ? 0 : loss.compensated ? n / classCounts[y] : 1));
-    return [{ weight: w, ratio }];
-  });
-  return packed(byClass, 0);
-}
-
-function packed(byClass, floor) {
-  const numClasses = byClass.length;
-  const terms = byClass.flat();
-  const start = new Int32Array(numClasses + 1);
-  for (let y = 0; y < numClasses; y++) start[y + 1] = start[y] + byClass[y].length;
-  const ratio = new Float64Array(terms.length * numClasses);
-  terms.forEach((term, t) => ratio.set(term.ratio, t * numClasses));
-  return { numClasses, start, weight: Float64Array.from(terms, (term) => term.weight), ratio, floor };
+  const ratio = new Float64Array(numClasses * numClasses);
+  for (let y = 0; y < numClasses; y++) {
+    for (let j = 0; j < numClasses; j++) {
+      // log P_k is the training set's; its normalisation cancels
+      if (j !== y) ratio[y * numClasses + j] = loss.compensated ? classCounts[j] / classCounts[y] : 1;
+    }
+  }
+  return { numClasses, start: Int32Array.from({ length: numClasses + 1 }, (_, y) => y), weight, ratio, floor: 0 };
 }

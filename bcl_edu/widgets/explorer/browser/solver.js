@@ -104,7 +104,7 @@ class Search {
         square += value * value;
       }
       // not quite 0, or it could never grow
-      if (objective.atMost) v[i * this.stride + this.columns] = Math.sqrt(Math.max(1 - square, 0.01));
+      if (objective.atMost) v[i * this.stride + this.columns] = Math.sqrt(Math.max(1 - square, 1e-4));
     }
     this.retract(v);
     this.moveTo(v, evaluate(objective, this.products(v, v)));
@@ -168,45 +168,38 @@ class Search {
   /**
    * Conjugate gradients for Newton's step until it is accurate enough or leaves the trust region (Steihaug).
    *
-   * @returns {Array<object>} the iterates, ever longer: `move`; `moved`, the Hessian times it; `square`, its squared length
-   *   in the metric; and of the piece since the last iterate, `pieceSquare` and `along`, its product with the last
+   * @returns {Array<object>} pieces of a path that leads ever further away: `direction`; `curved`, the Hessian times it;
+   *   `length`, how far to go in it; `square`, the squared distance from the start after it, in the metric;
+   *   `pieceSquare`, its own squared length, and `along`, its product with the path so far
    */
   newtonPath(residual, scaled, radial, metric, decrement) {
-    let last = { move: new Float64Array(this.v.length), moved: new Float64Array(this.v.length), square: 0 };
-    const path = [last];
+    const path = [];
     const remaining = Float64Array.from(residual);
-    const direction = scaled.map((value) => -value);
+    let direction = scaled.map((value) => -value);
     let squared = decrement;
-    // in the metric: product of the iterate with the direction, squared length of the direction
+    // in the metric: squared distance so far, its product with the direction, squared length of the direction
+    let square = 0;
     let along = 0;
     let directionSquare = decrement;
     // superlinear convergence: the closer, the more accurately the model is solved
     const enough = decrement * Math.min(0.1, Math.sqrt(decrement / this.point.excess)) ** 2;
     const most = Math.max(50, 2 * this.v.length);
-    for (let iteration = 0; iteration < most && last.square < this.radius ** 2; iteration++) {
+    while (path.length < most && square < this.radius ** 2) {
       const curved = this.hessianTimes(direction, radial);
       const curvature = dot(direction, curved);
       // where the model is not convex, far beyond the edge
-      const length = curvature > 0 ? squared / curvature : 4 * this.radius / Math.sqrt(directionSquare);
+      const length = curvature > 0 ? squared / curvature : (4 * this.radius) / Math.sqrt(directionSquare);
       const pieceSquare = length * length * directionSquare;
-      const next = {
-        move: Float64Array.from(last.move),
-        moved: Float64Array.from(last.moved),
-        square: last.square + 2 * length * along + pieceSquare,
-        along: length * along,
-        pieceSquare,
-      };
-      add(next.move, length, direction);
-      add(next.moved, length, curved);
-      path.push(next);
-      last = next;
+      square += 2 * length * along + pieceSquare;
+      path.push({ direction, curved, length, square, pieceSquare, along: length * along });
       if (curvature <= 0) break;
       add(remaining, length, curved);
       const following = this.precondition(remaining, metric);
       const followingSquared = dot(remaining, following);
       if (followingSquared <= enough) break;
       const ratio = followingSquared / squared;
-      for (let i = 0; i < direction.length; i++) direction[i] = ratio * direction[i] - following[i];
+      for (let i = 0; i < following.length; i++) following[i] = ratio * direction[i] - following[i];
+      direction = following;
       along = ratio * (along + length * directionSquare);
       directionSquare = followingSquared + ratio * ratio * directionSquare;
       squared = followingSquared;
@@ -216,12 +209,36 @@ class Search {
 
   /** Riemannian Hessian of f times a tangent direction. */
   hessianTimes(direction, radial) {
-    const change = this.products(direction, this.v);
-    add(change, 1, this.products(this.v, direction));
-    const turned = this.pull(forceChange(this.objective, this.point, change), this.v);
-    add(turned, 1, this.pull(this.point.force, direction));
+    const { numClasses: k, other } = this.objective;
+    const { stride, columns, v } = this;
+    const { force } = this.point;
+    const change = new Float64Array(k * k);
+    for (let y = 0; y < k; y++) {
+      for (let j = 0; j < k; j++) {
+        let a = y * stride;
+        let b = (other + j) * stride;
+        let sum = 0;
+        for (let c = 0; c < columns; c++, a++, b++) sum += direction[a] * v[b] + v[a] * direction[b];
+        change[y * k + j] = sum;
+      }
+    }
+    // the change of the force pulls at the vectors, and the force at their change
+    const newForce = forceChange(this.objective, this.point, change);
+    const turned = new Float64Array(v.length);
+    for (let y = 0; y < k; y++) {
+      for (let j = 0; j < k; j++) {
+        const fresh = newForce[y * k + j];
+        const old = force[y * k + j];
+        let a = y * stride;
+        let b = (other + j) * stride;
+        for (let c = 0; c < columns; c++, a++, b++) {
+          turned[a] += fresh * v[b] + old * direction[b];
+          turned[b] += fresh * v[a] + old * direction[a];
+        }
+      }
+    }
     this.addRows(turned, -1, radial, direction);
-    this.addRows(turned, -1, this.rowDots(turned, this.v), this.v);
+    this.addRows(turned, -1, this.rowDots(turned, v), v);
     return turned;
   }
 
@@ -344,18 +361,24 @@ class Search {
   }
 }
 
-/** Where the path leaves the trust region, between two iterates; or its end. */
+/**
+ * The path as far as the edge of the trust region: the step, the Hessian times it, and whether it got to the edge.
+ */
 function cutPath(path, radius) {
-  const after = path.findIndex(({ square }) => square >= radius * radius);
-  if (after < 0) return { ...path.at(-1), atEdge: false };
-  const before = path[after - 1];
-  const beyond = path[after];
-  // |before + share (beyond - before)|^2 = radius^2
-  const { along, pieceSquare } = beyond;
-  const room = radius * radius - before.square;
-  const share = (-along + Math.sqrt(along * along + pieceSquare * room)) / pieceSquare;
-  const between = (name) => before[name].map((value, i) => value + share * (beyond[name][i] - value));
-  return { move: between("move"), moved: between("moved"), atEdge: true };
+  const move = new Float64Array(path[0].direction.length);
+  const moved = new Float64Array(path[0].direction.length);
+  let before = 0;
+  for (const { direction, curved, length, square, pieceSquare, along } of path) {
+    const room = radius * radius - before;
+    const inside = square < radius * radius;
+    // |path so far + share piece|^2 = radius^2
+    const share = inside ? 1 : (-along + Math.sqrt(along * along + pieceSquare * room)) / pieceSquare;
+    add(move, share * length, direction);
+    add(moved, share * length, curved);
+    if (!inside) return { move, moved, atEdge: true };
+    before = square;
+  }
+  return { move, moved, atEdge: false };
 }
 
 function dot(a, b) {

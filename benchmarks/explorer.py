@@ -1,0 +1,250 @@
+"""From key press to picture in the simplex explorer, in headless Chromium; and what a precomputed grid would cost.
+
+    python benchmarks/explorer.py                     all scenes (two minutes)
+    python benchmarks/explorer.py --presses 12        quicker
+
+Each scene starts with an empty memory and presses the right arrow key on the imbalance slider. Milliseconds:
+
+    to_paint    from the time stamp of the key press until the frame with the new picture is painted (a message
+                posted in its animation frame arrives: Chromium sends it after painting)
+    solve       solving and certifying both losses, when nothing is remembered
+    draw        everything else that the key press does on the page's thread: pictures, curve, numbers
+    remembered  to_paint again over the same positions, nothing to solve: what a precomputed grid would give
+
+A state is dropped if a key press never led to a painted picture of its own. Keys are held down at 30 presses a second,
+the fastest that keyboards repeat, and at 60.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from bcl_edu.widgets.explorer import LOSSES, write_page
+
+RESULTS = Path(__file__).parent / "results" / "explorer.json"
+GOAL_TO_PAINT = 50.0
+
+CHROMIUM_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-unsafe-swiftshader",
+]
+
+# K, tau, losses, batch size
+SCENES = [
+    (4, 0.1, ("scl", "bcl"), 0),
+    (4, 1.0, ("bcl", "bcl-class-anchors"), 0),
+    (10, 0.1, ("scl", "bcl"), 0),
+    (10, 1.0, ("scl", "bcl"), 0),
+    (10, 0.1, ("scl", "bcl"), 256),
+    (10, 1.0, ("scl", "scl-complement"), 256),
+    (10, 0.1, ("ce", "lc"), 0),
+    (10, 1.0, ("ce", "lc"), 0),
+]
+
+INSTRUMENTS = """() => {
+    window.log = { pressed: [], drawn: [], painted: [], solves: [], draws: [] };
+    const factors = Array.from({ length: 61 }, (_, i) => Number((10 ** (i / 20)).toPrecision(2)));
+    addEventListener('keydown', event => log.pressed.push(event.timeStamp), true);
+    const solve = explorer.optima.solve.bind(explorer.optima);
+    let solving = 0;
+    explorer.optima.solve = (settings, loss) => {
+        const start = performance.now();
+        const optimum = solve(settings, loss);
+        solving += performance.now() - start;
+        return optimum;
+    };
+    const draw = explorer.draw.bind(explorer);
+    explorer.draw = () => {
+        const start = performance.now();
+        solving = 0;
+        draw();
+        const solved = solving;
+        log.solves.push(solved);
+        log.draws.push(performance.now() - start - solved);
+        const shown = explorer.settings.imbalanceFactor;
+        const from = log.pressed[factors.indexOf(shown) - 1];  // the presses start from the left end
+        log.drawn.push(shown);
+        requestAnimationFrame(() => {
+            if (explorer.settings.imbalanceFactor !== shown) return;  // overtaken before it was painted
+            const { port1, port2 } = new MessageChannel();
+            port1.onmessage = () => log.painted.push([shown, performance.now() - from]);
+            port2.postMessage(0);
+        });
+    };
+}"""
+
+
+def press_keys(page: Page, presses: int, seconds_apart: float) -> dict:
+    """Press the right arrow this often, and what the page recorded."""
+    page.evaluate("() => { for (const list of Object.values(log)) list.length = 0; }")
+    due = time.perf_counter()
+    for _ in range(presses):
+        page.keyboard.press("ArrowRight")
+        due += seconds_apart
+        time.sleep(max(0.0, due - time.perf_counter()))
+    page.wait_for_timeout(300)
+    return page.evaluate("() => log")
+
+
+def to_start(page: Page, scene: tuple, *, forget: bool) -> None:
+    num_classes, temperature, losses, batch_size = scene
+    settings = {
+        "numClasses": num_classes,
+        "temperature": temperature,
+        "losses": losses,
+        "batchSize": batch_size,
+    }
+    if forget:
+        page.evaluate("() => { explorer.optima.solved.clear(); explorer.optima.latest.clear(); }")
+    page.evaluate("s => explorer.set({ ...s, imbalanceFactor: 1 })", settings)
+    page.focus(".imbalanceFactor input")
+    page.wait_for_timeout(100)  # until that is painted
+    # the curve would be solved ahead while we wait, and every press be remembered
+    page.evaluate("() => clearTimeout(explorer.curveTimer)")
+
+
+def summary(values: list[float]) -> dict[str, float | int]:
+    ordered = sorted(values)
+    return {
+        "n": len(ordered),
+        "median": round(statistics.median(ordered), 2),
+        "p95": round(ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))], 2),
+        "largest": round(ordered[-1], 2),
+    }
+
+
+def measure(page: Page, scene: tuple, presses: int) -> dict:
+    num_classes, temperature, losses, batch_size = scene
+    to_start(page, scene, forget=True)
+    page.evaluate("() => { explorer.continueCurve = () => {}; }")
+    single = press_keys(page, presses, 0.15)
+    to_start(page, scene, forget=False)
+    again = press_keys(page, presses, 0.15)
+    held = {}
+    for rate in (30, 60):
+        to_start(page, scene, forget=True)
+        log = press_keys(page, presses, 1 / rate)
+        held[f"{rate}_per_second"] = {
+            "presses": presses,
+            "drawn": len(log["drawn"]),
+            "painted": len(log["painted"]),
+            "to_paint": summary([milliseconds for _, milliseconds in log["painted"]]),
+        }
+    page.evaluate("() => { delete explorer.continueCurve; }")
+    return {
+        "classes": num_classes,
+        "temperature": temperature,
+        "losses": list(losses),
+        "batch_size": batch_size,
+        "to_paint": summary([milliseconds for _, milliseconds in single["painted"]]),
+        "solve": summary(single["solves"]),
+        "draw": summary(single["draws"]),
+        "remembered": summary([milliseconds for _, milliseconds in again["painted"]]),
+        "held": held,
+    }
+
+
+def whole_curve(page: Page, scene: tuple) -> float:
+    """Seconds until the curve over the imbalance factor is complete, solved in the pauses."""
+    to_start(page, scene, forget=True)
+    start = time.perf_counter()
+    page.evaluate("() => explorer.continueCurve()")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.curve .dots')].every(d => d.getAttribute('d').split('M').length === 62)"
+    )
+    return round(time.perf_counter() - start, 3)
+
+
+def precomputed_grid(page_bytes: int) -> dict:
+    """What a grid over all slider positions would weigh: cosines as 4-byte numbers, nothing else."""
+    positions = 61 * 33 * len(LOSSES) * 7  # imbalance factors, temperatures, losses, batch sizes
+    entries = sum(k * (k - 1) // 2 for k in range(2, 11))
+    return {
+        "optima": positions * 9,
+        "megabytes": round(positions * entries * 4 / 1e6, 1),
+        "page_megabytes_solving_instead": round(page_bytes / 1e6, 3),
+    }
+
+
+def machine(chromium: str) -> dict:
+    cpu = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count() or 0,
+        "load_average_1min_before": round(os.getloadavg()[0], 2),
+        "chromium": chromium,
+        "python": platform.python_version(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--presses", type=int, default=60, help="key presses a measurement (at most 60 positions)"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+
+    path = next((found for name in ("chromium", "google-chrome") if (found := shutil.which(name))), None)
+    if path is None:
+        raise SystemExit("no Chromium on the PATH (Debian: apt-get install chromium)")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        html = write_page(Path(folder) / "explorer.html")
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        report = {"machine": machine(browser.version), "goal_to_paint_median": GOAL_TO_PAINT, "scenes": []}
+        print(", ".join(f"{name} {value}" for name, value in report["machine"].items()))
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(html.as_uri())
+        page.evaluate(INSTRUMENTS)
+        to_start(page, SCENES[0], forget=True)
+        press_keys(page, arguments.presses, 0.02)  # compile
+        for scene in SCENES:
+            result = measure(page, scene, arguments.presses)
+            result["whole_curve_seconds"] = whole_curve(page, scene)
+            report["scenes"].append(result)
+            held = result["held"]
+            print(
+                f"K {scene[0]:2} tau {scene[1]} {' / '.join(scene[2]):24} batch {scene[3]:3}   ms, median (p95): "
+                + "  ".join(
+                    f"{name} {result[name]['median']:.1f} ({result[name]['p95']:.1f})"
+                    for name in ("to_paint", "solve", "draw", "remembered")
+                )
+                + "   painted "
+                + ", ".join(f"{part['painted']}/{part['presses']} at {rate}" for rate, part in held.items())
+                + f"   curve {result['whole_curve_seconds']} s",
+                flush=True,
+            )
+        report["precomputed_grid"] = precomputed_grid(html.stat().st_size)
+        report["machine"]["load_average_1min_after"] = round(os.getloadavg()[0], 2)
+        browser.close()
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = arguments.output.with_suffix(".tmp")
+    temporary.write_text(json.dumps(report, indent=1) + "\n")
+    os.replace(temporary, arguments.output)
+
+
+if __name__ == "__main__":
+    main()
