@@ -2,9 +2,10 @@
 
 Why collapse costs nothing: averaging the Gram matrix of all samples over permutations within classes does not raise a
 convex loss, and then moving each class's samples together (products between classes unchanged) lowers every term and
-keeps the matrix positive semidefinite. So for losses without prototypes, and with free prototypes, the optimum found
-here is the optimum over *all* configurations. With prototypes tied to their class means, c_y = mu_y, it is the
-optimum among those.
+keeps the matrix positive semidefinite. So for losses without prototypes the optimum found here is the optimum over
+*all* configurations. With free prototypes the second step is no proof (a prototype far from its class resists); there
+collapse was optimal in each of 160 random programmes that left it open. With prototypes tied to their class means, c_y
+= mu_y, it is the optimum among those.
 """
 
 from __future__ import annotations

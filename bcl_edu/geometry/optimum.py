@@ -6,8 +6,8 @@ found is above the minimum (`programme.certify`).
 
 What is fixed and what is free:
 
-* Samples sit at their class mean. For the losses without prototypes, and with free ones, no configuration that is
-  not collapsed does better (see `collapsed`), so nothing is lost.
+* Samples sit at their class mean. For the losses without prototypes no other configuration does better, and with free
+  ones none was found (see `collapsed`), so nothing is lost.
 * ``prototypes="tied"`` puts each prototype at its class mean, c_y = mu_y: the limit in which the prototype head has
   learned the classes. ``prototypes="free"`` optimises them too.
 * At collapse with tied prototypes, BCL's three ways to average (L1, L2, L3) are one function, and it does not depend on

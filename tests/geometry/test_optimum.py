@@ -298,6 +298,41 @@ def test_samples_that_are_not_collapsed_do_no_better() -> None:
             assert closure().item() == pytest.approx(optimum.value, abs=1e-6)
 
 
+@pytest.mark.parametrize("tau", [0.3, 1.0, 10.0])
+@pytest.mark.parametrize("counts", [[200, 2, 2], [5, 40, 3, 3]])
+def test_with_free_prototypes_collapse_is_optimal_too(counts: list[int], tau: float) -> None:
+    """BCL with the similarity a_y within each class left open: the independent solver chooses a_y = 1."""
+    size, total = len(counts), sum(counts)
+    gram = cvxpy.Variable(
+        (2 * size, 2 * size), PSD=True
+    )  # class means, shorter than 1 unless collapsed; prototypes
+    within = cvxpy.Variable(size)
+    limits = [within <= 1, cvxpy.diag(gram)[size:] == 1]
+    limits += [gram[k, k] == (1 + (n - 1) * within[k]) / n for k, n in enumerate(counts)]
+    value = 0
+    for y, n in enumerate(counts):
+        logits = []
+        for j, m in enumerate(counts):
+            samples, members = (n - 1, n) if j == y else (m, m + 1)
+            logits.append(math.log(samples / members) + (within[y] if j == y else gram[y, j]) / tau)
+            logits.append(math.log(1 / members) + gram[y, size + j] / tau)
+        positive = ((n - 1) * within[y] + gram[y, size + y]) / n / tau
+        value = value + n / total * (cvxpy.log_sum_exp(cvxpy.hstack(logits)) - positive)
+    problem = cvxpy.Problem(cvxpy.Minimize(value), limits)
+    problem.solve(solver=cvxpy.CLARABEL)
+
+    optimum = geometry.certified_optimum(counts, "bcl", temperature=tau, prototypes="free")
+    assert within.value.min() > 1 - 1e-3
+    assert optimum.value == pytest.approx(float(problem.value), abs=1e-7)
+
+
+def test_counts_may_be_a_tensor_of_whole_numbers() -> None:
+    counts = torch.tensor([20, 9, 4])
+    assert torch.equal(
+        geometry.certified_optimum(counts).gram, geometry.certified_optimum([20.0, 9.0, 4.0]).gram
+    )
+
+
 # ---- symmetry, starts, dimensions
 
 
