@@ -24,6 +24,8 @@ from bcl_edu.training.evaluation import Normalisation, evaluate_method
 from bcl_edu.training.options import Device, choose_device
 from bcl_edu.training.recipe import recipe_from_dict
 
+DESCRIPTION = "Evaluate a run on its test set; needs nothing but the checkpoint and the data."
+
 
 @dataclass(frozen=True)
 class Command:
@@ -111,7 +113,7 @@ def report(result: dict[str, Any], *, per_class: bool) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
-    command = tyro.cli(Command, prog="python -m bcl_edu.evaluate", description=__doc__, args=arguments)
+    command = tyro.cli(Command, prog="python -m bcl_edu.evaluate", description=DESCRIPTION, args=arguments)
     try:
         result = evaluate_checkpoint(command.run, command.data_dir, command.device)
     except (ValueError, OSError, CheckpointError) as error:

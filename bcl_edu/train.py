@@ -29,7 +29,7 @@ class Command:
     """A recipe, with any of its values changed, and where to run it."""
 
     recipe: tyro.conf.OmitArgPrefixes[Recipe]
-    options: Annotated[RunOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=RunOptions)
+    run: Annotated[RunOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=RunOptions)
 
 
 def list_recipes() -> str:
@@ -73,11 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from bcl_edu.training.loop import Interrupted, LossNotFinite, train
 
     try:
-        result = train(command.recipe, command.options)
+        result = train(command.recipe, command.run)
     except (ValueError, OSError, CheckpointError, LossNotFinite) as error:
         sys.exit(f"bcl_edu.train: {error}")
     except Interrupted as stopped:
         print(f"bcl_edu.train: {stopped}", file=sys.stderr)
+        sys.exit(130)
+    except KeyboardInterrupt:
+        print("bcl_edu.train: stopped before the first step; there was nothing to save", file=sys.stderr)
         sys.exit(130)
     if os.environ.get("RANK", "0") != "0":  # under torchrun, one process speaks for all
         return

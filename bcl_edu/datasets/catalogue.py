@@ -57,6 +57,10 @@ def open_dataset(
         raise ValueError(f"data_dir is the file {folder}; expected the folder that has it")
     cache = Path(cache_dir) if cache_dir is not None else default_cache_dir()
     if name == "digits":
+        if data_dir is not None:
+            raise ValueError(
+                f"digits come with scikit-learn and are in no folder, but data_dir is {data_dir}; leave it out"
+            )
         return read_digits()
     if name == "folder":
         return read_class_folders(name, folder, cache, image_size=image_size)

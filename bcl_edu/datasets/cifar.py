@@ -130,7 +130,8 @@ def read_cifar(name: str, data_dir: Path, cache_dir: Path, *, download: bool = F
     official = source.versions[0].archive
     if not download:
         raise ValueError(
-            f"{name} is not in {data_dir}. Either allow the download with download=True ({official.megabytes} MB); "
+            f"{name} is not in {data_dir}. Either allow the download with download=True "
+            f"(on the command line --download; {official.megabytes} MB); "
             f"or fetch {official.url} (MD5 {official.md5}) elsewhere and put it, as it is, into {data_dir}; or unpack "
             "class folders train/<class>/* and test/<class>/* there; or name the folder in which you have it"
         )

@@ -60,7 +60,8 @@ def read_fashion_mnist(data_dirs: list[Path], *, download: bool = False) -> Data
         fetches = ", ".join(f"{official.url} (MD5 {official.md5})" for official in missing)
         raise ValueError(
             f"fashion-mnist is not in {' or '.join(map(str, data_dirs))}. Either allow the download with "
-            f"download=True (31 MB); or install Debian's package dataset-fashion-mnist; or fetch into {target}: "
+            f"download=True (on the command line --download; 31 MB); "
+            f"or install Debian's package dataset-fashion-mnist; or fetch into {target}: "
             f"{fetches}; or name the folder in which you have it"
         )
     for official in missing:

@@ -62,6 +62,7 @@ def result_table(record: Mapping[str, Any]) -> str:
             head,
             line(f"last epoch ({last['epoch']})", last),
             line(f"best epoch ({best['epoch']})", best),
+            "best is chosen on the test set: quote the last epoch",
         ]
     )
 

@@ -191,7 +191,6 @@ class _Run:
             raise ValueError(
                 f"{self.folder} already holds a run; continue it with --resume, or choose another --output"
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
         return None
 
     def _refuse_other_data(self, stored: dict[str, Any] | None) -> None:
@@ -213,6 +212,7 @@ class _Run:
             "epochs_finished": 0,
             "last": None,
             "best": None,
+            "seconds": 0.0,
         }
 
     def _session(self) -> dict[str, Any]:
@@ -275,8 +275,10 @@ class _Run:
             "epochs_finished": len(self.history),
             "last": self.history[-1] if self.history else None,
             "best": self.best,
+            "seconds": round(sum(row["seconds"] for row in self.history), 1),
         }
         if self.processes.is_main:
+            self.folder.mkdir(parents=True, exist_ok=True)
             write_metrics(self.folder, self.history)
             write_record(self.folder, self.record)
 
@@ -430,7 +432,7 @@ class _Run:
             batch_sampler=self.batches,
             num_workers=self.options.workers,
             pin_memory=self.device.type == "cuda",
-            worker_init_fn=_leave_interrupts_to_the_main_process,
+            worker_init_fn=_leave_signals_to_the_main_process,
             generator=torch.Generator().manual_seed(0),  # else each loader draws from the global generator
         )
         for images, labels, indices in loader:
@@ -478,8 +480,10 @@ def _log_events(events: Any, row: Mapping[str, Any]) -> None:
             events.add_scalar(name.replace("loss_", "loss/"), value, row["epoch"])
 
 
-def _leave_interrupts_to_the_main_process(worker: int) -> None:
+def _leave_signals_to_the_main_process(worker: int) -> None:
+    """Ctrl-C and a scheduler's SIGTERM reach the whole group; the main process stops its workers when it has saved."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 @contextmanager
