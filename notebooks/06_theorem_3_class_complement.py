@@ -571,8 +571,10 @@ for images, K in ((5000, 10), (500, 100)):
     say = K * (batches.probabilities @ (present / present.sum(axis=1, keepdims=True)))
     deviation = geometry.certified_optimum(batches, "bcl-class-anchors", temperature=0.1).deviation
     whole = geometry.certified_optimum(batches, "bcl", temperature=0.1).deviation
-    print(f"{K:3} classes: say of the smallest {say[-1]:.2f}, of the largest {say[0]:.2f}; rms from simplex")
-    print(f"    {deviation.rms:.4f} with class-averaged anchors, {whole.rms:.4f} with BCL as printed")
+    print(f"{K:3} classes: say (1 is fair) of the smallest {say[-1]:.2f}, of the largest {say[0]:.2f}")
+    print(
+        f"  rms from simplex {deviation.rms:.4f} with class-averaged anchors, {whole.rms:.4f} with BCL as printed"
+    )
     assert say[-1] < 0.7
     assert 1e-3 < deviation.rms < whole.rms / 3
 
