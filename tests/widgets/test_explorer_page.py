@@ -1,8 +1,6 @@
 """The explorer as one file and as one module."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -61,8 +59,3 @@ def test_the_command_refuses_a_wrong_setting_in_one_line(
     assert stop.value.code == 2
     assert "num_classes is 12; expected 2 to 10" in capsys.readouterr().err
     assert not (tmp_path / "page.html").exists()
-
-
-def test_writing_the_page_does_not_load_the_widget() -> None:
-    code = "import sys, bcl_edu.widgets.explorer; sys.exit('anywidget' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
