@@ -87,7 +87,9 @@ def bound_versus_loss(
         look = style.series(position + 1)  # the first look is the grey of the line
         figure.add_trace(
             go.Scatter(
-                x=[round(min(max(bound, low), high), 4) for bound, _ in pairs],
+                x=[
+                    min(max(round(bound, 4), low), high) for bound, _ in pairs
+                ],  # past the edge: not drawn at all
                 y=[round(value, 4) for _, value in pairs],
                 customdata=[round(bound, 4) for bound, _ in pairs],
                 mode="markers",

@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bcl_edu.figures import style
+from bcl_edu.figures.film import frame_slider
 from bcl_edu.figures.projection import Projection, best_projection
 
 FEW_SAMPLES = 50
@@ -296,21 +297,8 @@ def _add_player(figure: go.Figure, names: list[str], *, redraw: bool) -> None:
             }
         ],
         sliders=[
-            {
-                "active": len(names) - 1,
-                "x": 0.24,
-                "len": 0.76,
-                "y": 0.0,
-                "yanchor": "top",
-                "pad": {"t": 12},
-                "currentvalue": {"prefix": "epoch ", "font": {"size": 14, "color": style.INK}},
-                "font": {"color": style.INK, "size": 12},
-                "bgcolor": style.FAINT,
-                "activebgcolor": style.INK,
-                "bordercolor": style.INK,
-                "tickcolor": style.INK,
-                "steps": [button | {"label": name, "args": [[name], still]} for name in names],
-            }
+            frame_slider(names, "epoch", active=len(names) - 1, redraw=redraw)
+            | {"x": 0.24, "len": 0.76, "pad": {"t": 12}}
         ],
     )
 

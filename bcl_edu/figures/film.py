@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -14,6 +14,7 @@ def film(figures: Mapping[str, go.Figure], *, quantity: str, start: str | None =
     """A slider over figures of one kind.
 
     Everything shown was computed beforehand: a position of the slider is one of these figures, never a blend of two.
+    Write it to a page with `write_html(..., auto_play=False)`, or it runs through all positions when the page opens.
 
     Args:
         figures: what to show at each position of the slider, under the position's label.
@@ -56,7 +57,6 @@ def film(figures: Mapping[str, go.Figure], *, quantity: str, start: str | None =
         )
         for label, figure in figures.items()
     ]
-    still = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
     room = 20 if base.layout.xaxis.visible is False else 70  # for the labels of the axis
     shown.update_layout(
         margin={"b": room + 60},
@@ -67,27 +67,37 @@ def film(figures: Mapping[str, go.Figure], *, quantity: str, start: str | None =
             f"{style.text_alternative(figures[labels[0]])} At {labels[-1]}: "
             f"{style.text_alternative(figures[labels[-1]])}",
         },
-        sliders=[
-            {
-                "active": labels.index(start),
-                "x": 0.0,
-                "len": 1.0,
-                "y": 0.0,
-                "yanchor": "top",
-                "pad": {"t": room},
-                "currentvalue": {"prefix": f"{quantity} ", "font": {"size": 14, "color": style.INK}},
-                "font": {"color": style.INK, "size": 12},
-                "bgcolor": style.FAINT,
-                "activebgcolor": style.INK,
-                "bordercolor": style.INK,
-                "tickcolor": style.INK,
-                "steps": [
-                    {"method": "animate", "label": label, "args": [[label], still]} for label in labels
-                ],
-            }
-        ],
+        sliders=[frame_slider(labels, quantity, active=labels.index(start)) | {"pad": {"t": room}}],
     )
     return shown
+
+
+def frame_slider(
+    labels: Sequence[str], quantity: str, *, active: int = 0, redraw: bool = True
+) -> dict[str, Any]:
+    """A slider under a figure, one position a frame.
+
+    Args:
+        labels: names of the frames.
+        quantity: what the slider sets, written before the label.
+        active: position at first.
+        redraw: whether a frame changes more than positions of points in the plane.
+    """
+    still = {"mode": "immediate", "frame": {"duration": 0, "redraw": redraw}, "transition": {"duration": 0}}
+    return {
+        "active": active,
+        "x": 0.0,
+        "len": 1.0,
+        "y": 0.0,
+        "yanchor": "top",
+        "currentvalue": {"prefix": f"{quantity} ", "font": {"size": 14, "color": style.INK}},
+        "font": {"color": style.INK, "size": 12},
+        "bgcolor": style.FAINT,
+        "activebgcolor": style.INK,
+        "bordercolor": style.INK,
+        "tickcolor": style.INK,
+        "steps": [{"method": "animate", "label": label, "args": [[label], still]} for label in labels],
+    }
 
 
 def _changing(traces: list[Any]) -> set[str]:

@@ -54,6 +54,13 @@ def test_a_bound_past_the_axis_is_drawn_at_its_edge_and_told_as_it_is() -> None:
     assert trace.customdata[2] == 30
 
 
+def test_nothing_is_drawn_past_the_edge_where_it_would_be_hidden() -> None:
+    figure = bound_versus_loss(LOSS / 3, {"false": FALSE})
+    low, high = figure.layout.xaxis.range
+    assert all(low <= x <= high for x, _ in points(figure, "false")[0])
+    assert points(figure, "false")[0][2][0] == high
+
+
 def test_without_a_reach_every_loss_and_every_true_bound_is_inside() -> None:
     low, high = bound_versus_loss(LOSS, {"true": TRUE}).layout.xaxis.range
     assert low < 0.5
