@@ -68,20 +68,29 @@ export class Controls {
     this.button.textContent = "▶ Sweep the imbalance";
   }
 
-  /** Show these settings. */
-  update(settings) {
+  /**
+   * Show these settings. Sliders stand where the reader moved them already, or the next key would start from behind.
+   * @param {object} settings - what is drawn
+   * @param {object} wanted - what will be drawn soon; the same, unless keys come faster than frames
+   */
+  update(settings, wanted) {
     for (const { setting, label, values, input, output } of this.sliders) {
       const value = settings[setting];
-      const nearest = values.reduce((best, other, i) =>
-        Math.abs(Math.log(other / value)) < Math.abs(Math.log(values[best] / value)) ? i : best, 0);
-      if (Number(input.value) !== nearest) input.value = nearest;
+      const position = nearest(values, wanted[setting]);
+      if (Number(input.value) !== position) input.value = position;
       output.textContent = value;
       input.setAttribute("aria-label", label);
       input.setAttribute("aria-valuetext", String(value));
     }
-    if (![...this.batch.options].some((option) => Number(option.value) === settings.batchSize)) {
-      this.addBatchSize(settings.batchSize);
+    if (![...this.batch.options].some((option) => Number(option.value) === wanted.batchSize)) {
+      this.addBatchSize(wanted.batchSize);
     }
-    this.batch.value = settings.batchSize;
+    this.batch.value = wanted.batchSize;
   }
+}
+
+/** Position of the value that is nearest in proportion. */
+function nearest(values, wanted) {
+  const distance = (value) => Math.abs(Math.log(value / wanted));
+  return values.reduce((best, value, i) => (distance(value) < distance(values[best]) ? i : best), 0);
 }

@@ -39,7 +39,7 @@ export class Explorer {
     const losses = html("div", { class: "losses" }, this.root);
     const camera = new Camera();
     this.panels = [0, 1].map((index) => new LossPanel(losses, index, camera, (name) => {
-      this.request({ losses: this.settings.losses.map((old, i) => (i === index ? name : old)) });
+      this.request({ losses: this.wanted().losses.map((old, i) => (i === index ? name : old)) });
     }));
     const shared = html("div", { class: "shared" }, this.root);
     this.bars = new CountBars(shared);
@@ -63,6 +63,11 @@ export class Explorer {
     if (!this.painting) this.drawNext();
   }
 
+  /** The settings when everything that waits is drawn. */
+  wanted() {
+    return Object.assign({}, this.settings, ...this.waiting);
+  }
+
   drawNext() {
     const change = this.waiting.shift();
     this.painting = change !== undefined;
@@ -80,8 +85,9 @@ export class Explorer {
   draw() {
     const { settings } = this;
     this.shown = settings.losses.map((loss) => this.optima.solve(settings, loss));
-    this.controls.update(settings);
-    this.panels.forEach((panel, i) => panel.update(this.shown[i]));
+    const wanted = this.wanted();
+    this.controls.update(settings, wanted);
+    this.panels.forEach((panel, i) => panel.update(this.shown[i], wanted.losses[i]));
     this.bars.update(this.optima.classCounts(settings));
     this.legend.textContent = legendInWords(settings);
     this.drawCurve();
@@ -156,14 +162,17 @@ export class Explorer {
   }
 }
 
-function legendInWords({ numClasses, batchSize }) {
+function legendInWords({ losses, numClasses, batchSize }) {
   const lines = numClasses <= 4 ? "lines join every two classes" : "the line leads from class to class, head to tail";
   const batches = batchSize
     ? ` The loss is averaged over a fixed sample of about ${SAMPLED_BATCHES} batches in which every two classes meet.`
     : "";
+  const crossEntropy = losses.some((loss) => LOSSES[loss].kind === "cross-entropy")
+    ? " Cross-entropy has features and classifier rows of length at most 1, and logits divided by τ; shown are the features."
+    : "";
   return (
     "Large blue markers are head classes, small orange ones tail classes, numbered from 0; dashed rings mark the regular " +
-    `simplex; ${lines}. Every picture is an optimum solved and certified in this page.${batches}`
+    `simplex; ${lines}. Every picture is an optimum solved and certified in this page.${batches}${crossEntropy}`
   );
 }
 

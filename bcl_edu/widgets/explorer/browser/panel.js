@@ -43,12 +43,16 @@ export class LossPanel {
     this.details.addEventListener("toggle", () => this.fillTable());
   }
 
-  /** Show an optimum. */
-  update(optimum) {
+  /**
+   * Show an optimum.
+   * @param {object} optimum
+   * @param {string} wanted - the loss that the reader has chosen; another one only until the next frame
+   */
+  update(optimum, wanted) {
     this.optimum = optimum;
-    const { deviation, numClasses, loss, value } = optimum;
+    const { deviation, numClasses, value } = optimum;
     const simplex = -1 / (numClasses - 1);
-    this.select.value = loss;
+    this.select.value = wanted;
     this.deviation.textContent = decimal(deviation.rms, 3);
     this.range.textContent =
       `cosines ${decimal(deviation.smallest.value + simplex, 3)} to ${decimal(deviation.largest.value + simplex, 3)}`;

@@ -70,7 +70,7 @@ export class SphereView {
       ? "exact, on the circle"
       : kept > 1 - 1e-4
         ? "exact, in three dimensions"
-        : `a projection: shows ${Math.round(100 * kept)} % of the squared length`;
+        : `projection: shows ${Math.round(100 * kept)} % of the squared length`;
     this.gap.textContent = optimum.certified
       ? `certified optimum: relative gap ≤ ${scientific(optimum.relativeGap)}`
       : `NOT CERTIFIED: relative gap ≤ ${scientific(optimum.relativeGap)}`;

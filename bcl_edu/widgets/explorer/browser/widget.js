@@ -15,10 +15,13 @@ const TRAITS = {
 
 export function render({ model, el }) {
   let timer = null;
+  let telling = false;
   const tellPython = () => {
     timer = null;
+    telling = true; // every `set` is an event, and between two of them the traits are half old, half new
     for (const [trait, setting] of Object.entries(TRAITS)) model.set(trait, explorer.settings[setting]);
     model.set("state", explorer.state());
+    telling = false;
     model.save_changes();
   };
   const settingsOfModel = () =>
@@ -29,6 +32,7 @@ export function render({ model, el }) {
     timer ??= setTimeout(tellPython, BETWEEN_MESSAGES);
   });
   const listen = () => {
+    if (telling) return;
     const settings = settingsOfModel();
     if (JSON.stringify(settings) !== JSON.stringify(explorer.settings)) explorer.set(settings);
   };
