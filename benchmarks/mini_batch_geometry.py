@@ -5,10 +5,10 @@
     python benchmarks/mini_batch_geometry.py --seeds 2 --steps 500
 
 Unconstrained features (free embeddings; prototypes free, or at the class means; no network), ten classes of
-50, 29, 17, 10, 6, 3, 2, 1, 1, 1 samples, two views. For each temperature and batch size: the deviation from the simplex
-(root mean square over pairs of class means) of the certified optimum of that distribution of batches, and of the
-trained embeddings along the way, mean and standard deviation over seeds. The learning rate grows with the temperature, as the
-gradient's scale is 1/tau.
+50, 29, 17, 10, 6, 3, 2, 1, 1, 1 samples, two views. For each temperature and batch size: the deviation from
+the simplex (root mean square over pairs of class means) of the certified optimum of that distribution of
+batches, and of the trained embeddings along the way, mean and standard deviation over seeds. The learning
+rate grows with the temperature, as the gradient's scale is 1/tau.
 """
 
 import argparse
