@@ -27,6 +27,11 @@ FIRST_SLACK = 1e-3
 """Share of a bounded squared norm that is left unused at the start: norms are bounds, most are attained."""
 
 
+MOST_PRODUCTS = 50
+"""Hessian products of one step. Flat valleys (classes about to merge) would take thousands for little: the next step
+continues from a better point."""
+
+
 @dataclass(frozen=True)
 class Solution:
     """Where the solver stopped.
@@ -189,20 +194,26 @@ class _Search:
         largest = 4 * math.sqrt(self.programme.num_groups * float(metric.mean()))
         self.radius = min(self.radius or largest / 8, largest)
         move, moved, at_edge = self.truncated_newton(residual, radial, metric, decrement)
-        v = self.retract(self.v + move)
-        point = self.programme.at(self.gram(v))
-        predicted = -(self.dot(residual, move) + self.dot(move, moved) / 2)
+        slope, bend = self.dot(residual, move), self.dot(move, moved)
         rounding = 1e-13 * self.point.scale  # near the optimum both differences are noise: accept
         reference = self.point.logarithmic
-        achieved = reference * math.log(reference / point.logarithmic)
-        ratio = (achieved + rounding) / (predicted + rounding)
-        if ratio < 0.25 or not math.isfinite(ratio):
-            self.radius /= 4
-        elif ratio > 0.75 and at_edge:
-            self.radius *= 2
-        if ratio > 0.1:
-            self.v, self.point = v, point
-            return True
+        # a step that was too long is tried shorter before its conjugate gradients are thrown away
+        for share in (1.0, 1 / 4, 1 / 16):
+            v = self.retract(self.v + share * move)
+            point = self.programme.at(self.gram(v))
+            predicted = -(share * slope + share**2 * bend / 2)
+            achieved = reference * math.log(reference / point.logarithmic)
+            ratio = (achieved + rounding) / (predicted + rounding)
+            if ratio > 0.1:
+                if share < 1:
+                    self.radius = share * max(self.radius, math.sqrt(self.dot(move, metric * move)))
+                elif ratio < 0.25:
+                    self.radius /= 4
+                elif ratio > 0.75 and at_edge:
+                    self.radius *= 2
+                self.v, self.point = v, point
+                return True
+        self.radius /= 64
         return False
 
     def truncated_newton(
@@ -215,7 +226,7 @@ class _Search:
         direction, squared = -scaled, decrement
         # superlinear convergence: the closer, the more accurately the model is solved
         enough = decrement * min(0.1, (decrement / self.point.scale) ** 0.25) ** 2
-        for _ in range(max(50, 2 * self.v.size)):
+        for _ in range(MOST_PRODUCTS):
             curved = self.hessian_times(direction, radial)
             curved = curved - gradient * (self.dot(gradient, direction) / self.point.logarithmic)
             curvature = self.dot(direction, curved)
