@@ -1,5 +1,6 @@
 """The answers to questions that no check decides still hold."""
 
+import math
 import runpy
 from pathlib import Path
 from typing import Any
@@ -27,3 +28,29 @@ def test_the_simplex_bends_from_the_beginning() -> None:
     deviation = answers("03")["how_it_bends"]((1.05, 2.0, 100.0))
     assert deviation[1.05] > 1e-3
     assert deviation[1.05] < deviation[2.0] < deviation[100.0]
+
+
+def test_the_print_of_equation_3_is_right_only_where_the_theorem_is_far_from_the_loss() -> None:
+    holds = answers("04")["when_the_print_is_right"](60)
+    assert holds[0.1] > 0.15
+    assert holds[1.0] == 0
+
+
+def test_no_loss_reaches_the_bound_from_above() -> None:
+    assert max(answers("04")["how_close_to_the_upper_bound"](60).values()) < 1
+
+
+def test_a_near_class_needs_no_numbers_to_push_under_averaging() -> None:
+    assert answers("05")["near_or_many"](0.1) == pytest.approx(0.1 * math.log(8))
+
+
+def test_collapsed_classes_lose_only_across_classes() -> None:
+    second, third = answers("05")["only_the_second_step"]()
+    assert second == pytest.approx(0.436, abs=0.001)
+    assert third < 1e-3
+
+
+def test_without_the_reduced_mask_a_class_of_two_is_below_the_bound_for_every_number_of_classes() -> None:
+    result = answers("05")["how_bad_is_the_slip"]()
+    assert all(slip < bound for slip, bound in result.values())
+    assert result[3][0] == pytest.approx(math.log(0.5 + 2 * math.exp(-1.5)))
