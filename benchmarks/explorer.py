@@ -96,7 +96,8 @@ def press_keys(page: Page, presses: int, seconds_apart: float) -> dict:
         page.keyboard.press("ArrowRight")
         due += seconds_apart
         time.sleep(max(0.0, due - time.perf_counter()))
-    page.wait_for_timeout(300)
+    page.wait_for_function("() => !explorer.painting", timeout=60_000)
+    page.wait_for_timeout(100)
     return page.evaluate("() => log")
 
 

@@ -72,12 +72,14 @@ export class Explorer {
     const change = this.waiting.shift();
     this.painting = change !== undefined;
     if (!this.painting) return;
-    this.set(change);
+    this.settings = { ...this.settings, ...change };
+    this.draw();
     requestAnimationFrame(() => setTimeout(() => this.drawNext()));
   }
 
-  /** Change some settings and draw what belongs to them, at once. */
+  /** Change some settings from outside and draw what belongs to them, at once; nothing older comes after it. */
   set(change) {
+    this.waiting = [];
     this.settings = { ...this.settings, ...change };
     this.draw();
   }
