@@ -113,6 +113,7 @@ for i in range(len(y)):
 
 assert y[attraction.argmax()] == 2
 assert attraction[y == 0].argmin() == 4  # the sample at 40 degrees, at the edge of its class
+assert loss.argmax() == 4
 
 # %% [markdown]
 # The two samples of class 2 stand close together, so they attract each other most; the sample at 40° has left the rest
