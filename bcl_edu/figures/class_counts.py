@@ -78,6 +78,7 @@ def class_counts_bars(
             "title": {"text": "class, head to tail"},
             "showgrid": False,
             "showticklabels": classes <= 40,
+            "dtick": 1 if classes <= 20 else None,  # no class without its name
         },
         yaxis={"title": {"text": "training images"}, "rangemode": "tozero"},
     )

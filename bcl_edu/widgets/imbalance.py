@@ -15,6 +15,9 @@ from bcl_edu.widgets.redraw import redraw
 LARGEST_FACTOR = 100.0
 """Where the slider ends, unless the data set has too few images for it."""
 
+READOUT = ".3g"
+"""How the slider shows its value, and how it is taken."""
+
 MOST_COLUMNS = 10
 """Of more classes than this, images are shown of some only, evenly chosen from head to tail."""
 
@@ -33,8 +36,8 @@ def imbalance_slider(train: LabelledImages, imbalance_factor: float = 10.0) -> i
     largest = min(LARGEST_FACTOR, head)  # one image is left to the smallest class
 
     def draw(factor: float) -> tuple[go.Figure, go.Figure]:
-        # the slider computes with logarithms, and its end may come out a hair beyond the largest factor
-        counts = exponential_profile(head, train.num_classes, min(factor, largest))
+        # the slider computes with logarithms: its 10.0 may be 10.000000000000002, which costs the tail an image
+        counts = exponential_profile(head, train.num_classes, min(float(f"{factor:{READOUT}}"), largest))
         subset = train.select(long_tailed_subset(train.labels, counts))
         bars = class_counts_bars(counts, shot_groups(counts), train.class_names)
         bars.update_yaxes(range=[0, head * 1.12])
@@ -47,7 +50,7 @@ def imbalance_slider(train: LabelledImages, imbalance_factor: float = 10.0) -> i
         max=math.log10(largest),
         step=0.05,
         description="imbalance factor",
-        readout_format=".3g",
+        readout_format=READOUT,
         style={"description_width": "initial"},
         layout={"width": "min(100%, 560px)"},
     )

@@ -38,7 +38,7 @@ class Visit:
 
     def open(self, notebook: str) -> None:
         """Open a notebook and wait until its kernel is ready."""
-        self.page.goto(f"{self.lab.address}/lab/tree/notebooks/{notebook}.ipynb?token={self.lab.token}")
+        self.page.goto(f"{self.lab.address}/lab/tree/notebooks/{notebook}.ipynb?token={self.lab.token}&reset")
         expect(self.page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible()
         expect(self.page.locator("#jp-main-statusbar")).to_contain_text("Python 3 (ipykernel) | Idle")
         self.hide_file_browser()

@@ -38,3 +38,9 @@ def test_the_head_fills_the_same_axis_at_every_factor() -> None:
     before = bars.layout.yaxis.range
     slider.value = 40.0
     assert bars.layout.yaxis.range == before
+
+
+def test_the_value_taken_is_the_value_shown() -> None:
+    slider, bars, _ = imbalance_slider(balanced()).children
+    slider.value = 10.000000000000002  # what the browser makes of 10.0
+    assert shown_counts(bars)["c"] == 4
