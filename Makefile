@@ -49,7 +49,7 @@ $(TEST_READY): $(LAB_READY)
 	@touch $@
 
 lab: $(LAB_READY)
-	$(BIN)/jupyter lab --config=tools/jupyter_lab_config.py $(FIRST_NOTEBOOK)
+	$(BIN)/jupyter lab --config=tools/jupyter_lab_config.py --LabApp.default_url=/lab/tree/$(FIRST_NOTEBOOK)
 
 train: $(LAB_READY)
 	$(BIN)/python -m bcl_edu.train digits-lt $(ARGS)

@@ -1,6 +1,6 @@
 """JupyterLab as this project opens it: local, private and without a word to the outside.
 
-    jupyter lab --config=tools/jupyter_lab_config.py notebooks/01_first_look.ipynb
+    jupyter lab --config=tools/jupyter_lab_config.py
 
 `make lab` and the browser tests start the server with this file, so what is tested is what opens.
 """
