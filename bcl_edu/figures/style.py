@@ -136,7 +136,7 @@ def page(title: str, look_at: str, alternative: str, *, height: int = 380) -> go
             "y": 1.0,
             "yref": "container",
             "yanchor": "top",
-            "pad": {"t": 14},
+            "pad": {"t": 22},
         },
         font=font,
         paper_bgcolor="rgba(0,0,0,0)",
