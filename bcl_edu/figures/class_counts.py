@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -15,6 +16,9 @@ from torch import Tensor
 from bcl_edu.figures import style
 
 GROUP_TITLES = {"many": "many-shot", "medium": "medium-shot", "few": "few-shot"}
+
+WIDE_NAME = 7
+"""Letters of a class name that a column of images has room for."""
 
 
 def class_counts_bars(
@@ -122,6 +126,8 @@ def image_columns(
             patch = sheet[top : top + height, left : left + width]
             patch[..., :3] = image.expand(3, -1, -1).permute(1, 2, 0)
             patch[..., 3] = 255
+    in_lines = [_in_lines(name) for name in class_names]
+    longest = max(len(line) for name in in_lines for line in name.split("<br>"))
     shown = ", ".join(f"{class_names[k]} {min(int(counts[k]), most)} of {int(counts[k])}" for k in order)
     figure = style.page(
         title,
@@ -133,7 +139,8 @@ def image_columns(
     figure.update_layout(
         xaxis={
             "tickvals": [column * pitch + (width - 1) / 2 for column in range(len(order))],
-            "ticktext": [f"{class_names[k]}<br>{int(counts[k])}" for k in order],
+            "ticktext": [f"{in_lines[k]}<br>{int(counts[k])}" for k in order],
+            "tickfont": {"size": max(9, min(14, 100 // longest))},
             "showgrid": False,
             "ticks": "",
             "constrain": "domain",
@@ -144,6 +151,11 @@ def image_columns(
         margin={"t": 124},
     )
     return figure
+
+
+def _in_lines(name: str) -> str:
+    """A long name of several words on two lines, for a narrow column."""
+    return re.sub(r"([ /_])", r"\1<br>", name, count=1) if len(name) > WIDE_NAME else name
 
 
 def _png(sheet: UInt8[Tensor, "height width 4"]) -> str:

@@ -44,6 +44,9 @@ def test_it_runs_and_is_readable_in_both_themes(visit: Visit, notebook: str) -> 
     visit.wait_until_done(SECONDS)
     assert visit.errors_shown() == []
     assert visit.cut_off() == []
+    # every live figure has drawn its title: one that came up empty has only bare axes
+    figures = visit.page.locator(".jp-OutputArea .js-plotly-plot")
+    expect(figures.locator(".gtitle")).to_have_count(figures.count())
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         visit.set_theme(theme)
         assert visit.photograph(f"{notebook}-{theme.split()[-1].lower()}") > 5

@@ -53,6 +53,14 @@ def test_groups_that_miss_a_class_are_refused() -> None:
         class_counts_bars(COUNTS, {"many": torch.tensor([1]), "few": torch.tensor([0])})
 
 
+def test_long_names_of_columns_are_broken_and_small_enough_not_to_overlap() -> None:
+    images = torch.zeros(2, 1, 2, 2, dtype=torch.uint8)
+    short = image_columns(images, torch.tensor([0, 1]), ["owl", "cat"]).layout.xaxis
+    long = image_columns(images, torch.tensor([0, 1]), ["Ankle boot", "automobile"]).layout.xaxis
+    assert long.ticktext == ("Ankle <br>boot<br>1", "automobile<br>1")
+    assert (short.tickfont.size, long.tickfont.size) == (14, 10)
+
+
 def test_columns_show_the_images_of_each_class_and_leave_the_rest_clear() -> None:
     images = torch.stack([torch.full((1, 2, 2), value) for value in (10, 20, 21, 22)]).to(torch.uint8)
     labels = torch.tensor([0, 1, 1, 1])

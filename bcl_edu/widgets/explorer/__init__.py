@@ -1,7 +1,7 @@
 """The simplex explorer: certified optimal class means under an imbalance that you set, live in the browser.
 
-    SimplexExplorer(imbalance_factor=100, num_classes=4)       in a notebook
-    python -m bcl_edu.widgets.explorer PAGE.html               as a page that works from disk
+SimplexExplorer(imbalance_factor=100, num_classes=4)       in a notebook
+python -m bcl_edu.widgets.explorer PAGE.html               as a page that works from disk
 """
 
 from bcl_edu.widgets.explorer.page import explorer_html, write_page
