@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -30,7 +31,7 @@ LOSSES = (
     ("bcl-class-anchors", "free"),
     ("bcl-class-anchors", "means"),
 )
-TEMPERATURES = (0.1, 0.3, 1.0)
+TEMPERATURES = (0.3, 1.0, 0.1)
 BATCH_SIZES = (8, 32, 120)
 VIEWS = 2
 RESULTS = Path(__file__).parent / "results" / "mini_batch_geometry.json"
@@ -52,7 +53,7 @@ def optimum(
 
 def trained(
     loss: str, prototypes: str | None, temperature: float, batch_size: int, steps: int, seeds: int
-) -> dict[str, list[float]]:
+) -> dict[str, Any]:
     """Deviation along the path: moments that double, mean and standard deviation over seeds."""
     paths = [
         unconstrained_dynamics(
@@ -86,17 +87,33 @@ def trained(
     }
 
 
+def write(rows: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
+    """All rows so far, so that an interrupted run is not lost."""
+    record = {
+        "counts": COUNTS,
+        "views": VIEWS,
+        "steps": arguments.steps,
+        "seeds": list(range(arguments.seeds)),
+        "torch": torch.__version__,
+        "rows": rows,
+    }
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = arguments.output.with_suffix(".tmp")
+    temporary.write_text(json.dumps(record, indent=1) + "\n")
+    os.replace(temporary, arguments.output)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0")
-    parser.add_argument("--steps", type=int, default=3000, help="SGD steps of each run")
+    parser.add_argument("--steps", type=int, default=2000, help="SGD steps of each run")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the rows are written")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     print("tau  batch  loss (prototypes)          optimum  trained, last quarter  tail-tail  path")
     for temperature in TEMPERATURES:
         for batch_size in BATCH_SIZES:
@@ -118,18 +135,7 @@ def main() -> None:
                     f"{path['late_tail_cosine'][0]:+.3f}     " + " ".join(f"{x:.3f}" for x in path["mean"]),
                     flush=True,
                 )
-    record = {
-        "counts": COUNTS,
-        "views": VIEWS,
-        "steps": arguments.steps,
-        "seeds": list(range(arguments.seeds)),
-        "torch": torch.__version__,
-        "rows": rows,
-    }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = arguments.output.with_suffix(".tmp")
-    temporary.write_text(json.dumps(record, indent=1) + "\n")
-    os.replace(temporary, arguments.output)
+                write(rows, arguments)
 
 
 if __name__ == "__main__":

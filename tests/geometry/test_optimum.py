@@ -245,6 +245,21 @@ def test_missing_classes_bend_scl_but_not_bcl() -> None:
     assert rms["bcl", "batches"] == pytest.approx(rms["bcl", "whole"], abs=0.01)
 
 
+def test_in_small_batches_free_prototypes_take_the_distortion_that_class_means_have_under_scl() -> None:
+    """Head anchors push what they see: under SCL the tail samples, under BCL mostly the prototypes."""
+    batches = geometry.every_batch([50, 29, 17, 10, 6, 3, 2, 1, 1, 1], 2)
+    scl = geometry.certified_optimum(batches, "scl", temperature=0.3)
+    bcl = geometry.certified_optimum(batches, "bcl", temperature=0.3, prototypes="free")
+    tied = geometry.certified_optimum(batches, "bcl", temperature=0.3)
+    assert scl.certified
+    assert bcl.certified
+    assert tied.certified
+    assert bcl.keys is not None
+    assert bcl.deviation.rms < 0.05 < 0.15 < scl.deviation.rms
+    assert geometry.simplex_deviation(bcl.keys).rms > 0.3
+    assert tied.deviation.rms > 0.15  # prototypes that cannot leave their class means protect nobody
+
+
 def test_minority_classes_merge_when_only_average_norms_are_bounded() -> None:
     def between_minorities(average_norms: bool) -> float:
         optimum = geometry.certified_optimum(
