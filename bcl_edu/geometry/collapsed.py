@@ -127,7 +127,8 @@ def contrastive_programme(
 
     Raises:
         ValueError: free prototypes with a loss that has none, or that averages inside the exponential or over
-            prototypes only (at collapse with c_y = mu_y these equal averaging outside); or no class has an anchor.
+            prototypes only (at collapse with c_y = mu_y these equal averaging outside), or with less than one
+            sample of a class; or no class has an anchor.
     """
     free = groups.kinds == 2
     if free and not loss.complement:
@@ -138,6 +139,11 @@ def contrastive_programme(
         )
 
     n, complement = compositions.counts, float(loss.complement)
+    if free and ((n > 0) & (n < 1)).any():
+        raise ValueError(
+            f"a class has {n[(n > 0) & (n < 1)][0]:.3g} samples; with free prototypes an anchor needs at least itself, "
+            "1 sample (scale the counts up)"
+        )
     counted = n > 0 if loss.complement else n > 1  # an anchor needs a positive
     weight = np.where(counted, n, 0.0)
     if loss.average_anchors:

@@ -108,7 +108,8 @@ def certified_optimum(
 
     Args:
         classes: class counts n_k of the full data, shape (K,), or a distribution of mini-batches
-            (`every_batch`, `sampled_batches`).
+            (`every_batch`, `sampled_batches`). Classes of equal counts are exchangeable: a sample of batches stands for
+            all its permutations within such classes.
         loss: one of `LOSSES`.
         temperature: tau > 0.
         prototypes: "tied" to the class means or "free"; for losses with class-complement.

@@ -435,6 +435,11 @@ def test_arguments_out_of_range_are_named(arguments: dict, message: str) -> None
         geometry.certified_optimum([5, 3, 2], **arguments)
 
 
+def test_free_prototypes_need_whole_anchors() -> None:
+    with pytest.raises(ValueError, match=r"0\.5 samples; with free prototypes"):
+        geometry.certified_optimum([5, 0.5], "bcl", prototypes="free")
+
+
 def test_batches_in_which_nobody_has_a_positive_are_refused() -> None:
     with pytest.raises(ValueError, match="no anchor has a positive"):
         geometry.certified_optimum([1, 1, 1], "scl")
