@@ -57,7 +57,7 @@ export class Optima {
       const again = minimise(objective);
       if (again.gap < solution.gap) solution = again;
     }
-    this.latest.set(family, solution);
+    this.latest.set(family, solution.vectors);
 
     const gram = cosines(solution.vectors, k, objective.dimension);
     const optimum = {

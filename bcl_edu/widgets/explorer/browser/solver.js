@@ -17,13 +17,12 @@ const MOST_STEPS = 400;
  * Minimise a loss over vectors of length 1 (at most 1 for features and classifier rows).
  *
  * @param {object} objective - of `makeObjective`
- * @param {?object} start - solution of a neighbouring problem to start from; without it, regular simplices
- * @returns {{vectors: Float64Array, loss: number, excess: number, gap: number, radius: number}} V, shape (n, dimension);
- *   f; f - floor; upper bound of f - min f; last radius of the trust region, good to begin a neighbour with
+ * @param {?Float64Array} start - vectors to start from, shape (n, dimension); without it, regular simplices
+ * @returns {{vectors: Float64Array, loss: number, excess: number, gap: number, steps: number}} V, shape (n, dimension);
+ *   f; f - floor; upper bound of f - min f; Newton steps taken
  */
 export function minimise(objective, start = null) {
-  const search = new Search(objective, start ? start.vectors : regularSimplices(objective));
-  search.radius = start ? 2 * start.radius : 0;
+  const search = new Search(objective, start ?? regularSimplices(objective));
   let decrease = TOLERANCE ** 2; // of the squared Newton decrement, relative to f - floor: the gap is about its root
   let escapes = 0;
   for (;;) {
@@ -38,7 +37,7 @@ export function minimise(objective, start = null) {
       escapes += 1;
     } else {
       const { excess } = search.point;
-      return { vectors, loss: objective.terms.floor + excess, excess, gap: certificate.gap, radius: search.radius };
+      return { vectors, loss: objective.terms.floor + excess, excess, gap: certificate.gap, steps: search.steps };
     }
   }
 }
