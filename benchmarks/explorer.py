@@ -113,9 +113,7 @@ def to_start(page: Page, scene: tuple, *, forget: bool) -> None:
         page.evaluate("() => { explorer.optima.solved.clear(); explorer.optima.latest.clear(); }")
     page.evaluate("s => explorer.set({ ...s, imbalanceFactor: 1 })", settings)
     page.focus(".imbalanceFactor input")
-    page.wait_for_timeout(100)  # until that is painted
-    # the curve would be solved ahead while we wait, and every press be remembered
-    page.evaluate("() => clearTimeout(explorer.curveTimer)")
+    page.wait_for_timeout(150)  # until that is painted
 
 
 def summary(values: list[float]) -> dict[str, float | int]:
@@ -130,8 +128,9 @@ def summary(values: list[float]) -> dict[str, float | int]:
 
 def measure(page: Page, scene: tuple, presses: int) -> dict:
     num_classes, temperature, losses, batch_size = scene
-    to_start(page, scene, forget=True)
+    # the curve would be solved ahead in the pauses, and every press be remembered
     page.evaluate("() => { explorer.continueCurve = () => {}; }")
+    to_start(page, scene, forget=True)
     single = press_keys(page, presses, 0.15)
     to_start(page, scene, forget=False)
     again = press_keys(page, presses, 0.15)
@@ -145,7 +144,6 @@ def measure(page: Page, scene: tuple, presses: int) -> dict:
             "painted": len(log["painted"]),
             "to_paint": summary([milliseconds for _, milliseconds in log["painted"]]),
         }
-    page.evaluate("() => { delete explorer.continueCurve; }")
     return {
         "classes": num_classes,
         "temperature": temperature,
@@ -163,7 +161,7 @@ def whole_curve(page: Page, scene: tuple) -> float:
     """Seconds until the curve over the imbalance factor is complete, solved in the pauses."""
     to_start(page, scene, forget=True)
     start = time.perf_counter()
-    page.evaluate("() => explorer.continueCurve()")
+    page.evaluate("() => { delete explorer.continueCurve; explorer.continueCurve(); }")
     page.wait_for_function(
         "() => [...document.querySelectorAll('.curve .dots')].every(d => d.getAttribute('d').split('M').length === 62)"
     )

@@ -15,7 +15,7 @@ import { optimumInWords, settingsInWords } from "./words.js";
 const PAUSE_BEFORE_CURVE = 100;
 const PAUSE_BEFORE_WORDS = 350;
 /** Slider positions that may wait for a frame of their own; if the machine cannot keep up, the oldest are passed over. */
-const MOST_WAITING = 16;
+const MOST_WAITING = 30;
 
 export const START = {
   imbalanceFactor: 100,

@@ -18,26 +18,31 @@ const MOST_STEPS = 400;
  *
  * @param {object} objective - of `makeObjective`
  * @param {?Float64Array} start - vectors to start from, shape (n, dimension); without it, regular simplices
- * @returns {{vectors: Float64Array, loss: number, excess: number, gap: number, steps: number}} V, shape (n, dimension);
- *   f; f - floor; upper bound of f - min f; Newton steps taken
+ * @returns {{vectors: Float64Array, loss: number, excess: number, gap: number}} V, shape (n, dimension); f; f - floor; upper
+ *   bound of f - min f
  */
 export function minimise(objective, start = null) {
   const search = new Search(objective, start ?? regularSimplices(objective));
   let decrease = TOLERANCE ** 2; // of the squared Newton decrement, relative to f - floor: the gap is about its root
   let escapes = 0;
+  let best = null;
   for (;;) {
     search.descend(decrease);
     const vectors = search.vectors();
-    const certificate = certify(objective, vectors, search.point);
-    const done = certificate.gap <= TOLERANCE * search.point.excess || search.steps >= MOST_STEPS;
-    const stationary = search.stalled || decrease < 1e-28;
-    if (!done && !stationary) {
+    const { excess } = search.point;
+    const { gap, direction } = certify(objective, vectors, search.point);
+    // where rounding rules, further steps may be a little worse
+    if (best === null || gap < best.gap) {
+      best = { vectors, loss: objective.terms.floor + excess, excess, gap };
+    }
+    if (best.gap <= TOLERANCE * best.excess || search.steps >= MOST_STEPS) return best;
+    if (!search.stalled && decrease > 1e-23) {
       decrease *= 1e-4;
-    } else if (!done && escapes < 5 && search.escape(certificate.direction)) {
+    } else if (escapes < 5 && search.escape(direction)) {
+      decrease = TOLERANCE ** 2;
       escapes += 1;
     } else {
-      const { excess } = search.point;
-      return { vectors, loss: objective.terms.floor + excess, excess, gap: certificate.gap, steps: search.steps };
+      return best;
     }
   }
 }
@@ -181,8 +186,9 @@ class Search {
     let square = 0;
     let along = 0;
     let directionSquare = decrement;
-    // superlinear convergence: the closer, the more accurately the model is solved
-    const enough = decrement * Math.min(0.1, Math.sqrt(decrement / this.point.excess)) ** 2;
+    // The closer, the more accurately the model is solved; but no further than rounding allows: G does not change when V
+    // is rotated, and in those directions, where the Hessian is 0, errors would grow.
+    const enough = decrement * Math.max(1e-6, Math.min(0.01, decrement / this.point.excess));
     const most = Math.max(50, 2 * this.v.length);
     while (path.length < most && square < this.radius ** 2) {
       const curved = this.hessianTimes(direction, radial);
