@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
@@ -65,6 +65,22 @@ def result_table(record: Mapping[str, Any]) -> str:
             "best is chosen on the test set: quote the last epoch",
         ]
     )
+
+
+class StepDisplay(Protocol):
+    """What the loop tells, wherever it is shown."""
+
+    def advance(self, steps: int, epoch: int, loss: float) -> None:
+        """So many steps further, now in this epoch (counted from 1), with the loss of the last step."""
+        ...
+
+    def say(self, line: str) -> None:
+        """An epoch is over."""
+        ...
+
+    def close(self) -> None:
+        """The run is over or was stopped."""
+        ...
 
 
 class Progress:

@@ -27,7 +27,7 @@ from bcl_edu.seeds import derive_seed
 from bcl_edu.training.batches import EpochBatches
 from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from bcl_edu.training.data import TrainingData, prepare_data
-from bcl_edu.training.display import Progress, epoch_line
+from bcl_edu.training.display import Progress, StepDisplay, epoch_line
 from bcl_edu.training.distributed import Processes, any_process, gather, main_process_first, process_group
 from bcl_edu.training.evaluation import Evaluation, Normalisation, autocast, evaluate_method
 from bcl_edu.training.options import RunOptions, choose_device
@@ -91,7 +91,10 @@ def run_folder(recipe: Recipe, options: RunOptions) -> Path:
 
 
 def train(
-    recipe: Recipe, options: RunOptions, on_epoch: Callable[[EpochReport], None] | None = None
+    recipe: Recipe,
+    options: RunOptions,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    on_steps: Callable[[int, int], StepDisplay] | None = None,
 ) -> RunResult:
     """Train a recipe to its end, or continue an interrupted run.
 
@@ -99,6 +102,8 @@ def train(
         recipe: decides the result.
         options: where and how.
         on_epoch: called after each epoch in the main process, for live pictures.
+        on_steps: given the steps of the whole run and those already done, returns what is told of every step in
+            the main process, in place of the progress bar.
 
     Raises:
         ValueError: bad options, data that is missing or unusable, or a folder that holds another run.
@@ -110,7 +115,7 @@ def train(
     with process_group(device) as processes:
         if device.type == "cuda":
             device = torch.device("cuda", processes.local_rank)
-        return _Run(recipe, options, device, processes).train(on_epoch)
+        return _Run(recipe, options, device, processes).train(on_epoch, on_steps)
 
 
 class _Step(NamedTuple):
@@ -284,18 +289,22 @@ class _Run:
 
     # ---- the run
 
-    def train(self, on_epoch: Callable[[EpochReport], None] | None) -> RunResult:
+    def train(
+        self,
+        on_epoch: Callable[[EpochReport], None] | None,
+        on_steps: Callable[[int, int], StepDisplay] | None,
+    ) -> RunResult:
         self.record["sessions"] = [*self.record["sessions"], self._session()]
         self._write_record()
         model = self._wrapped_model()
         views = self._views()
         events = self._tensorboard()
-        done = self.epoch * self.batches.steps + self.step
-        progress = Progress(
-            self.recipe.epochs * self.batches.steps,
-            done,
-            enabled=self.options.progress and self.processes.is_main,
-        )
+        total, done = self.recipe.epochs * self.batches.steps, self.epoch * self.batches.steps + self.step
+        progress: StepDisplay
+        if on_steps is not None and self.processes.is_main:
+            progress = on_steps(total, done)
+        else:
+            progress = Progress(total, done, enabled=self.options.progress and self.processes.is_main)
         evaluation: Evaluation | None = None
         try:
             with _interrupt_flag() as interrupted:
@@ -319,7 +328,7 @@ class _Run:
         self,
         model: nn.Module,
         views: TrainingViews | BatchedTrainingViews,
-        progress: Progress,
+        progress: StepDisplay,
         interrupted: threading.Event,
     ) -> Evaluation:
         """Finish the current epoch from the current step on, evaluate, save."""

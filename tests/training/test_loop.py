@@ -222,7 +222,7 @@ def test_looking_at_several_losses_at_once_as_on_a_gpu_changes_nothing(
     each = train(short, replace(options, output=tmp_path / "each"))
     run = _Run(short, options, torch.device("cpu"), Processes())
     run.look_every = look_every
-    grouped = run.train(None)
+    grouped = run.train(None, None)
     assert without_times(each) == without_times(grouped)
     assert same(weights(each.folder), weights(grouped.folder))
 
@@ -233,3 +233,25 @@ def test_looking_at_several_losses_at_once_as_on_a_gpu_changes_nothing(
 def test_it_learns_on_cuda(precision: str, tiny: Recipe, options: RunOptions) -> None:
     recipe = replace(tiny, epochs=10, precision=precision)
     assert train(recipe, replace(options, device="cuda")).metrics[-1]["top1"] > 50
+
+
+def test_steps_are_told_to_whoever_asks(tiny: Recipe, options: RunOptions) -> None:
+    told: list[object] = []
+
+    class Display:
+        def __init__(self, total: int, done: int) -> None:
+            told.append((total, done))
+
+        def advance(self, steps: int, epoch: int, loss: float) -> None:
+            told.append((steps, epoch, loss > 0))
+
+        def say(self, line: str) -> None:
+            told.append(line.split(" |")[0])
+
+        def close(self) -> None:
+            told.append("closed")
+
+    train(replace(tiny, epochs=2), options, on_steps=Display)
+    steps = (len(told) - 4) // 2
+    assert told[0] == (2 * steps, 0)
+    assert told[1:] == [*[(1, 1, True)] * steps, "epoch 1/2", *[(1, 2, True)] * steps, "epoch 2/2", "closed"]
