@@ -14,8 +14,10 @@ from bcl_edu.figures.gradient_shares import gradient_shares
 from bcl_edu.figures.prior_shift import prior_shift
 from bcl_edu.figures.projection import Projection, best_projection
 from bcl_edu.figures.pushes import push_circles
+from bcl_edu.figures.shot_confusion import shot_confusion
 from bcl_edu.figures.style import caption, text_alternative
 from bcl_edu.figures.training_curves import training_curves
+from bcl_edu.figures.view_columns import view_columns
 
 __all__ = [
     "Projection",
@@ -37,8 +39,10 @@ __all__ = [
     "prior_shift",
     "proof_ladder",
     "push_circles",
+    "shot_confusion",
     "shot_group_bars",
     "tail_angle_curves",
     "text_alternative",
     "training_curves",
+    "view_columns",
 ]

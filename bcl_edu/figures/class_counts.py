@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
 import torch
 from jaxtyping import Int, UInt8
-from PIL import Image
 from torch import Tensor
 
 from bcl_edu.figures import style
+from bcl_edu.figures.image_sheet import image_sheet, png_uri
 
 GROUP_TITLES = {"many": "many-shot", "medium": "medium-shot", "few": "few-shot"}
 
@@ -111,21 +109,13 @@ def image_columns(
     """
     if len(images) != len(labels):
         raise ValueError(f"{len(images)} images but {len(labels)} labels")
-    channels, height, width = images.shape[1:]
-    if channels not in (1, 3):
-        raise ValueError(f"images have {channels} channels; expected 1 (grey) or 3 (RGB)")
+    height, width = images.shape[2:]
     counts = torch.bincount(labels, minlength=len(class_names))
     order = style.head_to_tail(counts)
 
-    # RGBA, so that what is empty stays the page's own colour.
     pitch = width + width // 2 + 1
-    sheet = torch.zeros(most * (height + 1), len(order) * pitch, 4, dtype=torch.uint8)
-    for column, class_id in enumerate(order):
-        for row, image in enumerate(images[labels == class_id][:most]):
-            top, left = row * (height + 1), column * pitch
-            patch = sheet[top : top + height, left : left + width]
-            patch[..., :3] = image.expand(3, -1, -1).permute(1, 2, 0)
-            patch[..., 3] = 255
+    columns = [list(images[labels == class_id]) for class_id in order]
+    sheet = image_sheet(columns, (height, width), rows=most, pitch=pitch)
     in_lines = [_in_lines(name) for name in class_names]
     longest = max(len(line) for name in in_lines for line in name.split("<br>"))
     shown = ", ".join(f"{class_names[k]} {min(int(counts[k]), most)} of {int(counts[k])}" for k in order)
@@ -135,7 +125,7 @@ def image_columns(
         f"Columns of sample images from head to tail: {shown}.",
         height=420,
     )
-    figure.add_trace(go.Image(source=_png(sheet), hoverinfo="skip"))
+    figure.add_trace(go.Image(source=png_uri(sheet), hoverinfo="skip"))
     figure.update_layout(
         xaxis={
             "tickvals": [column * pitch + (width - 1) / 2 for column in range(len(order))],
@@ -156,10 +146,3 @@ def image_columns(
 def _in_lines(name: str) -> str:
     """A long name of several words on two lines, for a narrow column."""
     return re.sub(r"([ /_])", r"\1<br>", name, count=1) if len(name) > WIDE_NAME else name
-
-
-def _png(sheet: UInt8[Tensor, "height width 4"]) -> str:
-    """An RGBA sheet as a data URI, a tenth of the size of its numbers."""
-    encoded = io.BytesIO()
-    Image.fromarray(sheet.numpy()).save(encoded, format="png", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
