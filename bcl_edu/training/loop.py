@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from bcl_edu.methods import Method, build_method
@@ -28,8 +27,8 @@ from bcl_edu.training.batches import EpochBatches
 from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from bcl_edu.training.data import TrainingData, prepare_data
 from bcl_edu.training.display import Progress, StepDisplay, epoch_line
-from bcl_edu.training.distributed import Processes, any_process, gather, main_process_first, process_group
-from bcl_edu.training.evaluation import Evaluation, Normalisation, autocast, evaluate_method
+from bcl_edu.training.distributed import Processes, any_process, main_process_first, process_group
+from bcl_edu.training.evaluation import Evaluation, Normalisation, evaluate_method
 from bcl_edu.training.options import RunOptions, choose_device
 from bcl_edu.training.recipe import Recipe, recipe_as_dict, recipe_differences, recipe_from_dict
 from bcl_edu.training.record import (
@@ -42,7 +41,8 @@ from bcl_edu.training.record import (
     write_record,
 )
 from bcl_edu.training.schedule import learning_rate
-from bcl_edu.views import BatchedTrainingViews, TrainingViews, channel_statistics, normalise
+from bcl_edu.training.step import TrainingStep
+from bcl_edu.views import BatchedTrainingViews, TrainingViews, channel_statistics
 
 CHECKPOINT_NAME = "checkpoint.pt"
 
@@ -148,14 +148,9 @@ class _Run:
         torch.manual_seed(derive_seed(recipe.seed, "initial weights"))
         channels, height, width = self.data.train.images.shape[1:]
         self.method = build_method(recipe, self.data.class_counts, (channels, height, width))
-        self.method.model.to(device).to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.SGD(
-            self.method.model.parameters(),
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
+        self.training_step = TrainingStep(
+            self.method, recipe, self.normalisation, device, processes, compile=options.compile
         )
-        self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
         self.batches = EpochBatches(
             len(self.data.train),
             recipe.batch_size,
@@ -243,9 +238,7 @@ class _Run:
             "data": self.data.facts,
             "normalisation": {"mean": list(self.normalisation.mean), "std": list(self.normalisation.std)},
             "image_shape": list(self.data.train.images.shape[1:]),
-            "model": self.method.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
+            **self.training_step.state(),
             "random": {
                 "torch": torch.get_rng_state(),
                 "cuda": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
@@ -260,9 +253,7 @@ class _Run:
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.method.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
+        self.training_step.restore(state)
         torch.set_rng_state(state["random"]["torch"])
         if self.device.type == "cuda" and state["random"]["cuda"]:
             torch.cuda.set_rng_state_all(state["random"]["cuda"])
@@ -296,7 +287,6 @@ class _Run:
     ) -> RunResult:
         self.record["sessions"] = [*self.record["sessions"], self._session()]
         self._write_record()
-        model = self._wrapped_model()
         views = self._views()
         events = self._tensorboard()
         total, done = self.recipe.epochs * self.batches.steps, self.epoch * self.batches.steps + self.step
@@ -309,7 +299,7 @@ class _Run:
         try:
             with _interrupt_flag() as interrupted:
                 while self.epoch < self.recipe.epochs:
-                    evaluation = self._epoch(model, views, progress, interrupted)
+                    evaluation = self._epoch(views, progress, interrupted)
                     row = self.history[-1]
                     if self.processes.is_main:
                         progress.say(epoch_line(row, self.recipe.epochs))
@@ -326,7 +316,6 @@ class _Run:
 
     def _epoch(
         self,
-        model: nn.Module,
         views: TrainingViews | BatchedTrainingViews,
         progress: StepDisplay,
         interrupted: threading.Event,
@@ -336,14 +325,13 @@ class _Run:
         saved = time.monotonic()
         views.set_epoch(self.epoch)
         self.batches.set_position(self.epoch, self.step)
-        model.train()
+        self.method.model.train()
         rate = 0.0
         steps: list[_Step] = []  # taken, but not looked at yet
         for images, labels, indices in self._batches(views):
             rate = learning_rate(self.recipe, self.epoch * self.batches.steps + self.step, self.batches.steps)
-            parts = self._loss_parts(model, images, labels, rate)
-            self._update(parts["loss"])
-            values = torch.stack([part.detach() for part in parts.values()])
+            parts = self.training_step.take(images, labels, rate)
+            values = torch.stack(list(parts.values()))
             steps.append(_Step(self.step, tuple(parts), values, indices, labels, rate))
             self.step += 1
             self.seconds = time.monotonic() - began
@@ -365,23 +353,6 @@ class _Run:
         evaluation = self._evaluate()
         self._close_epoch(evaluation, rate, time.monotonic() - began)
         return evaluation
-
-    def _loss_parts(
-        self, model: nn.Module, images: Tensor, labels: Tensor, rate: float
-    ) -> Mapping[str, Tensor]:
-        """Loss parts of one batch, ready for backward."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        with autocast(self.device, self.recipe.precision):
-            pixels = normalise(images, self.normalisation.mean, self.normalisation.std)
-            return self.method.loss(model(pixels), labels, gather)
-
-    def _update(self, loss: Tensor) -> None:
-        """Backward and the optimiser's step."""
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
 
     def _look_at(self, steps: list[_Step]) -> float:
         """Add the steps' losses to the epoch's sums and return the last; refuse one that is not finite.
@@ -447,19 +418,6 @@ class _Run:
         for images, labels, indices in loader:
             images = images.to(self.device, non_blocking=True).transpose(0, 1)
             yield images, labels.to(self.device, non_blocking=True), indices
-
-    def _wrapped_model(self) -> nn.Module:
-        """The model as the step calls it: SyncBatchNorm and DDP among several processes, compiled on demand."""
-        model = self.method.model
-        if self.processes.world_size > 1:
-            if self.device.type == "cuda":
-                model = self.method.model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-            model = DistributedDataParallel(
-                model, device_ids=[self.device.index] if self.device.type == "cuda" else None
-            )
-        if self.options.compile:
-            model = torch.compile(model)  # type: ignore[assignment]
-        return model
 
     def _bad_batch(self, step: _Step, parts: Mapping[str, float]) -> str:
         counts = torch.bincount(step.labels.cpu(), minlength=self.data.train.num_classes)

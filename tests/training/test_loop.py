@@ -16,6 +16,7 @@ from bcl_edu.methods import OBJECTIVES
 from bcl_edu.training import CheckpointError, Interrupted, LossNotFinite, Recipe, RunOptions, RunResult, train
 from bcl_edu.training.checkpoint import load_checkpoint
 from bcl_edu.training.loop import EpochReport
+from bcl_edu.training.step import TrainingStep
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -92,19 +93,17 @@ def test_an_interrupt_saves_inside_the_epoch_and_the_rest_is_bit_identical(
 ) -> None:
     whole = train(tiny, replace(options, output=tmp_path / "whole"))
 
-    from bcl_edu.training import loop
-
     steps = 0
-    step = loop._Run._loss_parts
+    step = TrainingStep.take
 
-    def interrupted_step(self: loop._Run, *arguments: object) -> object:
+    def interrupted_step(self: TrainingStep, *arguments: object) -> object:
         nonlocal steps
         steps += 1
         if steps == 6:
             os.kill(os.getpid(), signal.SIGINT)
         return step(self, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(loop._Run, "_loss_parts", interrupted_step)
+    monkeypatch.setattr(TrainingStep, "take", interrupted_step)
     with pytest.raises(Interrupted, match="continue with --resume"):
         train(tiny, options)
     stopped = load_checkpoint(options.output / "checkpoint.pt")

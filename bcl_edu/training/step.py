@@ -1,0 +1,116 @@
+"""One training step: the views of a batch in, one change of the weights out.
+
+What the loop leaves to this file is all that a step computes on the device: forward under autocast, the method's loss,
+backward, the optimiser; and what is wrapped around the model for it, several processes and compilation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from bcl_edu.methods import Method
+from bcl_edu.training.distributed import Processes, gather
+from bcl_edu.training.evaluation import Normalisation, autocast
+from bcl_edu.training.recipe import Recipe
+from bcl_edu.views import normalise
+
+
+class TrainingStep:
+    """Takes steps with a method's model, whose weights it brings to the device.
+
+    Args:
+        method: with its freshly built model.
+        recipe: optimiser and precision.
+        normalisation: of the training images.
+        device: where the step is computed.
+        processes: this process among those that share a global batch.
+        compile: whether the model goes through torch.compile.
+
+    Attributes:
+        optimizer: SGD over the model's parameters.
+        scaler: of the gradients, at work in float16 only.
+        model: the method's model as it is called, wrapped.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        recipe: Recipe,
+        normalisation: Normalisation,
+        device: torch.device,
+        processes: Processes | None = None,
+        *,
+        compile: bool = False,
+    ) -> None:
+        self.method, self.recipe, self.normalisation, self.device = method, recipe, normalisation, device
+        method.model.to(device).to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.SGD(
+            method.model.parameters(),
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+        )
+        self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
+        self.model = wrapped_model(method, device, processes or Processes(), compile=compile)
+
+    def take(
+        self, images: UInt8[Tensor, "views n c h w"], labels: Int[Tensor, " n"], rate: float
+    ) -> dict[str, Tensor]:
+        """Change the weights once; nothing here waits for the device.
+
+        Args:
+            images: the views of this process's share of a batch, on the device.
+            labels: their classes, on the device.
+            rate: learning rate of this step.
+
+        Returns:
+            The loss of the global batch before the change, under "loss", and its parts by name: scalars on the device.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        parts = self.loss(images, labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(parts["loss"]).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return {name: part.detach() for name, part in parts.items()}
+
+    def loss(self, images: UInt8[Tensor, "views n c h w"], labels: Int[Tensor, " n"]) -> Mapping[str, Tensor]:
+        """The loss and its parts, ready for backward."""
+        with autocast(self.device, self.recipe.precision):
+            pixels = normalise(images, self.normalisation.mean, self.normalisation.std)
+            return self.method.loss(self.model(pixels), labels, gather)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must hold of the step: weights, momentum, gradient scale."""
+        return {
+            "model": self.method.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state; other entries are left alone."""
+        self.method.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+
+
+def wrapped_model(
+    method: Method, device: torch.device, processes: Processes, *, compile: bool = False
+) -> nn.Module:
+    """The model as the step calls it: SyncBatchNorm and DDP among several processes, compiled on demand."""
+    model = method.model
+    if processes.world_size > 1:
+        if device.type == "cuda":
+            model = method.model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        model = DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
+    if compile:
+        model = torch.compile(model)  # type: ignore[assignment]
+    return model
