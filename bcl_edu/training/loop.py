@@ -285,7 +285,8 @@ class _Run:
         on_epoch: Callable[[EpochReport], None] | None,
         on_steps: Callable[[int, int], StepDisplay] | None,
     ) -> RunResult:
-        self.record["sessions"] = [*self.record["sessions"], self._session()]
+        if self.epoch < self.recipe.epochs:  # a finished run is only loaded
+            self.record["sessions"] = [*self.record["sessions"], self._session()]
         self._write_record()
         views = self._views()
         events = self._tensorboard()

@@ -81,3 +81,9 @@ def write_metrics(folder: Path, history: list[dict[str, Any]]) -> None:
     """Write one line an epoch, atomically; what a resumed run repeats is replaced, not doubled."""
     lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in history)
     write_atomically(folder / METRICS_NAME, lines.encode())
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The finished epochs of the run in a folder, one row each; none if there is no such file yet."""
+    path = folder / METRICS_NAME
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -6,11 +6,13 @@ from bcl_edu.widgets.imbalance import imbalance_slider
 from bcl_edu.widgets.long_tail_explorer import long_tail_explorer
 from bcl_edu.widgets.notebook_training import LiveClassMeans, NotebookRun, train_live, train_quietly
 from bcl_edu.widgets.redraw import redraw
+from bcl_edu.widgets.watched_run import WatchedRun, watch_run
 
 __all__ = [
     "CounterExample",
     "LiveClassMeans",
     "NotebookRun",
+    "WatchedRun",
     "bound_sliders",
     "counter_example",
     "imbalance_slider",
@@ -18,4 +20,5 @@ __all__ = [
     "redraw",
     "train_live",
     "train_quietly",
+    "watch_run",
 ]

@@ -149,6 +149,17 @@ def test_other_images_are_refused(tiny: Recipe, options: RunOptions, monkeypatch
         train(short, replace(options, resume=True))
 
 
+def test_a_finished_run_is_loaded_and_its_record_stays_as_it_was(tiny: Recipe, options: RunOptions) -> None:
+    short = replace(tiny, epochs=2)
+    result = train(short, options)
+    before = (result.folder / "run.json").read_bytes()
+    (result.folder / "run.json").write_text("{}")  # as if killed between the last checkpoint and the record
+    loaded = train(short, replace(options, resume=True))
+    assert (result.folder / "run.json").read_bytes() == before
+    assert loaded.evaluation.accuracy == result.evaluation.accuracy
+    assert loaded.metrics == result.metrics
+
+
 def test_resuming_nothing_is_refused(tiny: Recipe, options: RunOptions) -> None:
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
         train(tiny, replace(options, resume=True))
