@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from bcl_edu.methods import Method, build_method
 from bcl_edu.models import parameter_count
@@ -29,6 +28,7 @@ from bcl_edu.training.data import TrainingData, prepare_data
 from bcl_edu.training.display import Progress, StepDisplay, epoch_line
 from bcl_edu.training.distributed import Processes, any_process, main_process_first, process_group
 from bcl_edu.training.evaluation import Evaluation, Normalisation, evaluate_method
+from bcl_edu.training.loading import load_batches, training_views
 from bcl_edu.training.options import RunOptions, choose_device
 from bcl_edu.training.recipe import Recipe, recipe_as_dict, recipe_differences, recipe_from_dict
 from bcl_edu.training.record import (
@@ -45,9 +45,6 @@ from bcl_edu.training.step import TrainingStep
 from bcl_edu.views import BatchedTrainingViews, TrainingViews, channel_statistics
 
 CHECKPOINT_NAME = "checkpoint.pt"
-
-SMALL = 64
-"""Images up to this height and width have their views made in batches on the device."""
 
 
 class LossNotFinite(RuntimeError):
@@ -288,7 +285,7 @@ class _Run:
         if self.epoch < self.recipe.epochs:  # a finished run is only loaded
             self.record["sessions"] = [*self.record["sessions"], self._session()]
         self._write_record()
-        views = self._views()
+        views = training_views(self.data.train, self.method.view_policy, self.recipe.seed, self.device)
         events = self._tensorboard()
         total, done = self.recipe.epochs * self.batches.steps, self.epoch * self.batches.steps + self.step
         progress: StepDisplay
@@ -329,7 +326,7 @@ class _Run:
         self.method.model.train()
         rate = 0.0
         steps: list[_Step] = []  # taken, but not looked at yet
-        for images, labels, indices in self._batches(views):
+        for images, labels, indices in load_batches(views, self.batches, self.device, self.options.workers):
             rate = learning_rate(self.recipe, self.epoch * self.batches.steps + self.step, self.batches.steps)
             parts = self.training_step.take(images, labels, rate)
             values = torch.stack(list(parts.values()))
@@ -391,35 +388,6 @@ class _Run:
         self._save()
         self._write_record()
 
-    def _views(self) -> TrainingViews | BatchedTrainingViews:
-        """Views of small images are made in batches on the device, of large ones one by one in workers."""
-        images, labels = self.data.train.images, self.data.train.labels
-        policy, seed = self.method.view_policy, self.recipe.seed
-        if max(images.shape[-2:]) <= SMALL:
-            return BatchedTrainingViews(images, labels, policy, seed, self.device)
-        return TrainingViews(images, labels, policy, seed)
-
-    def _batches(
-        self, views: TrainingViews | BatchedTrainingViews
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Views (views, n, c, h, w), labels and indices of this process's share of each batch, on the device."""
-        if isinstance(views, BatchedTrainingViews):
-            for chosen in self.batches:
-                images, labels, indices = views[chosen]
-                yield images.transpose(0, 1), labels, indices
-            return
-        loader: DataLoader[Any] = DataLoader(
-            views,
-            batch_sampler=self.batches,
-            num_workers=self.options.workers,
-            pin_memory=self.device.type == "cuda",
-            worker_init_fn=_leave_signals_to_the_main_process,
-            generator=torch.Generator().manual_seed(0),  # else each loader draws from the global generator
-        )
-        for images, labels, indices in loader:
-            images = images.to(self.device, non_blocking=True).transpose(0, 1)
-            yield images, labels.to(self.device, non_blocking=True), indices
-
     def _bad_batch(self, step: _Step, parts: Mapping[str, float]) -> str:
         counts = torch.bincount(step.labels.cpu(), minlength=self.data.train.num_classes)
         checkpoint = self.folder / CHECKPOINT_NAME
@@ -446,12 +414,6 @@ def _log_events(events: Any, row: Mapping[str, Any]) -> None:
     for name, value in row.items():
         if isinstance(value, float):
             events.add_scalar(name.replace("loss_", "loss/"), value, row["epoch"])
-
-
-def _leave_signals_to_the_main_process(worker: int) -> None:
-    """Ctrl-C and a scheduler's SIGTERM reach the whole group; the main process stops its workers when it has saved."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def test_views_made_one_by_one_as_for_large_images_give_the_same_run(
     workers: int, tiny: Recipe, options: RunOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batched = train(tiny, options)
-    monkeypatch.setattr("bcl_edu.training.loop.SMALL", 0)
+    monkeypatch.setattr("bcl_edu.training.loading.SMALL", 0)
     single = train(tiny, replace(options, output=tmp_path / "single", workers=workers))
     assert same(weights(batched.folder), weights(single.folder))
     assert without_times(batched) == without_times(single)
