@@ -1,7 +1,8 @@
 """Train a recipe to its end, or continue an interrupted run.
 
-python -m bcl_edu.train --list                                    # the recipes and the losses
+python -m bcl_edu.train --list                                    # the recipes, by table, and the losses
 python -m bcl_edu.train digits-lt                                 # nothing to download, under a minute
+python -m bcl_edu.train table2-bcl --data-dir DIR                 # a row of the paper's tables
 python -m bcl_edu.train cifar100-lt --data-dir DIR --epochs 10    # any value of a recipe can be changed
 python -m bcl_edu.train cifar100-lt --data-dir DIR --resume       # after Ctrl-C, a crash or a power cut
 torchrun --nproc-per-node 4 -m bcl_edu.train cifar100-lt          # one global batch on four processes
@@ -10,6 +11,7 @@ python -m bcl_edu.train cifar100-lt --help                        # every option
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from collections.abc import Sequence
@@ -19,9 +21,10 @@ from typing import Annotated
 import tyro
 
 from bcl_edu.methods import OBJECTIVES
+from bcl_edu.training.catalogue import RECIPES, description, list_recipes
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.options import RunOptions
-from bcl_edu.training.recipe import RECIPES, Recipe
+from bcl_edu.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -32,37 +35,39 @@ class Command:
     run: Annotated[RunOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=RunOptions)
 
 
-def list_recipes() -> str:
-    """The recipes and the losses by name, one a line."""
-    width = max(map(len, [*RECIPES, *OBJECTIVES]))
-    lines = ["Recipes (python -m bcl_edu.train RECIPE):"]
-    lines += [f"  {name:<{width}}  {title}" for name, (title, _) in RECIPES.items()]
-    lines += ["", "Losses (--loss):"]
-    lines += [f"  {name:<{width}}  {objective.title}" for name, objective in OBJECTIVES.items()]
-    return "\n".join(lines)
+def list_all() -> str:
+    """The recipes, grouped by the paper's tables, and the losses by name, one a line."""
+    width = max(map(len, OBJECTIVES))
+    losses = [f"  {name:<{width}}  {objective.title}" for name, objective in OBJECTIVES.items()]
+    return "\n".join([list_recipes(), "", "Losses (--loss):", *losses])
 
 
 def parse(arguments: Sequence[str]) -> Command:
     """The command line as a recipe with its changes and options; help and mistakes end the process."""
     first = arguments[0] if arguments else "--help"
     if first in ("-h", "--help"):
-        print(__doc__, list_recipes(), sep="\n")
+        print(__doc__, list_all(), sep="\n")
     elif first == "--list":
-        print(list_recipes())
+        print(list_all())
     if first in ("-h", "--help", "--list"):
         sys.exit(0 if arguments else 2)
     if first not in RECIPES:
         sys.exit(
-            f"bcl_edu.train: there is no recipe {first!r}; the first word must be one of {', '.join(RECIPES)}"
+            f"bcl_edu.train: there is no recipe {first!r}; did you mean {_nearest(first)}? "
+            "python -m bcl_edu.train --list shows all"
         )
-    title, recipe = RECIPES[first]
+    _, recipe = RECIPES[first]
     return tyro.cli(
         Command,
         default=Command(recipe),
         prog=f"python -m bcl_edu.train {first}",
-        description=title,
+        description=description(first),
         args=arguments[1:],
     )
+
+
+def _nearest(word: str) -> str:
+    return " or ".join(difflib.get_close_matches(word, RECIPES, n=3, cutoff=0.0))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -91,6 +91,47 @@ def check_labels(
         )
 
 
+def check_logits(logits: Tensor, *, values: bool = False) -> None:
+    """Refuse anything but a non-empty (n, k) floating-point matrix; with `values`, also one that is not finite.
+
+    Raises:
+        ValueError: the message names the shape, the type, or the first offending row.
+    """
+    if logits.ndim != 2 or len(logits) == 0:
+        raise ValueError(f"logits must have shape (n, k) with n >= 1, got {tuple(logits.shape)}")
+    if not logits.is_floating_point():
+        raise ValueError(f"logits must be floating point, got {logits.dtype}; call .float()")
+    if not values:
+        return
+    infinite = ~logits.detach().isfinite().all(dim=1)
+    if infinite.any():
+        raise ValueError(
+            f"logits[{int(infinite.nonzero()[0])}] is not finite; look for an overflow before the loss"
+        )
+
+
+def check_class_counts(class_counts: Tensor, num_classes: int, *, values: bool = True) -> None:
+    """Refuse anything but one count for each column of the logits; with `values`, also a count below 1.
+
+    Raises:
+        ValueError: the message names the shape, or the first offending class.
+    """
+    if class_counts.shape != (num_classes,):
+        raise ValueError(
+            f"class_counts must have shape ({num_classes},), one for each column of logits, "
+            f"got {tuple(class_counts.shape)}"
+        )
+    if not values:
+        return
+    empty = ~(class_counts >= 1)
+    if empty.any():
+        name = int(empty.nonzero()[0])
+        raise ValueError(
+            f"class_counts[{name}] is {class_counts[name].item()}, expected at least 1; "
+            "count the labels of the training set, not of a batch, and drop classes without samples"
+        )
+
+
 def check_prototypes(prototypes: Tensor, embeddings: Tensor, *, values: bool = True) -> None:
     """Refuse prototypes that are not unit vectors of the embeddings' dimension on the embeddings' device.
 

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bcl_edu.losses.checks import check_labels, check_same_device
+from bcl_edu.losses.checks import check_class_counts, check_labels, check_logits, check_same_device
 
 
 def logit_compensated_cross_entropy(
@@ -38,31 +38,10 @@ def logit_compensated_cross_entropy(
 
     Source: Zhu et al. (CVPR 2022), Eq. 10; Menon et al. (ICLR 2021).
     """
-    if logits.ndim != 2 or len(logits) == 0:
-        raise ValueError(f"logits must have shape (n, k) with n >= 1, got {tuple(logits.shape)}")
-    if not logits.is_floating_point():
-        raise ValueError(f"logits must be floating point, got {logits.dtype}; call .float()")
+    check_logits(logits, values=check)
     check_same_device(logits=logits, labels=labels, class_counts=class_counts)
-    num_classes = logits.shape[1]
-    if class_counts.shape != (num_classes,):
-        raise ValueError(
-            f"class_counts must have shape ({num_classes},), one for each column of logits, "
-            f"got {tuple(class_counts.shape)}"
-        )
-    check_labels(labels, len(logits), num_classes, rows="logits", classes="logits", values=check)
-    if check:
-        empty = ~(class_counts >= 1)
-        if empty.any():
-            name = int(empty.nonzero()[0])
-            raise ValueError(
-                f"class_counts[{name}] is {class_counts[name].item()}, expected at least 1; "
-                "count the labels of the training set, not of a batch, and drop classes without samples"
-            )
-        infinite = ~logits.detach().isfinite().all(dim=1)
-        if infinite.any():
-            raise ValueError(
-                f"logits[{int(infinite.nonzero()[0])}] is not finite; look for an overflow before the loss"
-            )
+    check_class_counts(class_counts, logits.shape[1], values=check)
+    check_labels(labels, len(logits), logits.shape[1], rows="logits", classes="logits", values=check)
 
     phi = logits.to(torch.promote_types(logits.dtype, torch.float32))
     counts = class_counts.to(phi.dtype)

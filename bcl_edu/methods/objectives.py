@@ -1,4 +1,4 @@
-"""What the rows of Tables 1 and 2 minimise: a classification loss and, most of them, a contrastive loss."""
+"""What the rows of the tables minimise: a classification loss and, the paper's own, a contrastive loss."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Literal
 
 from bcl_edu.losses import CONTRASTIVE_LOSSES, Contrastive, ContrastiveName
 
-LossName = Literal["ce", "lc"] | ContrastiveName
+Classification = Literal["cross-entropy", "logit-compensated", "focal", "class-balanced-focal"]
+LossName = Literal["ce", "lc", "focal", "cb-focal"] | ContrastiveName
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A classification loss, with or without logit compensation, and possibly a contrastive loss."""
+    """A loss of the classifier's logits, and possibly a contrastive loss of the embeddings."""
 
     title: str
-    compensated: bool
+    classification: Classification
     contrastive: Contrastive | None = None
 
 
@@ -30,8 +31,12 @@ _TITLES: dict[ContrastiveName, str] = {
 }
 
 OBJECTIVES: dict[LossName, Objective] = {
-    "ce": Objective("cross-entropy", compensated=False),
-    "lc": Objective("logit compensation (Table 2)", compensated=True),
-    **{name: Objective(_TITLES[name], True, loss) for name, loss in CONTRASTIVE_LOSSES.items()},
+    "ce": Objective("cross-entropy", "cross-entropy"),
+    "lc": Objective("logit compensation, also called Balanced Softmax (Table 2)", "logit-compensated"),
+    "focal": Objective("focal loss (Lin et al. 2017)", "focal"),
+    "cb-focal": Objective("class-balanced focal loss (Cui et al. 2019)", "class-balanced-focal"),
+    **{
+        name: Objective(_TITLES[name], "logit-compensated", loss) for name, loss in CONTRASTIVE_LOSSES.items()
+    },
 }
 """Every loss by the name that `--loss` takes."""

@@ -9,7 +9,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from bcl_edu.losses import contrastive_loss, logit_compensated_cross_entropy, weighted_total
+from bcl_edu.losses import (
+    class_balanced_focal_loss,
+    contrastive_loss,
+    focal_loss,
+    logit_compensated_cross_entropy,
+    weighted_total,
+)
 from bcl_edu.methods.objectives import OBJECTIVES
 from bcl_edu.methods.protocol import Gather
 from bcl_edu.models import (
@@ -41,7 +47,7 @@ class ClassifierOnly(nn.Module):
 
 
 class TwoBranchMethod:
-    """Cross-entropy, with or without logit compensation, plus any of the contrastive losses (Eq. 11).
+    """A classification loss, and with it any of the contrastive losses or none (Eq. 11).
 
     Args:
         recipe: names the backbone, the classifier, the loss and its weights.
@@ -81,13 +87,9 @@ class TwoBranchMethod:
     def loss(
         self, output: TwoBranchOutput | Tensor, labels: Int[Tensor, " n"], gather: Gather
     ) -> dict[str, Tensor]:
-        """L = λ L_LC + μ L_BCL of the global batch (Eq. 11) under "loss", and both parts unweighted."""
+        """L = λ L_classification + μ L_contrastive of the global batch (Eq. 11) under "loss", and both unweighted."""
         logits = output.logits if isinstance(output, TwoBranchOutput) else output
-        all_labels = gather(labels)
-        # without compensation every class is equally likely: the prior drops out of Eq. 10
-        prior = self.class_counts.to(logits.device)
-        prior = prior if self.objective.compensated else torch.ones_like(prior)
-        classification = logit_compensated_cross_entropy(gather(logits), all_labels, prior, check=False)
+        classification = self._classification_loss(gather(logits), gather(labels))
         if not isinstance(output, TwoBranchOutput):
             return {"loss": self.recipe.lambda_ * classification, "classification": classification}
 
@@ -102,6 +104,23 @@ class TwoBranchMethod:
         )
         total = weighted_total(classification, contrastive, lambda_=self.recipe.lambda_, mu=self.recipe.mu)
         return {"loss": total, "classification": classification, "contrastive": contrastive}
+
+    def _classification_loss(self, logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Tensor:
+        counts, kind = self.class_counts.to(logits.device), self.objective.classification
+        if kind == "focal":
+            return focal_loss(logits, labels, gamma=self.recipe.focal_gamma, check=False)
+        if kind == "class-balanced-focal":
+            return class_balanced_focal_loss(
+                logits,
+                labels,
+                counts,
+                gamma=self.recipe.focal_gamma,
+                beta=self.recipe.class_balanced_beta,
+                check=False,
+            )
+        # without compensation every class is equally likely: the prior drops out of Eq. 10
+        prior = counts if kind == "logit-compensated" else torch.ones_like(counts)
+        return logit_compensated_cross_entropy(logits, labels, prior, check=False)
 
     def features(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h"]:
         """Output of the backbone."""

@@ -7,6 +7,7 @@ frozen; a run stores its recipe in full, and a checkpoint continues only under t
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any, Literal
 
@@ -60,6 +61,10 @@ class Recipe:
     """Weight μ of the contrastive loss (Eq. 11)."""
     temperature: float = 0.1
     """Temperature τ of the contrastive loss."""
+    focal_gamma: float = 2.0
+    """Exponent γ of the losses focal and cb-focal; 2 as in Lin et al. (2017)."""
+    class_balanced_beta: float = 0.9999
+    """β of cb-focal's effective numbers; one of the values of Cui et al. (2019)."""
 
     # ---- views
     views: str = "cifar"
@@ -104,11 +109,13 @@ class Recipe:
         _require(self.imbalance_factor >= 1, "imbalance_factor", self.imbalance_factor, "at least 1")
         for name in ("epochs", "batch_size", "head_hidden", "head_dim", "schedule_epochs"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in ("lambda_", "mu", "momentum", "weight_decay", "warmup_epochs"):
+        for name in ("lambda_", "mu", "momentum", "weight_decay", "warmup_epochs", "focal_gamma"):
             _require(getattr(self, name) >= 0, name.rstrip("_"), getattr(self, name), "at least 0")
         for name in ("learning_rate", "temperature", "decay"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
         _require(self.seed >= 0 and self.subset_seed >= 0, "seed", self.seed, "at least 0")
+        beta = self.class_balanced_beta
+        _require(0 <= beta < 1, "class_balanced_beta", beta, "at least 0 and below 1")
         low, high = self.crop_scale
         _require(0 < low <= high <= 1, "crop_scale", self.crop_scale, "0 < smallest <= largest <= 1")
 
@@ -123,12 +130,21 @@ def recipe_as_dict(recipe: Recipe) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(recipe).items()}
 
 
-def recipe_from_dict(values: dict[str, Any]) -> Recipe:
-    """The inverse of `recipe_as_dict`.
+WITHOUT_THE_FIELD: dict[str, Any] = {"focal_gamma": 2.0, "class_balanced_beta": 0.9999}
+"""Fields that records and checkpoints from before them lack, with the value that those runs in effect had.
+
+A field that joins `Recipe` later gets a line here: the value that describes what runs did without it, which need not
+be its default.
+"""
+
+
+def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
+    """The inverse of `recipe_as_dict`; records from before a field get what `WITHOUT_THE_FIELD` says.
 
     Raises:
-        ValueError: a field is missing or unknown, as in a record of another version of this package.
+        ValueError: another field is missing, or one is unknown, as in a record of another version of this package.
     """
+    values = WITHOUT_THE_FIELD | dict(values)
     known = {field.name for field in fields(Recipe)}
     if known != set(values):
         raise ValueError(
@@ -147,47 +163,3 @@ def recipe_differences(stored: Recipe, asked: Recipe) -> list[str]:
         for name in ours
         if ours[name] != theirs[name]
     ]
-
-
-RECIPES: dict[str, tuple[str, Recipe]] = {
-    "digits-lt": (
-        "scikit-learn's 8x8 digits, nothing to download: the whole method in under a minute",
-        Recipe(
-            name="digits-lt",
-            dataset="digits",
-            imbalance_factor=50.0,
-            backbone="digits_net",
-            views="digits",
-            batch_size=64,
-            head_hidden=64,
-            head_dim=32,
-            epochs=30,
-            schedule_epochs=30,
-            warmup_epochs=3,
-            milestones=(24, 27),
-            learning_rate=0.1,
-        ),
-    ),
-    "fashion-mnist-lt": (
-        "Fashion-MNIST, 28x28 grey",
-        Recipe(
-            name="fashion-mnist-lt",
-            dataset="fashion-mnist",
-            head_count=6000,
-            views="grey",
-            precision="bfloat16",
-            epochs=30,
-            schedule_epochs=30,
-            milestones=(24, 27),
-        ),
-    ),
-    "cifar10-lt": (
-        "CIFAR-10-LT, the paper's 200 epochs",
-        Recipe(name="cifar10-lt", dataset="cifar10", head_count=5000, precision="bfloat16"),
-    ),
-    "cifar100-lt": (
-        "CIFAR-100-LT, the paper's 200 epochs",
-        Recipe(name="cifar100-lt", dataset="cifar100", head_count=500, precision="bfloat16"),
-    ),
-}
-"""Recipes by name, each with one line of description."""

@@ -7,7 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bcl_edu.losses import balanced_contrastive_loss, logit_compensated_cross_entropy
+from bcl_edu.losses import (
+    balanced_contrastive_loss,
+    class_balanced_focal_loss,
+    focal_loss,
+    logit_compensated_cross_entropy,
+)
 from bcl_edu.methods import build_method
 from bcl_edu.methods.protocol import Method
 from bcl_edu.training import RECIPES, Recipe
@@ -58,6 +63,17 @@ def test_cross_entropy_knows_nothing_of_the_prior_and_compensation_does(
     compensated = built(replace(RECIPE, loss="lc", lambda_=1.0)).loss(logits, labels, alone)["loss"]
     shifted = torch.nn.functional.cross_entropy(logits + COUNTS.log(), labels)
     assert compensated.item() == pytest.approx(shifted.item(), rel=1e-6)
+
+
+def test_focal_losses_are_those_of_their_files(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+    views, labels = batch
+    method = built(replace(RECIPE, loss="focal", lambda_=1.0, focal_gamma=1.5))
+    logits = method.model(views[:1])
+    expected = focal_loss(logits, labels, gamma=1.5)
+    assert method.loss(logits, labels, alone)["loss"].item() == pytest.approx(expected.item())
+    method = built(replace(RECIPE, loss="cb-focal", lambda_=1.0, class_balanced_beta=0.9))
+    expected = class_balanced_focal_loss(logits, labels, COUNTS, gamma=2.0, beta=0.9)
+    assert method.loss(logits, labels, alone)["loss"].item() == pytest.approx(expected.item())
 
 
 def test_prediction_is_without_compensation(batch: tuple[torch.Tensor, torch.Tensor]) -> None:

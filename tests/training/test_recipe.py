@@ -1,11 +1,12 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bcl_edu.methods import OBJECTIVES
 from bcl_edu.training import RECIPES
-from bcl_edu.training.recipe import recipe_as_dict, recipe_differences, recipe_from_dict
+from bcl_edu.training.recipe import WITHOUT_THE_FIELD, recipe_as_dict, recipe_differences, recipe_from_dict
 
 PAPER = RECIPES["cifar100-lt"][1]
 
@@ -40,6 +41,16 @@ def test_differences_name_the_field_and_both_values() -> None:
     assert lines == ["loss: stored 'bcl', asked 'lc'", "epochs: stored 200, asked 10"]
 
 
+def test_a_record_from_before_a_field_means_what_the_run_did() -> None:
+    values = recipe_as_dict(replace(PAPER, loss="lc"))
+    for name in WITHOUT_THE_FIELD:
+        del values[name]
+    assert recipe_from_dict(values) == replace(PAPER, loss="lc")
+    records = (Path(__file__).parents[2] / "results").glob("cifar100-lt-10-epochs/*/run.json")
+    stored = [recipe_from_dict(json.loads(path.read_text())["recipe"]) for path in records]
+    assert {recipe.loss for recipe in stored} == {"bcl", "lc"}
+
+
 def test_a_recipe_of_another_version_is_refused() -> None:
     values = recipe_as_dict(PAPER)
     del values["mu"]
@@ -57,6 +68,8 @@ def test_a_recipe_of_another_version_is_refused() -> None:
         ("lambda_", -1.0, "lambda is -1.0, but must be at least 0"),
         ("crop_scale", (0.5, 0.2), "crop_scale is"),
         ("loss", "bce", "loss 'bce' is not known; choose one of ce, lc"),
+        ("class_balanced_beta", 1.0, "class_balanced_beta is 1.0, but must be at least 0 and below 1"),
+        ("focal_gamma", -0.5, "focal_gamma is -0.5, but must be at least 0"),
     ],
 )
 def test_values_out_of_range_are_named(field: str, value: object, message: str) -> None:
