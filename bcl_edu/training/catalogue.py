@@ -194,7 +194,9 @@ _COMPARED: dict[LossName, str] = {
     "scl": "LC + SCL, two branches",
     "bcl": "BCL",
 }
-_BORROWED = " The method is another paper's; here it is trained as the paper trains BCL: the loss alone differs."
+_BORROWED = (
+    " The method is another paper's; here it is trained as the paper trains BCL: the loss alone differs."
+)
 
 
 def _400_epochs(recipe: Recipe) -> Recipe:

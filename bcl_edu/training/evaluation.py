@@ -32,6 +32,7 @@ class Evaluation:
 
     Attributes:
         accuracy: top-1, by shot group, and of each class, in percent.
+        predictions: predicted class of each test image, shape (n,).
         class_means: of the embeddings z on the unit sphere, shape (k, d); of the centred, normalised backbone
             features where the method has no contrastive branch.
         space: "embeddings" or "features": which of the two that is.
@@ -41,6 +42,7 @@ class Evaluation:
     """
 
     accuracy: Accuracy
+    predictions: Int[Tensor, " n"]
     class_means: Float[Tensor, "k d"] | None
     space: str
     simplex_deviation: float | None
@@ -112,8 +114,10 @@ def evaluate_method(
         z_means = hidden_means
         if embeddings:
             z_means = functional.normalize(class_means(torch.cat(embeddings), labels, num_classes), dim=1)
+    scores = torch.cat(logits)
     return Evaluation(
-        accuracy=accuracy(torch.cat(logits), labels, class_counts),
+        accuracy=accuracy(scores, labels, class_counts),
+        predictions=scores.argmax(dim=1),
         class_means=z_means,
         space="embeddings" if embeddings else "features",
         simplex_deviation=None if z_means is None else simplex_deviation(z_means).rms,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from bcl_edu.datasets import open_dataset
 from bcl_edu.methods import OBJECTIVES
 from bcl_edu.training import CheckpointError, Interrupted, LossNotFinite, Recipe, RunOptions, RunResult, train
 from bcl_edu.training.checkpoint import load_checkpoint
@@ -149,6 +150,14 @@ def test_other_images_are_refused(tiny: Recipe, options: RunOptions, monkeypatch
         train(short, replace(options, resume=True))
 
 
+def test_predictions_are_those_that_the_accuracy_counts(tiny: Recipe, options: RunOptions) -> None:
+    evaluation = train(replace(tiny, epochs=1), options).evaluation
+    labels = open_dataset("digits").test.labels
+    assert evaluation.accuracy.top1 == pytest.approx(
+        100 * (evaluation.predictions == labels).double().mean().item()
+    )
+
+
 def test_a_finished_run_is_loaded_and_its_record_stays_as_it_was(tiny: Recipe, options: RunOptions) -> None:
     short = replace(tiny, epochs=2)
     result = train(short, options)
@@ -157,6 +166,7 @@ def test_a_finished_run_is_loaded_and_its_record_stays_as_it_was(tiny: Recipe, o
     loaded = train(short, replace(options, resume=True))
     assert (result.folder / "run.json").read_bytes() == before
     assert loaded.evaluation.accuracy == result.evaluation.accuracy
+    assert torch.equal(loaded.evaluation.predictions, result.evaluation.predictions)
     assert loaded.metrics == result.metrics
 
 
