@@ -57,10 +57,14 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What `on_epoch` is told: the metrics row, and the evaluation with its class means."""
+    """What `on_epoch` is told: the metrics row, the evaluation with its class means, and the model as it is now.
+
+    The method is the one in training: look at it before you return, since the next epoch changes it.
+    """
 
     metrics: Mapping[str, Any]
     evaluation: Evaluation
+    method: Method
 
 
 @dataclass(frozen=True)
@@ -303,7 +307,7 @@ class _Run:
                         progress.say(epoch_line(row, self.recipe.epochs))
                         _log_events(events, row)
                         if on_epoch is not None:
-                            on_epoch(EpochReport(row, evaluation))
+                            on_epoch(EpochReport(row, evaluation, self.method))
         finally:
             progress.close()
             if events is not None:

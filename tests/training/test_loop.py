@@ -212,8 +212,9 @@ def test_the_callback_sees_every_epoch_with_class_means_on_the_sphere(
     tiny: Recipe, options: RunOptions
 ) -> None:
     reports: list[EpochReport] = []
-    train(replace(tiny, epochs=2), options, on_epoch=reports.append)
+    result = train(replace(tiny, epochs=2), options, on_epoch=reports.append)
     assert [report.metrics["epoch"] for report in reports] == [1, 2]
+    assert all(report.method is result.method for report in reports)
     means = reports[-1].evaluation.class_means
     assert means is not None
     assert means.shape == (10, tiny.head_dim)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bcl_edu.training import RECIPES, EpochReport, Interrupted
+from bcl_edu.training import RECIPES, Interrupted
 from bcl_edu.widgets import LiveClassMeans, notebook_training, train_live, train_quietly
 
 RECIPE = replace(RECIPES["digits-lt"][1], epochs=2, head_dim=3)
@@ -68,7 +68,7 @@ def test_stopping_before_the_first_epoch_is_told(
 def test_time_left_comes_from_the_last_epoch() -> None:
     run = train_quietly(replace(RECIPE, epochs=1))
     live = LiveClassMeans(replace(RECIPE, epochs=11), run.class_counts, run.class_names)
-    report = EpochReport({**run.last.metrics, "seconds": 0.5}, run.last.evaluation)
+    report = replace(run.last, metrics={**run.last.metrics, "seconds": 0.5})
     live.show(report)
     assert live.figure.layout.title.text.endswith("about 5 s left</span>")
 
