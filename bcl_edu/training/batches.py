@@ -13,8 +13,10 @@ from bcl_edu.seeds import derive_seed
 class EpochBatches(Sampler[list[int]]):
     """The batches of one epoch, from a given step on, and of each only this process's share.
 
-    All processes shuffle alike; the global batch is cut into contiguous, nearly equal shares. A last batch with
-    fewer samples than processes is left out, since a process without samples could not take the step.
+    All processes shuffle alike; the global batch is cut into contiguous, nearly equal shares. So neither the batches
+    nor their number depend on the number of processes. In a last batch with fewer samples than processes some
+    shares are empty (`share_size` is 0); since nothing cannot be loaded, such a process is given one sample of the
+    batch, to load and to leave out.
 
     Args:
         num_samples: size of the training set.
@@ -41,11 +43,15 @@ class EpochBatches(Sampler[list[int]]):
         self.num_samples, self.batch_size, self.seed = num_samples, batch_size, seed
         self.rank, self.world_size = rank, world_size
         full, rest = divmod(num_samples, batch_size)
-        self.steps = full + (not drop_last and rest >= world_size)
-        if batch_size < world_size or self.steps == 0:
+        self.steps = full + (not drop_last and rest > 0)
+        if batch_size < world_size:
             raise ValueError(
-                f"{num_samples} training images in batches of {batch_size} on {world_size} process(es), "
-                f"drop_last={drop_last}, make no batch; use a smaller batch size"
+                f"a batch of {batch_size} cannot be shared by {world_size} processes; use fewer processes"
+            )
+        if self.steps == 0:
+            raise ValueError(
+                f"{num_samples} training images in batches of {batch_size}, drop_last={drop_last}, make no batch; "
+                "use a smaller batch size"
             )
         self.epoch, self.start = 0, 0
 
@@ -57,6 +63,11 @@ class EpochBatches(Sampler[list[int]]):
         """Indices of all processes' samples in a step, given the epoch's order."""
         return order[step * self.batch_size : (step + 1) * self.batch_size]
 
+    def share_size(self, step: int) -> int:
+        """Number of this process's samples in a step."""
+        size = min(self.batch_size, self.num_samples - step * self.batch_size)
+        return size // self.world_size + (self.rank < size % self.world_size)
+
     def order(self) -> torch.Tensor:
         """The epoch's permutation of the samples, shape (num_samples,)."""
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "order of batches", self.epoch))
@@ -65,7 +76,9 @@ class EpochBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         order = self.order()
         for step in range(self.start, self.steps):
-            yield self.global_batch(order, step).tensor_split(self.world_size)[self.rank].tolist()
+            batch = self.global_batch(order, step)
+            share = batch.tensor_split(self.world_size)[self.rank]
+            yield (share if len(share) else batch[:1]).tolist()
 
     def __len__(self) -> int:
         return self.steps - self.start

@@ -3,21 +3,30 @@
 Every process computes the loss of the *global* batch from gathered outputs, so that the loss does not depend on
 the number of processes. Gradients flow back through `gather`: each process gets the sum of what all processes'
 (identical) losses say about its share, and the averaging of gradients in DistributedDataParallel divides by the
-number of processes again. Run under `torchrun`; without it everything here is the identity.
+number of processes again. Batch statistics are those of the global batch too (`global_batch_norm`). Run under
+`torchrun`; without it everything here is the identity.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
+
+T = TypeVar("T")
+
+PATIENCE = timedelta(minutes=15)
+"""How long a process waits for the others. One that died is noticed within seconds by torchrun; this is for one that
+hangs, or whose machine vanished. Longer than the main process needs to unpack a data set."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +54,11 @@ def process_group(device: torch.device) -> Iterator[Processes]:
         return
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     if device.type == "cuda":
-        torch.cuda.set_device(local_rank)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        device = torch.device("cuda", local_rank)
+        torch.cuda.set_device(device)
+        dist.init_process_group("nccl", timeout=PATIENCE, device_id=device)
+    else:
+        dist.init_process_group("gloo", timeout=PATIENCE)
     try:
         yield Processes(dist.get_rank(), dist.get_world_size(), local_rank)
     finally:
@@ -82,28 +94,49 @@ def gather(rows: Float[Tensor, "n *d"]) -> Float[Tensor, "total *d"]:
 
     Integer tensors (labels) are gathered too, without gradients. Identity where there is one process.
     """
-    if not (dist.is_available() and dist.is_initialized()):
+    if not several_processes():
         return rows
     gathered: Tensor = _Gather.apply(rows)
     return gathered
 
 
+def several_processes() -> bool:
+    """Whether a process group has been joined."""
+    return dist.is_available() and dist.is_initialized()
+
+
 @contextmanager
-def main_process_first() -> Iterator[None]:
-    """Let the main process do something alone (download, decode into the cache), then all others at once."""
-    several = dist.is_available() and dist.is_initialized()
-    if several and dist.get_rank() != 0:
+def main_process_first(processes: Processes) -> Iterator[None]:
+    """Let the main process do something alone (download, unpack into the cache), then all others.
+
+    Of the others, the first of each machine go before the rest: their disk may be another than the main process's.
+    """
+    turn = 0 if processes.is_main else 1 if processes.local_rank == 0 else 2
+    barriers = 2 if several_processes() else 0
+    for _ in range(min(turn, barriers)):
         dist.barrier()
     try:
         yield
     finally:
-        if several and dist.get_rank() == 0:
+        for _ in range(barriers - min(turn, barriers)):
             dist.barrier()
+
+
+def from_main_process(make: Callable[[], T]) -> T:
+    """What the main process makes, in every process: a decision or a file that all must see alike.
+
+    An error stays in the main process; torchrun then ends the others, which wait here.
+    """
+    if not several_processes():
+        return make()
+    made = [make() if dist.get_rank() == 0 else None]
+    dist.broadcast_object_list(made)
+    return made[0]  # type: ignore[return-value]
 
 
 def any_process(flag: bool, device: torch.device) -> bool:
     """Whether the flag is set in any process: what all must agree on, such as stopping after this step."""
-    if not (dist.is_available() and dist.is_initialized()):
+    if not several_processes():
         return flag
     votes = torch.tensor(int(flag), device=device)
     dist.all_reduce(votes)

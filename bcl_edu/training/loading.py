@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -39,24 +39,25 @@ def load_batches(
         workers: processes that make the views of large images.
 
     Yields:
-        Views, shape (views, n, channels, height, width), labels and indices, each of shape (n,).
+        Views, shape (views, n, channels, height, width), labels and indices, each of shape (n,). n is 0 where a
+        last batch is too small for all processes.
     """
+    loaded: Iterable[Any]
     if isinstance(views, BatchedTrainingViews):
-        for chosen in batches:
-            images, labels, indices = views[chosen]
-            yield images.transpose(0, 1), labels, indices
-        return
-    loader: DataLoader[Any] = DataLoader(
-        views,
-        batch_sampler=batches,
-        num_workers=workers,
-        pin_memory=device.type == "cuda",
-        worker_init_fn=_leave_signals_to_the_main_process,
-        generator=torch.Generator().manual_seed(0),  # else each loader draws from the global generator
-    )
-    for images, labels, indices in loader:
-        images = images.to(device, non_blocking=True).transpose(0, 1)
-        yield images, labels.to(device, non_blocking=True), indices
+        loaded = (views[chosen] for chosen in batches)
+    else:
+        loaded = DataLoader(
+            views,
+            batch_sampler=batches,
+            num_workers=workers,
+            pin_memory=device.type == "cuda",
+            worker_init_fn=_leave_signals_to_the_main_process,
+            generator=torch.Generator().manual_seed(0),  # else each loader draws from the global generator
+        )
+    for step, (images, labels, indices) in enumerate(loaded, start=batches.start):
+        n = batches.share_size(step)
+        images = images[:n].to(device, non_blocking=True).transpose(0, 1)
+        yield images, labels[:n].to(device, non_blocking=True), indices[:n]
 
 
 def _leave_signals_to_the_main_process(worker: int) -> None:

@@ -26,7 +26,13 @@ from bcl_edu.training.batches import EpochBatches
 from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from bcl_edu.training.data import TrainingData, prepare_data
 from bcl_edu.training.display import Progress, StepDisplay, epoch_line
-from bcl_edu.training.distributed import Processes, any_process, main_process_first, process_group
+from bcl_edu.training.distributed import (
+    Processes,
+    any_process,
+    from_main_process,
+    main_process_first,
+    process_group,
+)
 from bcl_edu.training.evaluation import Evaluation, Normalisation, evaluate_method
 from bcl_edu.training.loading import load_batches, training_views
 from bcl_edu.training.options import RunOptions, choose_device
@@ -138,9 +144,9 @@ class _Run:
     ) -> None:
         self.recipe, self.options, self.device, self.processes = recipe, options, device, processes
         self.folder = run_folder(recipe, options)
-        stored = self._claim_folder()
+        stored = from_main_process(self._claim_folder)
 
-        with main_process_first():
+        with main_process_first(processes):
             self.data: TrainingData = prepare_data(recipe, options)
         self._refuse_other_data(stored)
         mean, std = channel_statistics(self.data.train.images)
@@ -202,6 +208,11 @@ class _Run:
                     f"the data differ from those the run began with ({name}: stored {stored['data'][name][:12]}, "
                     f"found {self.data.facts[name][:12]}); point --data-dir at the same images"
                 )
+        if from_main_process(lambda: self.data.facts) != self.data.facts:
+            raise ValueError(
+                f"process {self.processes.rank} found other data than process 0 did; "
+                "every machine needs the same copy of the data set"
+            )
 
     def _new_record(self) -> dict[str, Any]:
         return {

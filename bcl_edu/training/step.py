@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from bcl_edu.methods import Method
 from bcl_edu.training.distributed import Processes, gather
 from bcl_edu.training.evaluation import Normalisation, autocast
+from bcl_edu.training.global_batch_norm import with_global_batch_norm
 from bcl_edu.training.recipe import Recipe
 from bcl_edu.views import normalise
 
@@ -105,11 +106,10 @@ class TrainingStep:
 def wrapped_model(
     method: Method, device: torch.device, processes: Processes, *, compile: bool = False
 ) -> nn.Module:
-    """The model as the step calls it: SyncBatchNorm and DDP among several processes, compiled on demand."""
+    """The model as the step calls it: global among several processes, compiled on demand."""
     model = method.model
     if processes.world_size > 1:
-        if device.type == "cuda":
-            model = method.model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        model = method.model = with_global_batch_norm(model, device)
         model = DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
     if compile:
         model = torch.compile(model)  # type: ignore[assignment]

@@ -38,8 +38,23 @@ def test_the_shares_of_all_processes_are_the_global_batch(world_size: int) -> No
     assert together == batches()
 
 
-def test_a_last_batch_too_small_for_all_processes_is_left_out() -> None:
-    assert [len(batch) for batch in batches(rank=3, world_size=4)] == [1, 1, 1, 1]
+def test_the_number_of_batches_does_not_depend_on_the_number_of_processes() -> None:
+    # the last batch has 3 samples: the process without one loads the first of them and leaves it out
+    sampler = EpochBatches(23, 5, seed=1, rank=3, world_size=4)
+    assert [sampler.share_size(step) for step in range(5)] == [1, 1, 1, 1, 0]
+    assert list(sampler)[-1] == batches()[-1][:1]
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_share_sizes_are_those_of_the_shares(world_size: int) -> None:
+    for rank in range(world_size):
+        sampler = EpochBatches(23, 5, seed=1, rank=rank, world_size=world_size)
+        assert [sampler.share_size(step) for step in range(5)] == [len(share) for share in sampler]
+
+
+def test_a_batch_smaller_than_the_number_of_processes_is_refused() -> None:
+    with pytest.raises(ValueError, match="a batch of 5 cannot be shared by 6 processes"):
+        EpochBatches(23, 5, seed=0, world_size=6)
 
 
 def test_an_epoch_without_a_batch_is_refused() -> None:

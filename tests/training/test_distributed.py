@@ -1,113 +1,125 @@
-"""Two processes with half a batch each give the loss and the gradients of one process with the whole batch."""
+"""The number of processes changes nothing but the order of summation: of one step, and of a whole run."""
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-import torch.multiprocessing as multiprocessing
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from bcl_edu.methods import OBJECTIVES, build_method
-from bcl_edu.training import RECIPES
-from bcl_edu.training.checkpoint import load_checkpoint
-from bcl_edu.training.distributed import any_process, gather, process_group
+from bcl_edu.training import RECIPES, RunOptions, train
+from bcl_edu.training.distributed import any_process, from_main_process, gather, process_group
+from bcl_edu.training.global_batch_norm import with_global_batch_norm
+from tests.training.ranks import on_ranks
 
 RECIPE = replace(RECIPES["digits-lt"][1], head_hidden=16, head_dim=8)
 COUNTS = torch.tensor([30, 10, 5])
-BATCH = 9  # odd: the two shares differ in size
+CPU = torch.device("cpu")
+
+Gradients = tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]
 
 
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
+# ---- one step
 
 
-def batch() -> tuple[Tensor, Tensor]:
+def one_step(loss: str, batch: int, rank: int = 0, world_size: int = 1) -> Gradients:
+    """Loss, gradients and running statistics of a step in float64, from this process's share of a batch."""
     generator = torch.Generator().manual_seed(1)
-    views = torch.rand(3, BATCH, 1, 8, 8, generator=generator, dtype=torch.float64)
-    return views, torch.randint(3, (BATCH,), generator=generator)
-
-
-def loss_and_gradients(loss: str, rank: int, world_size: int) -> tuple[Tensor, dict[str, Tensor]]:
-    """In float64, and without batch statistics, which each process would take from its own share."""
+    views = torch.rand(3, batch, 1, 8, 8, generator=generator, dtype=torch.float64)
+    labels = torch.randint(3, (batch,), generator=generator)
     torch.manual_seed(0)
     method = build_method(replace(RECIPE, loss=loss), COUNTS, (1, 8, 8))  # type: ignore[arg-type]
-    method.model.double()
-    for module in method.model.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            module.eval()
-    views, labels = batch()
-    share = torch.arange(BATCH).tensor_split(world_size)[rank]
-    model = method.model if world_size == 1 else DistributedDataParallel(method.model)
+    model = method.model.double()
+    if world_size > 1:
+        method.model = with_global_batch_norm(method.model, CPU)
+        model = DistributedDataParallel(method.model)
+    share = torch.arange(batch).tensor_split(world_size)[rank]
     value = method.loss(model(views[: len(method.view_policy.views), share]), labels[share], gather)["loss"]
     value.backward()
-    return value.detach(), {name: p.grad for name, p in method.model.named_parameters() if p.grad is not None}
+    gradients = {name: p.grad for name, p in method.model.named_parameters() if p.grad is not None}
+    return value.detach(), gradients, dict(method.model.named_buffers())
 
 
-def worker(rank: int, world_size: int, port: int, folder: Path) -> None:
-    warnings.simplefilter("error")
-    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(world_size), "LOCAL_RANK": str(rank)}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.set_num_threads(1)
-    with process_group(torch.device("cpu")) as processes:
-        assert (processes.rank, processes.is_main) == (rank, rank == 0)
-        assert any_process(rank == 1, torch.device("cpu"))
-        assert not any_process(False, torch.device("cpu"))
-        results = {loss: loss_and_gradients(loss, rank, world_size) for loss in OBJECTIVES}
-    torch.save(results, folder / f"{rank}.pt")
+def shared_steps(losses: list[str], batch: int) -> list[Gradients]:
+    with process_group(CPU) as processes:
+        return [one_step(loss, batch, processes.rank, processes.world_size) for loss in losses]
 
 
-@pytest.fixture(scope="module", params=[2, 3])
-def results(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> list[dict[str, object]]:
-    folder = tmp_path_factory.mktemp("ranks")
-    multiprocessing.spawn(worker, (request.param, free_port(), folder), nprocs=request.param)
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(request.param)]
-
-
-@pytest.mark.parametrize("loss", OBJECTIVES)
-def test_every_process_has_the_loss_and_gradients_of_the_whole_batch(
-    loss: str, results: list[dict[str, tuple[Tensor, dict[str, Tensor]]]]
+@pytest.mark.parametrize(
+    ("world_size", "batch", "losses"),
+    [
+        pytest.param(2, 9, list(OBJECTIVES), id="unequal shares"),
+        pytest.param(4, 3, ["lc", "bcl"], id="one process without a sample"),
+    ],
+)
+def test_every_process_has_the_loss_gradients_and_statistics_of_the_whole_batch(
+    world_size: int, batch: int, losses: list[str]
 ) -> None:
-    value, gradients = loss_and_gradients(loss, rank=0, world_size=1)
-    for of_process in results:
-        its_value, its_gradients = of_process[loss]
-        assert its_value.item() == pytest.approx(value.item(), abs=1e-12)
-        assert its_gradients.keys() == gradients.keys()
-        for name, gradient in gradients.items():
-            torch.testing.assert_close(its_gradients[name], gradient, atol=1e-12, rtol=1e-9)
+    of_one = [one_step(loss, batch) for loss in losses]
+    for of_process in on_ranks(world_size, shared_steps, losses, batch):
+        torch.testing.assert_close(of_process, of_one, atol=1e-12, rtol=1e-9)
 
 
-@pytest.mark.slow
-def test_torchrun_trains_evaluates_and_writes_once(tmp_path: Path) -> None:
-    command = [
-        *(
-            sys.executable,
-            "-m",
-            "torch.distributed.run",
-            "--nproc-per-node",
-            "2",
-            "--master-port",
-            str(free_port()),
-        ),
-        *("-m", "bcl_edu.train", "digits-lt", "--epochs", "2", "--head-count", "60", "--device", "cpu"),
-        *("--workers", "0", "--output", str(tmp_path / "run"), "--no-tensorboard"),
+# ---- what all processes agree on
+
+
+def agreements() -> list[Any]:
+    with process_group(CPU) as processes:
+        return [
+            processes.is_main,
+            any_process(processes.rank == 1, CPU),
+            any_process(False, CPU),
+            from_main_process(lambda: f"made by {processes.rank}"),
+        ]
+
+
+def test_processes_agree() -> None:
+    assert on_ranks(2, agreements) == [[True, True, False, "made by 0"], [False, True, False, "made by 0"]]
+
+
+# ---- a whole run: 149 images in batches of 74 end with a batch of one, which cannot be shared
+
+
+SHORT = replace(RECIPES["digits-lt"][1], epochs=2, head_count=60, imbalance_factor=10.0, batch_size=74)
+
+
+def whole_run(folder: Path, share_statistics: bool = True) -> dict[str, Any]:
+    """What this process knows of the run in the end."""
+    options = RunOptions(output=folder, workers=0, device="cpu", tensorboard=False, progress=False)
+    with pytest.MonkeyPatch.context() as patch:
+        if not share_statistics:
+            patch.setattr("bcl_edu.training.step.with_global_batch_norm", lambda model, device: model)
+        result = train(SHORT, options)
+    numbers = [
+        {name: value for name, value in row.items() if isinstance(value, float) and name != "seconds"}
+        for row in result.metrics
     ]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("last epoch (2)") == 1
-    state = load_checkpoint(tmp_path / "run" / "checkpoint.pt")
-    assert state["epoch"] == 2
-    assert state["sessions"][0]["processes"] == 2
+    return {"data": result.record["data"], "metrics": numbers, "weights": result.method.model.state_dict()}
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return whole_run(tmp_path_factory.mktemp("alone"))
+
+
+@pytest.mark.parametrize("world_size", [2, 4])
+def test_a_run_is_the_same_on_any_number_of_processes(
+    world_size: int, alone: dict[str, Any], tmp_path: Path
+) -> None:
+    for of_process in on_ranks(world_size, whole_run, tmp_path):
+        assert of_process["data"] == alone["data"]  # the subset among it
+        for row, expected in zip(of_process["metrics"], alone["metrics"], strict=True):
+            assert row == pytest.approx(expected, rel=1e-5)
+        torch.testing.assert_close(of_process["weights"], alone["weights"], atol=1e-4, rtol=1e-4)
+
+
+def test_without_global_batch_statistics_it_would_be_another_run(
+    alone: dict[str, Any], tmp_path: Path
+) -> None:
+    of_process = on_ranks(2, whole_run, tmp_path, False)[0]
+    assert of_process["metrics"][0]["loss"] != pytest.approx(alone["metrics"][0]["loss"], rel=1e-3)
