@@ -1,7 +1,8 @@
-"""Evaluate a run on its test set; needs nothing but the checkpoint and the data.
+"""Evaluate a run on its test set; needs nothing but its weights and the data.
 
 python -m bcl_edu.evaluate runs/digits-lt-bcl-seed0
 python -m bcl_edu.evaluate checkpoint.pt --data-dir DIR --per-class
+python -m bcl_edu.evaluate results/digits-lt/bcl                 # what python -m bcl_edu.export has kept
 """
 
 from __future__ import annotations
@@ -17,14 +18,13 @@ import torch
 import tyro
 
 from bcl_edu.datasets import open_dataset
-from bcl_edu.methods import build_method
-from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint
+from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.display import figure
-from bcl_edu.training.evaluation import Normalisation, evaluate_method
+from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.options import Device, choose_device
-from bcl_edu.training.recipe import recipe_from_dict
+from bcl_edu.training.pretrained import load_trained
 
-DESCRIPTION = "Evaluate a run on its test set; needs nothing but the checkpoint and the data."
+DESCRIPTION = "Evaluate a run on its test set; needs nothing but its weights and the data."
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Command:
     """What to evaluate, and where its data lie."""
 
     run: tyro.conf.Positional[Path]
-    """A run's folder, or a checkpoint file, also one made on another machine."""
+    """A run's folder, a folder that was exported, or a checkpoint file, also one made on another machine."""
     data_dir: Path | None = None
     """Folder of the data set; by default data/<data set>."""
     device: Device = "auto"
@@ -47,7 +47,7 @@ def evaluate_checkpoint(path: Path, data_dir: Path | None = None, device: Device
     """Accuracy and geometry of a stored model on the test set of its recipe.
 
     Args:
-        path: a checkpoint file or a run's folder.
+        path: a checkpoint file, a run's folder or an exported one.
         data_dir: folder of the data set; by default data/<data set>.
         device: auto, cpu or cuda.
 
@@ -59,24 +59,20 @@ def evaluate_checkpoint(path: Path, data_dir: Path | None = None, device: Device
         CheckpointError: the file is missing, damaged or not ours.
         ValueError: the data are missing, or their class counts are not those of the run.
     """
-    state = load_checkpoint(path / "checkpoint.pt" if path.is_dir() else path)
-    recipe = recipe_from_dict(state["recipe"])
-    counts = torch.tensor(state["data"]["class_counts"])
+    trained = load_trained(path)
+    recipe, counts, method = trained.recipe, trained.class_counts, trained.method
     dataset = open_dataset(recipe.dataset, data_dir)
     if dataset.num_classes != len(counts):
         raise ValueError(
             f"{recipe.dataset} has {dataset.num_classes} classes here, but the run had {len(counts)}"
         )
     where = choose_device(device)
-    channels, height, width = state["image_shape"]
-    method = build_method(recipe, counts, (channels, height, width))
-    method.model.load_state_dict(state["model"])
     method.model.to(where).to(memory_format=torch.channels_last)
     evaluation = evaluate_method(
         method,
         dataset.test,
         counts,
-        Normalisation(tuple(state["normalisation"]["mean"]), tuple(state["normalisation"]["std"])),
+        trained.normalisation,
         device=where,
         precision=recipe.precision,
     )
@@ -84,7 +80,7 @@ def evaluate_checkpoint(path: Path, data_dir: Path | None = None, device: Device
     return {
         "recipe": recipe.name,
         "loss": recipe.loss,
-        "epochs_trained": state["epoch"],
+        "epochs_trained": trained.epoch,
         "test_images": len(dataset.test),
         **evaluation.summary(),
         "per_class": [{"class": name, "training_images": n, "accuracy": a} for name, n, a in names],

@@ -1,4 +1,4 @@
-"""`python -m bcl_edu.train` and `python -m bcl_edu.evaluate`, as a user types them."""
+"""`python -m bcl_edu.train`, `bcl_edu.evaluate` and `bcl_edu.export`, as a user types them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bcl_edu import evaluate, train
+from bcl_edu import evaluate, export, train
 from bcl_edu.methods import OBJECTIVES
 from bcl_edu.training import RECIPES
 
@@ -96,3 +96,22 @@ def test_evaluating_something_else_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as end:
         evaluate.main([str(tmp_path)])
     assert "cannot be read as a checkpoint" in str(end.value.code)
+
+
+def test_an_exported_run_is_evaluated_like_the_run(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "kept"
+    export.main([str(run), str(kept)])
+    assert "run.json, metrics.jsonl, model.safetensors (0.28 MB)" in capsys.readouterr().out
+    for folder in (run, kept):
+        evaluate.main([str(folder), "--json", "--device", "cpu"])
+    first, second = capsys.readouterr().out.split("}\n{")
+    assert json.loads(first + "}") == json.loads("{" + second)
+
+
+def test_exporting_twice_to_one_place_is_one_message(run: Path, tmp_path: Path) -> None:
+    export.main([str(run), str(tmp_path / "kept")])
+    with pytest.raises(SystemExit) as end:
+        export.main([str(run), str(tmp_path / "kept")])
+    assert "already holds something" in str(end.value.code)

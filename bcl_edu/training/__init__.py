@@ -4,7 +4,9 @@ from bcl_edu.training.catalogue import RECIPES
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.loop import EpochReport, Interrupted, LossNotFinite, RunResult, train
 from bcl_edu.training.options import RunOptions
+from bcl_edu.training.pretrained import load_pretrained
 from bcl_edu.training.recipe import Recipe
+from bcl_edu.training.trained import TrainedModel
 
 __all__ = [
     "RECIPES",
@@ -15,5 +17,7 @@ __all__ = [
     "Recipe",
     "RunOptions",
     "RunResult",
+    "TrainedModel",
+    "load_pretrained",
     "train",
 ]

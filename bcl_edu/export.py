@@ -1,0 +1,47 @@
+"""Keep a finished run: its record, its metrics, and its weights as safetensors.
+
+python -m bcl_edu.export runs/digits-lt-bcl-seed0 results/digits-lt/bcl
+python -m bcl_edu.evaluate results/digits-lt/bcl
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from bcl_edu.training.checkpoint import CheckpointError
+from bcl_edu.training.pretrained import SMALL_ENOUGH, Dtype, export_run
+
+DESCRIPTION = "Keep a finished run: its record, its metrics, and its weights as safetensors."
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to keep, and where."""
+
+    run: tyro.conf.Positional[Path]
+    """A finished run's folder."""
+    destination: tyro.conf.Positional[Path]
+    """A folder that does not exist yet."""
+    dtype: Dtype = "auto"
+    """How weights are stored; auto is float32 where that stays below 3 MB, else float16."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
+    command = tyro.cli(Command, prog="python -m bcl_edu.export", description=DESCRIPTION, args=arguments)
+    try:
+        weights = export_run(command.run, command.destination, command.dtype)
+    except (ValueError, OSError, CheckpointError) as error:
+        sys.exit(f"bcl_edu.export: {error}")
+    size = weights.stat().st_size
+    note = "" if size <= SMALL_ENOUGH else ", too large to keep in a repository"
+    print(f"{command.destination}: run.json, metrics.jsonl, {weights.name} ({size / 1e6:.2f} MB{note})")
+
+
+if __name__ == "__main__":
+    main()

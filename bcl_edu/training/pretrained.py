@@ -1,0 +1,161 @@
+"""Runs to keep: a folder with a finished run's record, its metrics, and its weights as safetensors.
+
+Weights in safetensors hold nothing that could be executed, and a small model fits beside its record in a repository:
+notebooks load it, so that nobody must train to learn.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint, write_atomically
+from bcl_edu.training.record import METRICS_NAME, RECORD_NAME
+from bcl_edu.training.trained import TrainedModel, from_checkpoint, trained_model
+
+WEIGHTS_NAME = "model.safetensors"
+FORMAT = "1"
+
+SMALL_ENOUGH = 3_000_000
+"""Bytes up to which weights may lie in a repository."""
+
+Dtype = Literal["auto", "float32", "float16"]
+
+
+def export_run(run: Path, destination: Path, dtype: Dtype = "auto") -> Path:
+    """Copy a finished run's record and metrics, and write its weights as safetensors.
+
+    The destination appears whole or not at all.
+
+    Args:
+        run: the folder of a finished run.
+        destination: a folder that does not exist yet, or is empty.
+        dtype: how weights are stored; auto is float32 where that stays below 3 MB, else float16.
+
+    Returns:
+        The file of the weights.
+
+    Raises:
+        ValueError: the run is unfinished, or the destination holds something.
+        CheckpointError: the checkpoint or the record is missing or damaged, they disagree, or a weight is beyond the
+            range of float16.
+    """
+    record = read_record(run)
+    epochs = record["recipe"]["epochs"]
+    if record["epochs_finished"] < epochs:
+        raise ValueError(
+            f"{run} has finished {record['epochs_finished']} of {epochs} epochs; continue it with --resume, then export"
+        )
+    state = load_checkpoint(run / "checkpoint.pt")
+    if (state["recipe"], state["epoch"]) != (record["recipe"], epochs):
+        raise CheckpointError(f"{run}: checkpoint.pt and {RECORD_NAME} are not of the same run")
+    if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
+        raise ValueError(f"{destination} already holds something; choose a folder that does not exist yet")
+
+    content = save(
+        _converted(state["model"], dtype),
+        metadata={"format": FORMAT, "image_shape": json.dumps(state["image_shape"]), "epoch": str(epochs)},
+    )
+    temporary = destination.with_name(f".{destination.name}.writing")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        for name in (RECORD_NAME, METRICS_NAME):
+            shutil.copyfile(run / name, temporary / name)
+        write_atomically(temporary / WEIGHTS_NAME, content)
+        temporary.replace(destination)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return destination / WEIGHTS_NAME
+
+
+def load_pretrained(folder: Path | str) -> TrainedModel:
+    """The model of an exported run, ready to evaluate.
+
+    Args:
+        folder: what `python -m bcl_edu.export` wrote.
+
+    Returns:
+        The trained model on the CPU, in float32 and in evaluation mode: `.method.logits(.method.features(images))` of
+        images that went through `bcl_edu.views.normalise` with `.normalisation`.
+
+    Raises:
+        CheckpointError: a file is missing, damaged or not ours.
+    """
+    folder = Path(folder)
+    record = read_record(folder)
+    path = folder / WEIGHTS_NAME
+    if not path.is_file():
+        raise CheckpointError(f"there is no {WEIGHTS_NAME} in {folder}; python -m bcl_edu.export writes one")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it has no iterator)
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is damaged, or is no safetensors file: {error}") from error
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} has format {metadata.get('format')!r}, but this version of bcl_edu reads format {FORMAT!r}"
+        )
+    return trained_model(
+        recipe=record["recipe"],
+        class_counts=record["data"]["class_counts"],
+        normalisation=record["normalisation"],
+        image_shape=json.loads(metadata["image_shape"]),
+        epoch=int(metadata["epoch"]),
+        weights={name: w.float() if w.is_floating_point() else w for name, w in weights.items()},
+    )
+
+
+def load_trained(path: Path) -> TrainedModel:
+    """The model of a run's folder, an exported folder or a checkpoint file.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged or not ours.
+    """
+    if path.is_dir() and not (path / "checkpoint.pt").exists() and (path / WEIGHTS_NAME).exists():
+        return load_pretrained(path)
+    return from_checkpoint(path / "checkpoint.pt" if path.is_dir() else path)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The run record of a folder.
+
+    Raises:
+        CheckpointError: it is missing or damaged.
+    """
+    path = folder / RECORD_NAME
+    try:
+        record = json.loads(path.read_text())
+    except OSError as error:
+        raise CheckpointError(f"there is no run in {folder}: {RECORD_NAME} cannot be read") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+    if not isinstance(record, dict) or not {"recipe", "data", "epochs_finished", "last"} <= set(record):
+        raise CheckpointError(f"{path} is no run record of bcl_edu")
+    return record
+
+
+def _converted(weights: dict[str, Tensor], dtype: Dtype) -> dict[str, Tensor]:
+    if dtype == "auto":
+        size = sum(weight.numel() * weight.element_size() for weight in weights.values())
+        header = 200 * len(weights)  # at most: name, type, shape and offsets of each
+        dtype = "float32" if size + header <= SMALL_ENOUGH else "float16"
+    converted = {}
+    for name, weight in weights.items():
+        kept = weight.contiguous()
+        if kept.is_floating_point():
+            kept = kept.to(getattr(torch, dtype))
+            if not kept.isfinite().all():
+                raise CheckpointError(
+                    f"{name} holds a weight that {dtype} cannot hold; export with --dtype float32"
+                )
+        converted[name] = kept
+    return converted

@@ -1,0 +1,89 @@
+"""A trained model with all that is needed to evaluate it, from any place that a run leaves one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from bcl_edu.methods import Method, build_method
+from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint
+from bcl_edu.training.evaluation import Normalisation
+from bcl_edu.training.recipe import Recipe, recipe_from_dict
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A method whose model has learned, and what it learned from.
+
+    Attributes:
+        method: with its model on the CPU, in evaluation mode.
+        recipe: what it was trained by.
+        class_counts: training images of each class, shape (k,), which define the shot groups.
+        normalisation: of the training set; images must go through it.
+        image_shape: channels, height and width of the images.
+        epoch: epochs it was trained for.
+    """
+
+    method: Method
+    recipe: Recipe
+    class_counts: Int[Tensor, " k"]
+    normalisation: Normalisation
+    image_shape: tuple[int, int, int]
+    epoch: int
+
+
+def trained_model(
+    *,
+    recipe: Mapping[str, Any],
+    class_counts: list[int],
+    normalisation: Mapping[str, Any],
+    image_shape: list[int],
+    epoch: int,
+    weights: Mapping[str, Tensor],
+) -> TrainedModel:
+    """Build the method of a stored recipe, with the stored weights in it; torch's global generator stays as it was.
+
+    Raises:
+        CheckpointError: the weights are not those of the recipe's model.
+    """
+    restored = recipe_from_dict(recipe)
+    counts = torch.tensor(class_counts)
+    channels, height, width = image_shape
+    with torch.random.fork_rng(devices=[]):
+        method = build_method(restored, counts, (channels, height, width))
+    try:
+        method.model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"the weights do not fit the recipe's model: {error}") from error
+    method.model.eval()
+    return TrainedModel(
+        method,
+        restored,
+        counts,
+        Normalisation(tuple(normalisation["mean"]), tuple(normalisation["std"])),
+        (channels, height, width),
+        epoch,
+    )
+
+
+def from_checkpoint(path: Path) -> TrainedModel:
+    """The model of a checkpoint file.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or not ours.
+    """
+    state = load_checkpoint(path)
+    return trained_model(
+        recipe=state["recipe"],
+        class_counts=state["data"]["class_counts"],
+        normalisation=state["normalisation"],
+        image_shape=state["image_shape"],
+        epoch=state["epoch"],
+        weights=state["model"],
+    )

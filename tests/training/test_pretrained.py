@@ -1,0 +1,174 @@
+"""What is exported is the run: its record, its metrics, and weights that predict as the checkpoint does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from bcl_edu.training import CheckpointError, Recipe, RunOptions, load_pretrained, train
+from bcl_edu.training.checkpoint import load_checkpoint, save_checkpoint
+from bcl_edu.training.pretrained import export_run, load_trained
+from bcl_edu.training.trained import from_checkpoint
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    recipe = Recipe(
+        name="digits-lt",
+        dataset="digits",
+        imbalance_factor=10.0,
+        head_count=60,
+        backbone="digits_net",
+        views="digits",
+        head_hidden=16,
+        head_dim=8,
+        epochs=1,
+        schedule_epochs=1,
+        warmup_epochs=0,
+        milestones=(),
+    )
+    train(recipe, RunOptions(output=folder, workers=0, device="cpu", tensorboard=False, progress=False))
+    return folder
+
+
+def images() -> torch.Tensor:
+    return torch.rand(5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def test_record_and_metrics_are_copied_and_weights_predict_the_same(run: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "deep" / "kept"
+    assert export_run(run, kept) == kept / "model.safetensors"
+    assert sorted(path.name for path in kept.iterdir()) == ["metrics.jsonl", "model.safetensors", "run.json"]
+    for name in ("run.json", "metrics.jsonl"):
+        assert (kept / name).read_bytes() == (run / name).read_bytes()
+    loaded, original = load_pretrained(kept), from_checkpoint(run / "checkpoint.pt")
+    assert (loaded.recipe, loaded.epoch, loaded.normalisation) == (
+        original.recipe,
+        1,
+        original.normalisation,
+    )
+    assert loaded.class_counts.equal(original.class_counts)
+    assert not loaded.method.model.training
+    with torch.no_grad():
+        same = loaded.method.logits(loaded.method.features(images()))
+        assert same.equal(original.method.logits(original.method.features(images())))
+
+
+def test_half_precision_halves_the_file_and_loads_as_float32(run: Path, tmp_path: Path) -> None:
+    full = export_run(run, tmp_path / "full", "float32").stat().st_size
+    half = export_run(run, tmp_path / "half", "float16").stat().st_size
+    assert half < 0.65 * full
+    loaded = load_pretrained(tmp_path / "half").method.model.state_dict()
+    for name, weight in load_checkpoint(run / "checkpoint.pt")["model"].items():
+        assert loaded[name].dtype == weight.dtype
+        torch.testing.assert_close(loaded[name], weight, rtol=1e-3, atol=1e-6)
+
+
+def test_loading_leaves_the_random_numbers_of_the_caller_alone(run: Path, tmp_path: Path) -> None:
+    export_run(run, tmp_path / "kept")
+    before = torch.get_rng_state()
+    load_pretrained(tmp_path / "kept")
+    assert torch.get_rng_state().equal(before)
+
+
+def test_an_unfinished_run_is_not_exported(run: Path, tmp_path: Path) -> None:
+    unfinished = tmp_path / "unfinished"
+    unfinished.mkdir()
+    record = json.loads((run / "run.json").read_text())
+    record["recipe"]["epochs"] = 7
+    (unfinished / "run.json").write_text(json.dumps(record))
+    with pytest.raises(ValueError, match="has finished 1 of 7 epochs; continue it with --resume"):
+        export_run(unfinished, tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_record_and_a_checkpoint_of_two_runs_are_not_exported(run: Path, tmp_path: Path) -> None:
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    (mixed / "run.json").write_bytes((run / "run.json").read_bytes())
+    state = load_checkpoint(run / "checkpoint.pt")
+    state["recipe"]["seed"] = 3
+    save_checkpoint(mixed / "checkpoint.pt", state)
+    with pytest.raises(CheckpointError, match="are not of the same run"):
+        export_run(mixed, tmp_path / "kept")
+
+
+def test_a_destination_that_holds_something_stays_as_it_is(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="already holds something"):
+        export_run(run, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_failed_export_leaves_nothing_behind(run: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for name in ("run.json", "checkpoint.pt"):
+        (broken / name).write_bytes((run / name).read_bytes())
+    with pytest.raises(FileNotFoundError, match=r"metrics\.jsonl"):
+        export_run(broken, tmp_path / "kept")
+    assert [path.name for path in tmp_path.iterdir()] == ["broken"]
+
+
+def test_a_weight_beyond_float16_is_refused(run: Path, tmp_path: Path) -> None:
+    huge = tmp_path / "huge"
+    huge.mkdir()
+    for name in ("run.json", "metrics.jsonl"):
+        (huge / name).write_bytes((run / name).read_bytes())
+    state = load_checkpoint(run / "checkpoint.pt")
+    state["model"]["classifier.bias"][0] = 1e6
+    save_checkpoint(huge / "checkpoint.pt", state)
+    with pytest.raises(CheckpointError, match=r"classifier\.bias holds a weight that float16 cannot hold"):
+        export_run(huge, tmp_path / "kept", "float16")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "model.safetensors").unlink(), r"there is no model\.safetensors in"),
+        (
+            lambda folder: (folder / "model.safetensors").write_bytes(b"no"),
+            "is damaged, or is no safetensors",
+        ),
+        (lambda folder: (folder / "run.json").write_text("{"), "is damaged"),
+        (lambda folder: (folder / "run.json").write_text("{}"), "is no run record"),
+        (lambda folder: (folder / "run.json").unlink(), r"run\.json cannot be read"),
+        (lambda folder: save_file({"a": torch.zeros(1)}, folder / "model.safetensors"), "format None"),
+    ],
+)
+def test_damage_is_one_clear_error(damage, message: str, run: Path, tmp_path: Path) -> None:
+    export_run(run, tmp_path / "kept")
+    damage(tmp_path / "kept")
+    with pytest.raises(CheckpointError, match=message):
+        load_pretrained(tmp_path / "kept")
+
+
+def test_weights_of_another_model_are_refused(run: Path, tmp_path: Path) -> None:
+    path = export_run(run, tmp_path / "kept")
+    weights = load_file(path)
+    del weights["classifier.bias"]
+    metadata = {"format": "1", "image_shape": "[1, 8, 8]", "epoch": "1"}
+    save_file(weights, path, metadata=metadata)
+    with pytest.raises(CheckpointError, match="the weights do not fit the recipe's model"):
+        load_pretrained(tmp_path / "kept")
+
+
+def test_a_folder_a_file_and_an_export_all_load(run: Path, tmp_path: Path) -> None:
+    export_run(run, tmp_path / "kept")
+    recipes = {load_trained(path).recipe for path in (run, run / "checkpoint.pt", tmp_path / "kept")}
+    assert len(recipes) == 1
+    with pytest.raises(CheckpointError, match="there is no checkpoint"):
+        load_trained(tmp_path / "nowhere")
+
+
+def test_a_model_trained_before_a_field_of_the_recipe_loads(run: Path, tmp_path: Path) -> None:
+    export_run(run, tmp_path / "kept")
+    record = json.loads((tmp_path / "kept" / "run.json").read_text())
+    del record["recipe"]["focal_gamma"]
+    (tmp_path / "kept" / "run.json").write_text(json.dumps(record))
+    assert load_pretrained(tmp_path / "kept").recipe.focal_gamma == 2.0
