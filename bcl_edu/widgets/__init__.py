@@ -3,21 +3,21 @@
 from bcl_edu.widgets.bound_sliders import bound_sliders
 from bcl_edu.widgets.counter_example import CounterExample, counter_example
 from bcl_edu.widgets.imbalance import imbalance_slider
+from bcl_edu.widgets.live_figure import LiveFigure
 from bcl_edu.widgets.long_tail_explorer import long_tail_explorer
 from bcl_edu.widgets.notebook_training import LiveClassMeans, NotebookRun, train_live, train_quietly
-from bcl_edu.widgets.redraw import redraw
 from bcl_edu.widgets.watched_run import WatchedRun, watch_run
 
 __all__ = [
     "CounterExample",
     "LiveClassMeans",
+    "LiveFigure",
     "NotebookRun",
     "WatchedRun",
     "bound_sliders",
     "counter_example",
     "imbalance_slider",
     "long_tail_explorer",
-    "redraw",
     "train_live",
     "train_quietly",
     "watch_run",

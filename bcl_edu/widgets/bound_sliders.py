@@ -10,7 +10,9 @@ import torch
 
 from bcl_edu.figures import bound_versus_loss
 from bcl_edu.geometry import theorem_1
-from bcl_edu.widgets.redraw import redraw
+from bcl_edu.widgets.live_figure import LiveFigure
+from bcl_edu.widgets.one_per_cell import one_per_cell
+from bcl_edu.widgets.reaction import react
 
 
 def reach(largest_loss: float) -> tuple[float, float]:
@@ -45,7 +47,7 @@ def bound_sliders() -> ipywidgets.VBox:
     """Sliders for two classes (sizes, angle, spread) and the temperature, above loss and bounds of every anchor.
 
     Returns:
-        The five sliders and the figure, in this order.
+        The five sliders, a place for errors and the figure, in this order.
     """
 
     def draw() -> go.Figure:
@@ -68,7 +70,6 @@ def bound_sliders() -> ipywidgets.VBox:
         ipywidgets.FloatSlider(30.0, min=0, max=90, step=5, description="spread of each (°)", **looks),
         ipywidgets.FloatSlider(1.0, min=0.1, max=1, step=0.1, description="temperature", **looks),
     ]
-    shown = go.FigureWidget(draw())
-    for slider in sliders:
-        slider.observe(lambda _: redraw(shown, draw()), names="value")
-    return ipywidgets.VBox([*sliders, shown])
+    shown = LiveFigure(draw())
+    errors = react(sliders, lambda: shown.show(draw()))
+    return one_per_cell(ipywidgets.VBox([*sliders, errors, shown]))

@@ -11,6 +11,7 @@ import traitlets
 
 from bcl_edu.figures import style
 from bcl_edu.figures.counter_example import CLASSES, SAMPLES, ThreeClasses
+from bcl_edu.widgets.one_per_cell import one_per_cell
 
 _HERE = Path(__file__).parent
 
@@ -63,10 +64,11 @@ def counter_example(
         {"colour": colour, "width": width, "radius": radius}
         for colour, width, radius in zip(colours, (7, 2, 2), (13, 10, 7), strict=True)
     ]
-    return CounterExample(
+    widget = CounterExample(
         angles=[float(angle) for angle in start.angles],
         class_counts=[int(count) for count in class_counts],
         temperature=start.temperature,
         looks=looks,
         names={"samples": SAMPLES, "classes": CLASSES},
     )
+    return one_per_cell(widget)

@@ -10,7 +10,9 @@ import torch
 
 from bcl_edu.datasets import LabelledImages, exponential_profile, long_tailed_subset, shot_groups
 from bcl_edu.figures import class_counts_bars, image_columns
-from bcl_edu.widgets.redraw import redraw
+from bcl_edu.widgets.live_figure import LiveFigure
+from bcl_edu.widgets.one_per_cell import one_per_cell
+from bcl_edu.widgets.reaction import react
 
 LARGEST_FACTOR = 100.0
 """Where the slider ends, unless the data set has too few images for it."""
@@ -30,7 +32,7 @@ def imbalance_slider(train: LabelledImages, imbalance_factor: float = 10.0) -> i
         imbalance_factor: where the slider stands at first.
 
     Returns:
-        The slider, the bars and the images, in this order.
+        The slider, a place for errors, the bars and the images, in this order.
     """
     head = int(train.class_counts.min())
     largest = min(LARGEST_FACTOR, head)  # one image is left to the smallest class
@@ -54,14 +56,13 @@ def imbalance_slider(train: LabelledImages, imbalance_factor: float = 10.0) -> i
         style={"description_width": "initial"},
         layout={"width": "min(100%, 560px)"},
     )
-    figures = [go.FigureWidget(figure) for figure in draw(slider.value)]
+    figures = [LiveFigure(figure) for figure in draw(slider.value)]
 
-    def on_value(change: dict[str, float]) -> None:
-        for shown, new in zip(figures, draw(change["new"]), strict=True):
-            redraw(shown, new)
+    def redraw() -> None:
+        for shown, new in zip(figures, draw(slider.value), strict=True):
+            shown.show(new)
 
-    slider.observe(on_value, names="value")
-    return ipywidgets.VBox([slider, *figures])
+    return one_per_cell(ipywidgets.VBox([slider, react([slider], redraw), *figures]))
 
 
 def some_classes(subset: LabelledImages, most: int = MOST_COLUMNS) -> LabelledImages:

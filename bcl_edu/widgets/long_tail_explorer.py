@@ -8,6 +8,8 @@ import ipywidgets
 
 from bcl_edu.datasets import LabelledImages
 from bcl_edu.widgets.imbalance import imbalance_slider
+from bcl_edu.widgets.one_per_cell import close, one_per_cell
+from bcl_edu.widgets.reaction import react
 
 
 def long_tail_explorer(
@@ -20,7 +22,7 @@ def long_tail_explorer(
         imbalance_factor: where the slider stands at first; another data set keeps it where it is.
 
     Returns:
-        The chooser, and below it what `imbalance_slider` returns.
+        The chooser, a place for errors, and what `imbalance_slider` returns, in this order.
 
     Raises:
         ValueError: there is no data set.
@@ -30,14 +32,15 @@ def long_tail_explorer(
     chooser = ipywidgets.ToggleButtons(
         options=list(training_sets), description="data set", style={"description_width": "initial"}
     )
-    box = ipywidgets.VBox([chooser, imbalance_slider(training_sets[chooser.value], imbalance_factor)])
+    box = ipywidgets.VBox()
 
-    def on_choice(change: dict[str, str]) -> None:
-        before = box.children[1]
-        # another number of classes has other traces, so the figures are made anew
-        box.children = (chooser, imbalance_slider(training_sets[change["new"]], before.children[0].value))
-        for widget in (*before.children, before):
-            widget.close()
+    def choose() -> None:
+        before = box.children[2]
+        # another number of classes has other sliders' ends, so slider and figures are made anew
+        after = imbalance_slider(training_sets[chooser.value], before.children[0].value)
+        box.children = (*box.children[:2], after)
+        close(before)
 
-    chooser.observe(on_choice, names="value")
-    return box
+    errors = react([chooser], choose)
+    box.children = (chooser, errors, imbalance_slider(training_sets[chooser.value], imbalance_factor))
+    return one_per_cell(box)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,9 @@ from bcl_edu.figures.style import heading
 from bcl_edu.methods.objectives import OBJECTIVES
 from bcl_edu.training import EpochReport, Interrupted, Recipe, RunOptions, train
 from bcl_edu.training.data import prepare_data
-from bcl_edu.widgets.redraw import redraw
+from bcl_edu.training.loop import CHECKPOINT_NAME
+from bcl_edu.widgets.live_figure import LiveFigure
+from bcl_edu.widgets.one_per_cell import one_per_cell
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,17 @@ class LiveClassMeans:
     def __init__(self, recipe: Recipe, class_counts: Int[Tensor, " k"], class_names: tuple[str, ...]) -> None:
         self.recipe, self.class_counts, self.class_names = recipe, class_counts, class_names
         centre = torch.zeros(len(class_counts), recipe.head_dim)
-        self.figure = go.FigureWidget(self._drawn(centre, "the first epoch is under way"))
+        self.live = LiveFigure(self._drawn(centre, "the first epoch is under way"))
 
     def show(self, report: EpochReport) -> None:
         """Move the means to where they are after this epoch."""
-        redraw(self.figure, self._drawn(_class_means(report), self._progress(report)))
+        self.live.show(self._drawn(_class_means(report), self._progress(report)))
 
     def say(self, text: str) -> None:
         """Change the line under the title only."""
-        self.figure.layout.title.text = heading(self._title, text)
+        figure = go.Figure(self.live.figure)
+        figure.layout.title.text = heading(self._title, text)
+        self.live.show(figure)
 
     def _drawn(self, means: Float[Tensor, "k d"], progress: str) -> go.Figure:
         figure = class_mean_sphere(means, self.class_counts, self.class_names)
@@ -99,15 +102,20 @@ def train_quietly(recipe: Recipe) -> NotebookRun:
     Nothing is kept on disk: `python -m bcl_edu.train` is for runs whose checkpoints matter.
     """
     reports: list[EpochReport] = []
-    with _temporary_run() as options:
-        train(recipe, options, reports.append)
+    with tempfile.TemporaryDirectory() as folder:
+        train(recipe, _options(Path(folder)), reports.append)
     return _notebook_run(recipe, reports)
+
+
+_stopped: dict[Recipe, tuple[tempfile.TemporaryDirectory[str], list[EpochReport]]] = {}
+"""Live runs that were stopped in this kernel: where their checkpoint lies, and what was seen."""
 
 
 def train_live(recipe: Recipe) -> NotebookRun:
     """Train in this notebook and draw the class means after each epoch.
 
-    The stop button ends it early; what was seen until then is returned.
+    The stop button ends it early; what was seen until then is returned. The same call in the same kernel (running the
+    cell again) continues it.
 
     Args:
         recipe: its embeddings must have 2 or 3 dimensions (`head_dim`), so that the picture is exact.
@@ -125,30 +133,32 @@ def train_live(recipe: Recipe) -> NotebookRun:
         raise ValueError(f"loss {recipe.loss!r} trains no embeddings to draw; choose 'scl' or 'bcl', say")
     data = prepare_data(recipe, RunOptions())
     live = LiveClassMeans(recipe, data.class_counts, data.train.class_names)
-    display(live.figure)
-    reports: list[EpochReport] = []
+    display(one_per_cell(live.live))
+    folder, reports = _stopped.pop(recipe) if recipe in _stopped else (tempfile.TemporaryDirectory(), [])
+    if reports:
+        live.show(reports[-1])
 
     def on_epoch(report: EpochReport) -> None:
         reports.append(report)
         live.show(report)
 
-    with _temporary_run() as options:
-        try:
-            train(recipe, options, on_epoch)
-        except Interrupted:
-            if not reports:
-                raise
-            live.say(
-                f"stopped after epoch {len(reports)} of {recipe.epochs}; run the cell again to start over"
-            )
+    try:
+        train(recipe, _options(Path(folder.name)), on_epoch)
+    except Interrupted:
+        _stopped[recipe] = folder, reports
+        if not reports:
+            raise
+        live.say(f"stopped after epoch {len(reports)} of {recipe.epochs}; run the cell again to continue")
+    else:
+        folder.cleanup()
     return _notebook_run(recipe, reports)
 
 
-@contextmanager
-def _temporary_run() -> Iterator[RunOptions]:
-    """Options of a run in a folder that goes away, in this process and without printing."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield RunOptions(output=Path(folder) / "run", workers=0, tensorboard=False, progress=False)
+def _options(folder: Path) -> RunOptions:
+    """Options of a run in this folder, in this process and without printing; continued if it was begun."""
+    output = folder / "run"
+    begun = (output / CHECKPOINT_NAME).exists()
+    return RunOptions(output=output, resume=begun, workers=0, tensorboard=False, progress=False)
 
 
 def _notebook_run(recipe: Recipe, reports: Sequence[EpochReport]) -> NotebookRun:

@@ -18,7 +18,8 @@ from bcl_edu.training.display import figure as number
 from bcl_edu.training.evaluation import Evaluation
 from bcl_edu.training.loop import CHECKPOINT_NAME, run_folder
 from bcl_edu.training.record import read_metrics
-from bcl_edu.widgets.redraw import redraw
+from bcl_edu.widgets.live_figure import LiveFigure
+from bcl_edu.widgets.one_per_cell import one_per_cell
 from bcl_edu.widgets.step_progress import StepProgress
 
 ACCURACIES = {"all": "top1", "many-shot": "many", "medium-shot": "medium", "few-shot": "few"}
@@ -68,7 +69,7 @@ def watch_run(recipe: Recipe, options: RunOptions, *, note: str = "") -> Watched
     folder = run_folder(recipe, options)
     options = replace(options, resume=(folder / CHECKPOINT_NAME).exists(), progress=False)
     curves = LiveCurves(recipe, note)
-    display(curves.box)
+    display(one_per_cell(curves.box))
     if options.resume:
         curves.show(read_metrics(folder))
     try:
@@ -93,7 +94,7 @@ class LiveCurves:
         self.rows: list[Mapping[str, Any]] = []
         self._status = ipywidgets.Label("the data are being read")
         self.box = ipywidgets.VBox([self._status])
-        self._figure: go.FigureWidget | None = None
+        self._figure: LiveFigure | None = None
 
     @property
     def text(self) -> str:
@@ -120,10 +121,10 @@ class LiveCurves:
         self.say(self._summary())
         drawn = accuracy_curves(self.rows, self.recipe, self.note)
         if self._figure is None:
-            self._figure = go.FigureWidget(drawn)
+            self._figure = LiveFigure(drawn)
             self.box.children = (*self.box.children, self._figure)
         else:
-            redraw(self._figure, drawn)
+            self._figure.show(drawn)
 
     def say(self, text: str) -> None:
         """Change the line above the curves."""

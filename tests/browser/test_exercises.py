@@ -77,6 +77,28 @@ def test_a_data_set_can_be_chosen_and_keeps_the_factor(visit: Visit) -> None:
     assert visit.errors_shown() == []
 
 
+def test_a_figure_is_drawn_and_hears_where_the_browser_is_slow(visit: Visit) -> None:
+    # as if the browser were four times slower: anywidget gives up on a widget that needs two seconds to start
+    visit.page.add_init_script(
+        "const wait = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = (ms) => wait(ms / 4);"
+    )
+    visit.open("02_long_tails")
+    cell = visit.page.locator(".jp-Notebook .jp-CodeCell").first
+    output = run_instead(
+        visit,
+        cell,
+        "from bcl_edu import widgets\nfrom bcl_edu.datasets import open_dataset\n\n"
+        "widgets.imbalance_slider(open_dataset('digits').train)",
+    )
+    caption = output.locator(".gtitle").first
+    expect(caption).to_contain_text("the largest class has 134, the smallest 13", timeout=120_000)
+    handle = output.locator(".noUi-handle")
+    handle.focus()
+    visit.page.keyboard.press("ArrowRight")
+    expect(caption).to_contain_text("the largest class has 134, the smallest 11")
+    assert SLOW_START not in visit.errors
+
+
 def test_an_exercise_hints_explains_an_exception_and_passes_after_a_restart(visit: Visit) -> None:
     visit.open("02_long_tails")
     cell = visit.page.locator(".jp-Notebook .jp-CodeCell").first

@@ -1,21 +1,20 @@
 import math
 
 import ipywidgets
-import plotly.graph_objects as go
 import pytest
 
-from bcl_edu.widgets import bound_sliders
+from bcl_edu.widgets import LiveFigure, bound_sliders
 from bcl_edu.widgets.bound_sliders import reach, two_classes
 
 
-def parts() -> tuple[list[ipywidgets.Widget], go.FigureWidget]:
-    *sliders, figure = bound_sliders().children
-    return sliders, figure
+def parts() -> tuple[list[ipywidgets.Widget], LiveFigure]:
+    *sliders, _, live = bound_sliders().children
+    return sliders, live
 
 
-def points(figure: go.FigureWidget, name: str) -> list[tuple[float, float]]:
+def points(live: LiveFigure, name: str) -> list[tuple[float, float]]:
     """(bound, loss) of every anchor."""
-    (trace,) = [trace for trace in figure.data if (trace.name or "").startswith(name)]
+    (trace,) = [trace for trace in live.figure.data if (trace.name or "").startswith(name)]
     return list(zip(trace.customdata, trace.y, strict=True))
 
 
@@ -27,41 +26,41 @@ def test_classes_stand_where_the_sliders_say() -> None:
 
 
 def test_collapsed_orthogonal_classes_refute_the_print_and_attain_the_theorem() -> None:
-    (first, second, angle, spread, _), figure = parts()
+    (first, second, angle, spread, _), live = parts()
     first.value, second.value, angle.value, spread.value = 10, 80, 90, 0
     loss = math.log(9 + 80 * math.exp(-1))
-    assert points(figure, "Theorem 1")[0] == pytest.approx((loss, loss), abs=1e-3)
-    assert points(figure, "Eq. 3 as printed")[0] == pytest.approx(
+    assert points(live, "Theorem 1")[0] == pytest.approx((loss, loss), abs=1e-3)
+    assert points(live, "Eq. 3 as printed")[0] == pytest.approx(
         (math.log(9) + 80 * math.exp(-1), loss), abs=1e-3
     )
-    assert [trace.name for trace in figure.data[2:]] == [
+    assert [trace.name for trace in live.figure.data[2:]] == [
         "Theorem 1 (0 of 90 in the grey)",
         "Eq. 3 as printed (90 of 90 in the grey)",
     ]
 
 
 def test_a_low_temperature_lets_the_print_hold_by_accident() -> None:
-    (first, second, angle, spread, temperature), figure = parts()
+    (first, second, angle, spread, temperature), live = parts()
     first.value, second.value, angle.value, spread.value, temperature.value = 2, 2, 90, 15, 0.1
-    assert all(bound < loss for bound, loss in points(figure, "Eq. 3 as printed"))
+    assert all(bound < loss for bound, loss in points(live, "Eq. 3 as printed"))
 
 
 @pytest.mark.parametrize("moved", range(5))
 def test_every_slider_moves_the_points(moved: int) -> None:
-    sliders, figure = parts()
-    before = points(figure, "Theorem 1")
+    sliders, live = parts()
+    before = points(live, "Theorem 1")
     slider = sliders[moved]
     slider.value = slider.max if slider.value < slider.max else slider.min
-    assert points(figure, "Theorem 1") != before
+    assert points(live, "Theorem 1") != before
 
 
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
 def test_both_axes_hold_every_loss(temperature: float) -> None:
-    sliders, figure = parts()
+    sliders, live = parts()
     sliders[3].value, sliders[4].value = 90, temperature
-    low, high = figure.layout.xaxis.range
-    assert figure.layout.yaxis.range == (low, high)
-    assert all(low <= loss <= high for _, loss in points(figure, "Theorem 1"))
+    low, high = live.figure.layout.xaxis.range
+    assert live.figure.layout.yaxis.range == (low, high)
+    assert all(low <= loss <= high for _, loss in points(live, "Theorem 1"))
 
 
 def test_axes_end_at_powers_of_two_with_some_room() -> None:

@@ -1,8 +1,7 @@
-import plotly.graph_objects as go
 import torch
 
 from bcl_edu.datasets import LabelledImages, exponential_profile
-from bcl_edu.widgets import imbalance_slider
+from bcl_edu.widgets import LiveFigure, imbalance_slider
 
 CLASSES, EACH = 3, 40
 
@@ -13,12 +12,12 @@ def balanced() -> LabelledImages:
     return LabelledImages(images, labels, ("a", "b", "c"))
 
 
-def shown_counts(bars: go.FigureWidget) -> dict[str, int]:
-    return {name: count for trace in bars.data for name, count in zip(trace.x, trace.y, strict=True)}
+def shown_counts(bars: LiveFigure) -> dict[str, int]:
+    return {name: count for trace in bars.figure.data for name, count in zip(trace.x, trace.y, strict=True)}
 
 
 def test_moving_the_slider_cuts_the_tail_as_the_profile_says() -> None:
-    slider, bars, _ = imbalance_slider(balanced()).children
+    slider, _, bars, _ = imbalance_slider(balanced()).children
     for factor in (1.0, 4.0, 40.0):
         slider.value = factor
         expected = exponential_profile(EACH, CLASSES, factor).tolist()
@@ -26,21 +25,21 @@ def test_moving_the_slider_cuts_the_tail_as_the_profile_says() -> None:
 
 
 def test_the_images_shown_run_out_with_the_tail() -> None:
-    slider, _, images = imbalance_slider(balanced()).children
+    slider, _, _, images = imbalance_slider(balanced()).children
     slider.value = 40.0
-    assert images.layout.xaxis.ticktext == ("a<br>40", "b<br>6", "c<br>1")
+    assert images.figure.layout.xaxis.ticktext == ("a<br>40", "b<br>6", "c<br>1")
     slider.value = 1.0
-    assert images.layout.xaxis.ticktext == ("a<br>40", "b<br>40", "c<br>40")
+    assert images.figure.layout.xaxis.ticktext == ("a<br>40", "b<br>40", "c<br>40")
 
 
 def test_the_head_fills_the_same_axis_at_every_factor() -> None:
-    slider, bars, _ = imbalance_slider(balanced()).children
-    before = bars.layout.yaxis.range
+    slider, _, bars, _ = imbalance_slider(balanced()).children
+    before = bars.figure.layout.yaxis.range
     slider.value = 40.0
-    assert bars.layout.yaxis.range == before
+    assert bars.figure.layout.yaxis.range == before
 
 
 def test_the_value_taken_is_the_value_shown() -> None:
-    slider, bars, _ = imbalance_slider(balanced()).children
+    slider, _, bars, _ = imbalance_slider(balanced()).children
     slider.value = 10.000000000000002  # what the browser makes of 10.0
     assert shown_counts(bars)["c"] == 4

@@ -16,7 +16,7 @@ SETS = {"small": balanced(3, 40), "large": balanced(25, 100)}
 
 
 def shown_classes(box: object) -> int:
-    bars = box.children[1].children[1]  # type: ignore[attr-defined]
+    bars = box.children[2].children[2].figure  # type: ignore[attr-defined]
     return sum(len(trace.x) for trace in bars.data)
 
 
@@ -28,16 +28,16 @@ def test_the_first_data_set_is_shown_first() -> None:
 
 def test_choosing_another_shows_its_classes_and_keeps_the_slider_where_it_is() -> None:
     box = long_tail_explorer(SETS, imbalance_factor=20)
-    box.children[1].children[0].value = 30.0
+    box.children[2].children[0].value = 30.0
     box.children[0].value = "large"
     assert shown_classes(box) == 25
-    assert box.children[1].children[0].value == 30.0
+    assert box.children[2].children[0].value == 30.0
 
 
 def test_a_data_set_with_too_few_images_for_the_factor_moves_the_slider_back() -> None:
     box = long_tail_explorer({"large": SETS["large"], "small": SETS["small"]}, imbalance_factor=100)
     box.children[0].value = "small"
-    slider = box.children[1].children[0]
+    slider = box.children[2].children[0]
     assert slider.value == pytest.approx(40.0)  # a head class of 40 leaves one image to the tail
     slider.value = 1000.0
     assert slider.value == pytest.approx(40.0)
@@ -46,14 +46,14 @@ def test_a_data_set_with_too_few_images_for_the_factor_moves_the_slider_back() -
 def test_the_new_slider_moves_the_new_figures() -> None:
     box = long_tail_explorer(SETS)
     box.children[0].value = "large"
-    slider, bars, _ = box.children[1].children
+    slider, _, bars, _ = box.children[2].children
     slider.value = 100.0
-    assert min(min(trace.y) for trace in bars.data if len(trace.y)) == 1
+    assert min(min(trace.y) for trace in bars.figure.data if len(trace.y)) == 1
 
 
 def test_what_was_shown_before_is_closed_and_leaks_no_model() -> None:
     box = long_tail_explorer(SETS)
-    before = box.children[1]
+    before = box.children[2]
     parts = before.children
     box.children[0].value = "large"
     assert before.comm is None

@@ -1,3 +1,5 @@
+import os
+import signal
 from dataclasses import replace
 
 import pytest
@@ -21,7 +23,8 @@ def test_a_live_run_leaves_its_last_means_on_the_screen_and_all_of_them_in_the_f
     shown: list[object],
 ) -> None:
     run = train_live(RECIPE)
-    (figure,) = shown
+    (live,) = shown
+    figure = live.figure  # type: ignore[attr-defined]
     assert [report.metrics["epoch"] for report in run.reports] == [1, 2]
     assert run.means_by_epoch.shape == (2, 10, 3)
     drawn = torch.tensor([list(axis) for axis in (figure.data[-1].x, figure.data[-1].y, figure.data[-1].z)]).T
@@ -39,19 +42,26 @@ def test_a_quiet_run_computes_what_a_live_run_does(shown: list[object]) -> None:
     assert quiet.class_names == tuple("0123456789")
 
 
-def test_stopping_returns_what_was_seen_and_says_so(
+def test_a_stopped_run_returns_what_was_seen_and_goes_on_to_the_same_end(
     shown: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = notebook_training.train
+    real = LiveClassMeans.show
 
-    def stopped(recipe: object, options: object, on_epoch: object) -> None:
-        real(replace(RECIPE, epochs=1), options, on_epoch)  # type: ignore[arg-type]
-        raise Interrupted("Ctrl-C")
+    def show_and_stop(self: LiveClassMeans, report: EpochReport) -> None:
+        real(self, report)
+        os.kill(os.getpid(), signal.SIGINT)  # what the stop button does
 
-    monkeypatch.setattr(notebook_training, "train", stopped)
-    run = train_live(RECIPE)
-    assert len(run.reports) == 1
-    assert "stopped after epoch 1 of 2" in shown[0].layout.title.text  # type: ignore[attr-defined]
+    with monkeypatch.context() as patch:
+        patch.setattr(LiveClassMeans, "show", show_and_stop)
+        stopped = train_live(RECIPE)
+    assert len(stopped.reports) == 1
+    title = shown[0].figure.layout.title.text  # type: ignore[attr-defined]
+    assert "stopped after epoch 1 of 2; run the cell again to continue" in title
+
+    whole, undisturbed = train_live(RECIPE), train_quietly(RECIPE)
+    assert [report.metrics["epoch"] for report in whole.reports] == [1, 2]
+    assert whole.last.metrics["loss"] == undisturbed.last.metrics["loss"]
+    torch.testing.assert_close(whole.means_by_epoch, undisturbed.means_by_epoch, rtol=0, atol=0)
 
 
 def test_stopping_before_the_first_epoch_is_told(
@@ -70,7 +80,7 @@ def test_time_left_comes_from_the_last_epoch() -> None:
     live = LiveClassMeans(replace(RECIPE, epochs=11), run.class_counts, run.class_names)
     report = replace(run.last, metrics={**run.last.metrics, "seconds": 0.5})
     live.show(report)
-    assert live.figure.layout.title.text.endswith("about 5 s left</span>")
+    assert live.live.figure.layout.title.text.endswith("about 5 s left</span>")
 
 
 @pytest.mark.parametrize(

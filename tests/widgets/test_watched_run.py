@@ -8,7 +8,7 @@ import pytest
 
 from bcl_edu.figures import style
 from bcl_edu.training import RECIPES, CheckpointError, RunOptions
-from bcl_edu.widgets import watch_run, watched_run
+from bcl_edu.widgets import LiveFigure, watch_run, watched_run
 
 RECIPE = replace(RECIPES["digits-lt"][1], epochs=2)
 
@@ -26,9 +26,9 @@ def options(tmp_path: Path) -> RunOptions:
     return RunOptions(output=tmp_path / "run", tensorboard=False)
 
 
-def curves(box: object) -> go.FigureWidget:
-    (figure,) = (child for child in box.children if isinstance(child, go.FigureWidget))  # type: ignore[attr-defined]
-    return figure
+def curves(box: object) -> go.Figure:
+    (live,) = (child for child in box.children if isinstance(child, LiveFigure))  # type: ignore[attr-defined]
+    return live.figure
 
 
 def words(box: object) -> str:
