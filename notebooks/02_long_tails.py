@@ -268,7 +268,7 @@ tail_counts = exponential_profile(134, 10, imbalance_factor=50)
 
 def per_class(logits):
     """Test accuracy of each digit, in percent."""
-    return accuracy(logits, digits.test.labels, tail_counts).per_class
+    return accuracy(logits.argmax(dim=1), digits.test.labels, tail_counts).per_class
 
 
 def rare(logits):

@@ -134,10 +134,15 @@ def from_main_process(make: Callable[[], T]) -> T:
     return made[0]  # type: ignore[return-value]
 
 
+def sum_over_processes(share: Tensor, device: torch.device) -> Tensor:
+    """Each process's tensor, added up; the group communicates on `device`."""
+    if not several_processes():
+        return share
+    total = share.to(device, copy=True)
+    dist.all_reduce(total)
+    return total.to(share.device)
+
+
 def any_process(flag: bool, device: torch.device) -> bool:
     """Whether the flag is set in any process: what all must agree on, such as stopping after this step."""
-    if not several_processes():
-        return flag
-    votes = torch.tensor(int(flag), device=device)
-    dist.all_reduce(votes)
-    return bool(votes)
+    return bool(sum_over_processes(torch.tensor(int(flag)), device))

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from bcl_edu.datasets import LabelledImages
-from bcl_edu.geometry import class_means, simplex_deviation
+from bcl_edu.geometry import simplex_deviation
 from bcl_edu.methods import Method
+from bcl_edu.training.distributed import Processes, gather, sum_over_processes
 from bcl_edu.training.metrics import Accuracy, accuracy
 from bcl_edu.views import normalise
 
@@ -78,8 +79,12 @@ def evaluate_method(
     device: torch.device,
     precision: str = "float32",
     batch_size: int = 1000,
+    processes: Processes | None = None,
 ) -> Evaluation:
     """Accuracy and geometry on the whole test set, in evaluation mode; the model's mode is restored.
+
+    Among several processes each computes its share of the images, every image in exactly one share, and all return
+    the evaluation of the whole.
 
     Args:
         method: with its model on `device`.
@@ -89,37 +94,60 @@ def evaluate_method(
         device: where to compute.
         precision: of the forward pass.
         batch_size: images at a time.
+        processes: this process among those that share the work.
     """
+    processes = processes or Processes()
+    num_classes = len(class_counts)
     was_training = method.model.training
     method.model.eval()
-    logits, features, embeddings = [], [], []
-    for images in test.images.split(batch_size):
+    guesses: list[Tensor] = []
+    of_features, of_embeddings = _ClassSums(num_classes), _ClassSums(num_classes)
+    share = torch.arange(len(test)).tensor_split(processes.world_size)[processes.rank]
+    for chosen in share.split(batch_size):
         with autocast(device, precision):
-            inputs = normalise(images.to(device), normalisation.mean, normalisation.std)
-            hidden = method.features(inputs.contiguous(memory_format=torch.channels_last))
-            z = method.embeddings(hidden)
-            logits.append(method.logits(hidden).float().cpu())
-        features.append(hidden.float().cpu())
-        if z is not None:
-            embeddings.append(z.float().cpu())
+            inputs = normalise(test.images[chosen].to(device), normalisation.mean, normalisation.std)
+            features = method.features(inputs.contiguous(memory_format=torch.channels_last))
+            embeddings = method.embeddings(features)
+            guesses.append(method.logits(features).argmax(dim=1))
+        of_features.add(features, test.labels[chosen])
+        if embeddings is not None:
+            of_embeddings.add(embeddings, test.labels[chosen])
     method.model.train(was_training)
+    predictions = gather(torch.cat(guesses)).cpu()
 
     # Features after a ReLU share a large mean: like neural collapse, compare what is left without it
-    labels, num_classes = test.labels, len(class_counts)
-    complete = bool((test.class_counts > 0).all())
     hidden_means = z_means = None
-    if complete:
-        raw = class_means(torch.cat(features), labels, num_classes)
+    if bool((test.class_counts > 0).all()):
+        raw = of_features.means(test.class_counts, device)
         hidden_means = functional.normalize(raw - raw.mean(dim=0), dim=1)
         z_means = hidden_means
-        if embeddings:
-            z_means = functional.normalize(class_means(torch.cat(embeddings), labels, num_classes), dim=1)
-    scores = torch.cat(logits)
+        if of_embeddings.sums is not None:
+            z_means = functional.normalize(of_embeddings.means(test.class_counts, device), dim=1)
     return Evaluation(
-        accuracy=accuracy(scores, labels, class_counts),
-        predictions=scores.argmax(dim=1),
+        accuracy=accuracy(predictions, test.labels, class_counts),
+        predictions=predictions,
         class_means=z_means,
-        space="embeddings" if embeddings else "features",
+        space="features" if of_embeddings.sums is None else "embeddings",
         simplex_deviation=None if z_means is None else simplex_deviation(z_means).rms,
         feature_simplex_deviation=None if hidden_means is None else simplex_deviation(hidden_means).rms,
     )
+
+
+class _ClassSums:
+    """Sums of each class's rows, so that means of a large test set need not its rows in memory."""
+
+    def __init__(self, num_classes: int) -> None:
+        self.num_classes = num_classes
+        self.sums: Tensor | None = None
+
+    def add(self, rows: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> None:
+        """Rows of one batch; in float64, so that neither batches nor processes show in the mean."""
+        wide = rows.cpu().double()
+        if self.sums is None:
+            self.sums = wide.new_zeros(self.num_classes, wide.shape[1])
+        self.sums.index_add_(0, labels, wide)
+
+    def means(self, counts: Int[Tensor, " k"], device: torch.device) -> Float[Tensor, "k d"]:
+        """Mean row of each class over all processes, given how many there are of each."""
+        assert self.sums is not None
+        return (sum_over_processes(self.sums, device) / counts[:, None]).float()

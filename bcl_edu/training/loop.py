@@ -388,6 +388,7 @@ class _Run:
             self.normalisation,
             device=self.device,
             precision=self.recipe.precision,
+            processes=self.processes,
         )
 
     def _close_epoch(self, evaluation: Evaluation, rate: float, seconds: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from bcl_edu.datasets import shot_groups
@@ -24,25 +24,23 @@ class Accuracy:
 
 
 def accuracy(
-    logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"], class_counts: Int[Tensor, " k"]
+    predictions: Int[Tensor, " n"], labels: Int[Tensor, " n"], class_counts: Int[Tensor, " k"]
 ) -> Accuracy:
     """Top-1 accuracy in percent, over all samples, and over the samples of each shot group.
 
     Args:
-        logits: scores, shape (n, k); the largest is the prediction.
+        predictions: predicted classes, shape (n,).
         labels: true classes, shape (n,).
         class_counts: *training* images of each class, shape (k,), which decide the shot groups.
 
     Raises:
-        ValueError: there is no sample, or k differs.
+        ValueError: there is no sample, or predictions and labels differ in number or are not classes 0..k-1.
     """
-    if len(labels) == 0 or logits.shape[1] != len(class_counts):
-        raise ValueError(
-            f"logits of shape {tuple(logits.shape)} with {len(labels)} labels and {len(class_counts)} class "
-            "counts: expected at least one sample and one logit a class"
-        )
+    if len(labels) == 0:
+        raise ValueError("no label, so there is no accuracy; is the test set empty?")
+    _require_classes(predictions, labels, class_counts)
     num_classes = len(class_counts)
-    hits = (logits.argmax(dim=1) == labels).to(torch.int64)
+    hits = (predictions == labels).to(torch.int64)
     right = (
         torch.zeros(num_classes, dtype=torch.int64, device=labels.device).index_add_(0, labels, hits).cpu()
     )
@@ -79,14 +77,7 @@ def shot_confusion(
     Raises:
         ValueError: predictions and labels differ in number, or are not classes 0..k-1.
     """
-    if predictions.shape != labels.shape:
-        raise ValueError(f"{len(predictions)} predictions for {len(labels)} labels; expected one each")
-    for name, classes in (("prediction", predictions), ("label", labels)):
-        if len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) < len(class_counts):
-            raise ValueError(
-                f"{name}s from {int(classes.min())} to {int(classes.max())}, but there are {len(class_counts)} "
-                f"class counts (expected 0..{len(class_counts) - 1})"
-            )
+    _require_classes(predictions, labels, class_counts)
     groups = shot_groups(class_counts.cpu())
     group_of = torch.empty(len(class_counts), dtype=torch.int64)
     for number, members in enumerate(groups.values()):
@@ -101,3 +92,14 @@ def shot_confusion(
             shares[group] = {"right": 100 * int((inside & right).sum()) / total}
             shares[group] |= {name: 100 * count / total for name, count in zip(groups, wrong, strict=True)}
     return shares
+
+
+def _require_classes(predictions: Tensor, labels: Tensor, class_counts: Tensor) -> None:
+    if predictions.shape != labels.shape:
+        raise ValueError(f"{len(predictions)} predictions for {len(labels)} labels; expected one each")
+    for name, classes in (("prediction", predictions), ("label", labels)):
+        if len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) < len(class_counts):
+            raise ValueError(
+                f"{name}s from {int(classes.min())} to {int(classes.max())}, but there are {len(class_counts)} "
+                f"class counts (expected 0..{len(class_counts) - 1})"
+            )

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
+from bcl_edu.datasets import LabelledImages
 from bcl_edu.methods import OBJECTIVES, build_method
 from bcl_edu.training import RECIPES, RunOptions, train
 from bcl_edu.training.distributed import any_process, from_main_process, gather, process_group
+from bcl_edu.training.evaluation import Normalisation, evaluate_method
 from bcl_edu.training.global_batch_norm import with_global_batch_norm
 from tests.training.ranks import on_ranks
 
@@ -80,6 +82,47 @@ def agreements() -> list[Any]:
 
 def test_processes_agree() -> None:
     assert on_ranks(2, agreements) == [[True, True, False, "made by 0"], [False, True, False, "made by 0"]]
+
+
+# ---- evaluation
+
+
+def evaluations() -> list[dict[str, Any]]:
+    """Of an untrained network on 11 images, and on 3: with 4 processes, unequal shares and an empty one."""
+    torch.manual_seed(0)
+    method = build_method(RECIPE, COUNTS, (1, 8, 8))
+    found = []
+    with process_group(CPU) as processes:
+        for number in (11, 3):
+            images = torch.randint(256, (number, 1, 8, 8), generator=torch.Generator().manual_seed(1))
+            test = LabelledImages(images.byte(), torch.arange(number) % 3, ("a", "b", "c"))
+            evaluation = evaluate_method(
+                method,
+                test,
+                COUNTS,
+                Normalisation((0.5,), (0.3,)),
+                device=CPU,
+                batch_size=2,
+                processes=processes,
+            )
+            found.append(
+                {
+                    "predictions": evaluation.predictions,
+                    "class means": evaluation.class_means,
+                    **evaluation.accuracy.__dict__,
+                }
+            )
+    return found
+
+
+def test_every_test_image_counts_once_whatever_the_number_of_processes() -> None:
+    expected = evaluations()
+    for found in on_ranks(4, evaluations):
+        for ours, theirs in zip(found, expected, strict=True):
+            torch.testing.assert_close(ours.pop("class means"), theirs["class means"])
+            assert torch.equal(ours.pop("predictions"), theirs["predictions"])
+            assert ours == {name: theirs[name] for name in ours}
+    assert len(set(expected[0]["predictions"].tolist())) > 1  # else the comparison would say little
 
 
 # ---- a whole run: 149 images in batches of 74 end with a batch of one, which cannot be shared
