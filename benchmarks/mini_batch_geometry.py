@@ -1,106 +1,96 @@
-"""Is BCL closer to the regular simplex than SCL when it is trained on mini-batches? When, and why?
+"""Is BCL closer to the regular simplex than SCL on the way, without a network? When, and why?
 
-    python benchmarks/mini_batch_geometry.py                       five seeds, about an hour on one core;
+    python benchmarks/mini_batch_geometry.py                       five seeds, about three minutes on one core;
                                                                    writes benchmarks/results/mini_batch_geometry.json
-    python benchmarks/mini_batch_geometry.py --seeds 2 --steps 500
+    python benchmarks/mini_batch_geometry.py --seeds 2 --steps 500 --output two-seeds.json
 
 Unconstrained features (free embeddings; prototypes free, or at the class means; no network), ten classes of
-50, 29, 17, 10, 6, 3, 2, 1, 1, 1 samples, two views. For each temperature and batch size: the deviation from
-the simplex (root mean square over pairs of class means) of the certified optimum of that distribution of
-batches, and of the trained embeddings along the way, mean and standard deviation over seeds. The learning
-rate grows with the temperature, as the gradient's scale is 1/tau.
+50, 29, 17, 10, 6, 3, 2, 1, 1, 1 samples, two views, batches of 8 and of all 120. Two starts: "anywhere" on the
+sphere, and "together", all embeddings within a narrow cone, where a network starts. For each case the deviation
+from the simplex (root mean square over pairs of class means) of the certified optimum of that distribution of
+batches, and of the embeddings along the way, for each seed. The learning rate grows with the temperature, as
+the gradient's scale is 1/tau. Started again it goes on where it stopped.
 """
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.functional import normalize
 
 from bcl_edu.geometry import certified_optimum, full_batch, sampled_batches, unconstrained_dynamics
+from bcl_edu.training.checkpoint import write_atomically
 
 COUNTS = [50, 29, 17, 10, 6, 3, 2, 1, 1, 1]
-LOSSES = (
-    ("scl", None),
-    ("scl-averaging", None),
-    ("scl-complement", "free"),
-    ("bcl", "free"),
-    ("bcl", "means"),
-    ("bcl-class-anchors", "free"),
-    ("bcl-class-anchors", "means"),
+THREE = (("scl", None), ("bcl", "free"), ("bcl", "means"))
+AVERAGING, COMPLEMENT = ("scl-averaging", None), ("scl-complement", "free")
+STUDIES = (
+    ("together", 0.1, 8, (*THREE, AVERAGING, COMPLEMENT)),
+    ("together", 0.1, 120, (*THREE, AVERAGING)),
+    ("anywhere", 0.3, 8, THREE),
 )
-TEMPERATURES = (0.3, 1.0, 0.1)
-BATCH_SIZES = (8, 32, 120)
+"""Start, temperature, batch size, and losses with where their prototypes are."""
 VIEWS = 2
+CONE = 0.3
+"""Length of the random vector that is added to one common unit vector: the class means' cosines are about 0.95."""
+EVERY = 2
+MOMENTS = (0, 2, 4, 6, 10, 16, 24, 40, 60, 100, 160, 240, 400, 600, 1000, 1600, 2000)
+"""Steps after which the deviation is kept."""
 RESULTS = Path(__file__).parent / "results" / "mini_batch_geometry.json"
 
 
-def optimum(
-    loss: str, prototypes: str | None, temperature: float, batch_size: int
-) -> dict[str, float | bool]:
+def in_a_cone(seed: int) -> torch.Tensor:
+    """Embeddings that all point nearly the same way, shape (n, K)."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(sum(COUNTS), len(COUNTS), generator=generator, dtype=torch.float64)
+    return normalize(torch.eye(len(COUNTS))[0] + CONE * noise / len(COUNTS) ** 0.5)
+
+
+def optimum(case: dict[str, Any]) -> dict[str, float | bool]:
     """Deviation of the certified optimum, with prototypes free or tied to the class means as they are in training."""
-    if batch_size == sum(COUNTS):
+    if case["batch_size"] == sum(COUNTS):
         batches = full_batch([VIEWS * n for n in COUNTS])
     else:
-        batches = sampled_batches(COUNTS, batch_size, num_batches=4000, views=VIEWS)
+        batches = sampled_batches(COUNTS, case["batch_size"], num_batches=4000, views=VIEWS)
     found = certified_optimum(
-        batches, loss, temperature=temperature, prototypes="free" if prototypes == "free" else "tied"
+        batches,
+        case["loss"],
+        temperature=case["temperature"],
+        prototypes="free" if case["prototypes"] == "free" else "tied",
     )
     return {"optimum": found.deviation.rms, "certified": found.certified, "relative_gap": found.relative_gap}
 
 
-def trained(
-    loss: str, prototypes: str | None, temperature: float, batch_size: int, steps: int, seeds: int
-) -> dict[str, Any]:
-    """Deviation along the path: moments that double, mean and standard deviation over seeds."""
+def trained(case: dict[str, Any], steps: int, seeds: int) -> dict[str, Any]:
+    """Deviation along the path of each seed, and within-class spread (mean over classes) likewise."""
     paths = [
         unconstrained_dynamics(
             COUNTS,
-            loss,
-            temperature=temperature,
-            batch_size=batch_size,
+            case["loss"],
+            temperature=case["temperature"],
+            batch_size=case["batch_size"],
             views=VIEWS,
             steps=steps,
-            learning_rate=temperature,
-            prototypes=prototypes or "free",
-            record_every=max(steps // 40, 1),
+            learning_rate=case["temperature"],
+            prototypes=case["prototypes"] or "free",
+            record_every=EVERY,
+            start=in_a_cone(seed) if case["start"] == "together" else None,
             seed=seed,
         )
         for seed in range(seeds)
     ]
-    moments = [0, 1, 2, 5, 10, 20, 40]
-    deviation = torch.stack([path.deviation for path in paths])[:, moments]
-    # the last quarter, because single moments of a noisy path are noisy
-    late = torch.stack([path.deviation[30:].mean() for path in paths])
-    tail = torch.stack([path.gram[30:, 5:, 5:].mean(dim=0) for path in paths])
-    pairs = ~torch.eye(tail.shape[1], dtype=torch.bool)
+    kept = [step // EVERY for step in MOMENTS if step <= steps]
     return {
-        "step": paths[0].step[moments].tolist(),
-        "mean": deviation.mean(dim=0).tolist(),
-        "late_mean": [late.mean().item()],
-        "late_deviation": [late.std().item()],
-        "late_by_seed": late.tolist(),
-        "late_tail_cosine": [tail[:, pairs].mean().item()],
-        "late_spread": [torch.stack([path.spread[30:].mean() for path in paths]).mean().item()],
+        "step": paths[0].step[kept].tolist(),
+        "deviation": [_rounded(path.deviation[kept]) for path in paths],
+        "spread": [_rounded(path.spread[kept].mean(dim=1)) for path in paths],
     }
 
 
-def write(rows: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
-    """All rows so far, so that an interrupted run is not lost."""
-    record = {
-        "counts": COUNTS,
-        "views": VIEWS,
-        "steps": arguments.steps,
-        "seeds": list(range(arguments.seeds)),
-        "torch": torch.__version__,
-        "rows": rows,
-    }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = arguments.output.with_suffix(".tmp")
-    temporary.write_text(json.dumps(record, indent=1) + "\n")
-    os.replace(temporary, arguments.output)
+def _rounded(values: torch.Tensor) -> list[float]:
+    return [round(value, 5) for value in values.tolist()]
 
 
 def main() -> None:
@@ -113,29 +103,35 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
+    facts = {
+        "counts": COUNTS,
+        "views": VIEWS,
+        "cone": CONE,
+        "steps": arguments.steps,
+        "seeds": list(range(arguments.seeds)),
+        "torch": torch.__version__,
+    }
     rows: list[dict[str, Any]] = []
-    print("tau  batch  loss (prototypes)          optimum  trained, last quarter  tail-tail  path")
-    for temperature in TEMPERATURES:
-        for batch_size in BATCH_SIZES:
-            for loss, prototypes in LOSSES:
-                best = optimum(loss, prototypes, temperature, batch_size)
-                path = trained(loss, prototypes, temperature, batch_size, arguments.steps, arguments.seeds)
-                case = {
-                    "temperature": temperature,
-                    "batch_size": batch_size,
-                    "loss": loss,
-                    "prototypes": prototypes,
-                }
-                rows.append(case | best | path)
-                name = loss if prototypes is None else f"{loss} ({prototypes})"
-                print(
-                    f"{temperature:<4} {batch_size:<6} {name:<26} "
-                    f"{best['optimum']:.4f}{' ' if best['certified'] else '?'}  "
-                    f"{path['late_mean'][0]:.4f} +- {path['late_deviation'][0]:.4f}       "
-                    f"{path['late_tail_cosine'][0]:+.3f}     " + " ".join(f"{x:.3f}" for x in path["mean"]),
-                    flush=True,
-                )
-                write(rows, arguments)
+    if arguments.output.exists():
+        stored = json.loads(arguments.output.read_text())
+        rows = stored.pop("rows")
+        if stored != facts:
+            raise SystemExit(f"{arguments.output} is of another study; remove it, or choose another --output")
+    for start, temperature, batch_size, losses in STUDIES:
+        for loss, prototypes in losses:
+            case = {
+                "start": start,
+                "temperature": temperature,
+                "batch_size": batch_size,
+                "loss": loss,
+                "prototypes": prototypes,
+            }
+            if any(row | case == row for row in rows):
+                continue
+            rows.append(case | optimum(case) | trained(case, arguments.steps, arguments.seeds))
+            write_atomically(arguments.output, (json.dumps(facts | {"rows": rows}) + "\n").encode())
+            mean = torch.tensor(rows[-1]["deviation"]).mean(dim=0)
+            print(*case.values(), f"optimum {rows[-1]['optimum']:.4f}; path", _rounded(mean), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from bcl_edu.figures.closest_pairs import closest_pairs
 from bcl_edu.figures.cosine_heatmap import cosine_heatmap
 from bcl_edu.figures.counter_example import counter_example
 from bcl_edu.figures.counter_example_landscape import counter_example_map, tail_angle_curves
+from bcl_edu.figures.deviation_curves import deviation_curves
 from bcl_edu.figures.film import film
 from bcl_edu.figures.gradient_shares import gradient_shares
 from bcl_edu.figures.prior_shift import prior_shift
@@ -16,6 +17,7 @@ from bcl_edu.figures.projection import Projection, best_projection
 from bcl_edu.figures.pushes import push_circles
 from bcl_edu.figures.shot_confusion import shot_confusion
 from bcl_edu.figures.style import caption, text_alternative
+from bcl_edu.figures.three_effects import three_effects
 from bcl_edu.figures.training_curves import training_curves
 from bcl_edu.figures.view_columns import view_columns
 
@@ -33,6 +35,7 @@ __all__ = [
     "cosine_heatmap",
     "counter_example",
     "counter_example_map",
+    "deviation_curves",
     "film",
     "gradient_shares",
     "image_columns",
@@ -43,6 +46,7 @@ __all__ = [
     "shot_group_bars",
     "tail_angle_curves",
     "text_alternative",
+    "three_effects",
     "training_curves",
     "view_columns",
 ]

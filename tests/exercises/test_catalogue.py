@@ -16,6 +16,7 @@ from bcl_edu.exercises.contrastive import complement_with, denominator_with, scl
 from bcl_edu.exercises.diagnosis import score
 from bcl_edu.exercises.theorems import forces_with, theorem_3_with
 from bcl_edu.exercises.trial import try_function
+from bcl_edu.geometry import collapsed_loss, every_batch
 from bcl_edu.losses import anchor_losses
 
 SOLUTIONS = Path(__file__).resolve().parents[2] / "notebooks" / "solutions"
@@ -119,6 +120,31 @@ def test_the_class_averaged_denominator_is_that_of_the_loss() -> None:
 
     assert check("class_averaged_denominator", from_the_loss).passed
     assert check("class_averaged_denominator", denominator_with).passed
+
+
+def test_pair_pushes_are_the_derivative_of_the_loss_at_one_point() -> None:
+    """Of the collapsed classes' loss, by differences; a cosine stands twice in the Gram matrix."""
+
+    def by_differences(class_counts: list[int], temperature: float) -> torch.Tensor:
+        def loss_near_one_point(i: int, j: int, step: float) -> float:
+            gram = torch.ones(len(class_counts), len(class_counts), dtype=torch.float64)
+            gram[i, j] = gram[j, i] = 1 - step
+            return collapsed_loss(gram, class_counts, "bcl", temperature=temperature)
+
+        pushes = torch.zeros(len(class_counts), len(class_counts), dtype=torch.float64)
+        for i, j in itertools.permutations(range(len(class_counts)), 2):
+            pushes[i, j] = (loss_near_one_point(i, j, 0.0) - loss_near_one_point(i, j, 1e-6)) / 1e-6
+        return pushes
+
+    assert check("pair_pushes", by_differences).passed
+
+
+def test_the_chance_to_be_missing_is_that_of_every_batch_counted() -> None:
+    def counted(class_counts: list[int], batch_size: int) -> torch.Tensor:
+        batches = every_batch(class_counts, batch_size)
+        return torch.from_numpy(batches.probabilities @ (batches.counts == 0))
+
+    assert check("chance_to_be_missing", counted).passed
 
 
 def test_counts_computed_in_float32_are_right_too() -> None:

@@ -54,3 +54,15 @@ def test_without_the_reduced_mask_a_class_of_two_is_below_the_bound_for_every_nu
     result = answers("05")["how_bad_is_the_slip"]()
     assert all(slip < bound for slip, bound in result.values())
     assert result[3][0] == pytest.approx(math.log(0.5 + 2 * math.exp(-1.5)))
+
+
+def test_bcl_is_nearer_in_batches_of_half_the_data_and_no_longer_in_whole_ones() -> None:
+    ahead = answers("08")["where_scl_catches_up"](0.3, (64, 120))
+    assert ahead[64] > 0.01
+    assert ahead[120] < -0.005
+
+
+def test_equal_classes_leave_the_cone_alike_under_scl_and_bcl() -> None:
+    equal, unequal = answers("08")["equal_classes_in_a_cone"]()
+    assert equal < 0.05
+    assert unequal > 0.1
