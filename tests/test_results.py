@@ -1,4 +1,4 @@
-"""Every figure in results/README.md is in the record it points to."""
+"""Every figure in results/README.md is in the record it points to, and kept weights are those of their record."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
+
+from bcl_edu.evaluate import evaluate_checkpoint
+from bcl_edu.training import load_pretrained
+from bcl_edu.training.pretrained import SMALL_ENOUGH
 
 RESULTS = Path(__file__).parent.parent / "results"
 ROWS = re.findall(
@@ -43,3 +47,30 @@ def test_the_metrics_end_with_the_last_epoch(row: tuple[str, ...]) -> None:
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert rows[-1] == json.loads((folder / "run.json").read_text())["last"]
     assert [entry["epoch"] for entry in rows] == list(range(1, len(rows) + 1))
+
+
+WEIGHTS = sorted(RESULTS.rglob("model.safetensors"))
+
+
+def test_weights_are_kept() -> None:
+    assert RESULTS / "digits-lt" / "bcl" / "model.safetensors" in WEIGHTS
+
+
+@pytest.mark.parametrize("path", WEIGHTS, ids=lambda path: path.parent.name)
+def test_kept_weights_are_small_and_load_with_their_record(path: Path) -> None:
+    assert path.stat().st_size <= SMALL_ENOUGH
+    record = json.loads((path.parent / "run.json").read_text())
+    assert load_pretrained(path.parent).epoch == record["epochs_finished"] == record["recipe"]["epochs"]
+
+
+@pytest.mark.parametrize("loss", ["bcl", "lc"])
+def test_the_weights_of_the_digits_come_to_the_figures_of_their_record(loss: str) -> None:
+    folder = RESULTS / "digits-lt" / loss
+    found, last = (
+        evaluate_checkpoint(folder, device="cpu"),
+        json.loads((folder / "run.json").read_text())["last"],
+    )
+    for name, images in (("top1", 400), ("many", 40), ("medium", 160), ("few", 200)):
+        # another processor rounds otherwise: one image of the group may fall on the other side
+        assert found[name] == pytest.approx(last[name], abs=100 / images + 1e-9)
+    assert found["simplex_deviation"] == pytest.approx(last["simplex_deviation"], abs=1e-3)

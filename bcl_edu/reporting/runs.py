@@ -1,0 +1,77 @@
+"""The runs that are on disk: every run.json below some folders, read or refused one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bcl_edu.training.checkpoint import CheckpointError
+from bcl_edu.training.pretrained import read_record
+from bcl_edu.training.recipe import Recipe, recipe_from_dict
+from bcl_edu.training.record import RECORD_NAME
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run record that could be read.
+
+    Attributes:
+        folder: where it lies.
+        recipe: what was trained.
+        record: run.json.
+    """
+
+    folder: Path
+    recipe: Recipe
+    record: dict[str, Any]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch was reached."""
+        return bool(self.record["epochs_finished"] >= self.recipe.epochs)
+
+    @property
+    def hardware(self) -> str:
+        """What it computed on, in its last session: the GPU if there was one, the number of processes if several."""
+        session = self.record["sessions"][-1]
+        facts = session["hardware"]
+        name = facts.get("gpu") or f"CPU {facts['processor']}"
+        return f"{session['processes']} x {name}" if session["processes"] > 1 else str(name)
+
+
+@dataclass(frozen=True)
+class UnreadableRun:
+    """A run record that could not be read, and why."""
+
+    folder: Path
+    reason: str
+
+
+def find_runs(paths: Iterable[Path]) -> tuple[list[StoredRun], list[UnreadableRun]]:
+    """Every run below the folders, in the order of their paths; a copy of a record that was seen is left out.
+
+    Raises:
+        ValueError: a folder does not exist.
+    """
+    folders: dict[Path, Path] = {}
+    for path in paths:
+        if not path.is_dir():
+            raise ValueError(
+                f"there is no folder {path}; name folders that hold runs, such as results or runs"
+            )
+        for found in sorted(path.rglob(RECORD_NAME)):
+            folders.setdefault(found.parent.resolve(), found.parent)
+    runs: list[StoredRun] = []
+    unreadable: list[UnreadableRun] = []
+    for folder in folders.values():
+        try:
+            record = read_record(folder)
+            run = StoredRun(folder, recipe_from_dict(record["recipe"]), record)
+        except (CheckpointError, ValueError, TypeError) as error:
+            unreadable.append(UnreadableRun(folder, str(error)))
+            continue
+        if all(record != other.record for other in runs):
+            runs.append(run)
+    return runs, unreadable

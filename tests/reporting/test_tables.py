@@ -1,0 +1,123 @@
+"""Figures are means over seeds of the last epoch; nothing is mixed in that differs in more than the seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bcl_edu.reporting import build_report, records
+from bcl_edu.reporting.tables import Line, Report
+from tests.reporting.conftest import StoreRun
+
+
+def lines_of(report: Report, recipe: str) -> list[Line]:
+    return [line for lines in report.tables.values() for line in lines if line.row.recipe.name == recipe]
+
+
+def test_ours_is_the_mean_of_the_last_epoch_and_best_stands_beside_it(
+    store_run: StoreRun, tmp_path: Path
+) -> None:
+    for seed, top1 in enumerate((50.0, 51.0, 53.5)):
+        store_run(f"seed{seed}", "table2-lc", top1, seed=seed)
+    (line,) = lines_of(build_report([tmp_path]), "table2-lc")
+    assert str(line.figure("top1")) == "51.50 ± 1.80"  # deviations -1.5, -0.5, 2: variance 6.5 / 2
+    assert str(line.figure("few")) == "41.50 ± 1.80"
+    assert str(line.figure("top1", "best")) == "52.50 ± 1.80"
+    assert line.difference == pytest.approx(51.5 - 50.8)
+    assert line.facts(lambda run: run.recipe.seed) == "0, 1, 2"
+
+
+def test_one_seed_has_no_deviation(store_run: StoreRun, tmp_path: Path) -> None:
+    store_run("a", "table2-lc", 50.0)
+    (line,) = lines_of(build_report([tmp_path]), "table2-lc")
+    assert str(line.figure("top1")) == "50.00"
+
+
+def test_a_table_with_a_run_shows_all_its_rows_and_others_on_demand_only(
+    store_run: StoreRun, tmp_path: Path
+) -> None:
+    store_run("a", "table2-lc", 50.0)
+    report = build_report([tmp_path])
+    (title,) = report.tables
+    assert title.startswith("Table 2")
+    assert [len(line.runs) for line in report.tables[title]] == [1, 0, 0, 0, 0]
+    assert len(build_report([tmp_path], all_tables=True).tables) > 8
+
+
+def test_a_row_without_a_figure_of_the_paper_has_no_difference(store_run: StoreRun, tmp_path: Path) -> None:
+    store_run("a", "cifar10-lt-if10-focal", 80.0)
+    (line,) = lines_of(build_report([tmp_path]), "cifar10-lt-if10-focal")
+    assert line.figure("top1") is not None
+    assert line.difference is None
+
+
+def test_choices_of_ours_get_a_line_of_their_own_below_the_recipe(
+    store_run: StoreRun, tmp_path: Path
+) -> None:
+    store_run("a", "table2-bcl", 52.0, classifier="cosine")
+    store_run("b", "table2-bcl", 50.0)
+    store_run("c", "table2-bcl", 53.0, classifier="cosine", seed=1)
+    report = build_report([tmp_path])
+    recipe, cosine = lines_of(report, "table2-bcl")
+    assert (recipe.choices, cosine.choices) == ((), ("classifier cosine",))
+    assert (len(recipe.runs), len(cosine.runs)) == (1, 2)
+    assert report.apart == []
+
+
+def test_a_repeated_seed_is_listed_apart_and_a_copy_of_a_record_once(
+    store_run: StoreRun, tmp_path: Path
+) -> None:
+    first = store_run("a", "table2-lc", 50.0)
+    store_run("b", "table2-lc", 51.0)
+    copied = tmp_path / "runs" / "copy"
+    copied.mkdir()
+    (copied / "run.json").write_bytes((first / "run.json").read_bytes())
+    report = build_report([tmp_path])
+    (line,) = lines_of(report, "table2-lc")
+    assert [run.folder.name for run in line.runs] == ["a"]
+    (apart,) = report.apart
+    assert (apart.folder.name, apart.reasons) == (
+        "b",
+        (f"seed 0 of this row is already taken, by {tmp_path / 'runs' / 'a'}",),
+    )
+
+
+def test_a_run_given_twice_is_read_once(store_run: StoreRun, tmp_path: Path) -> None:
+    store_run("a", "table2-lc", 50.0)
+    report = build_report([tmp_path, tmp_path / "runs", tmp_path / "runs" / "a"])
+    assert len(lines_of(report, "table2-lc")[0].runs) == 1
+    assert report.apart == []
+
+
+def test_unfinished_damaged_and_unknown_runs_are_listed_with_the_reason(
+    store_run: StoreRun, tmp_path: Path
+) -> None:
+    store_run("a", "table2-lc", 0.0, finished=0)
+    store_run("b", "digits-lt", 80.0)
+    (store_run("c", "table2-lc", 50.0) / "run.json").write_text("{")
+    (store_run("d", "table2-lc", 50.0) / "run.json").write_text(
+        '{"recipe": {"nu": 1}, "data": {}, "epochs_finished": 0, "last": null}'
+    )
+    report = build_report([tmp_path])
+    assert report.tables == {}
+    reasons = {one.folder.name: " ".join(one.reasons) for one in report.apart}
+    assert reasons["a"] == "unfinished, 0 of 400 epochs"
+    assert reasons["b"] == "no row of the tables has data set digits and loss bcl"
+    assert "is damaged" in reasons["c"]
+    assert "another version of bcl_edu" in reasons["d"]
+
+
+def test_records_hold_numbers_and_none(store_run: StoreRun, tmp_path: Path) -> None:
+    store_run("a", "cifar100-lt-if100-400-epochs-bcl", 52.0)
+    by_recipe = {record["recipe"]: record for record in records(build_report([tmp_path]))}
+    ours = by_recipe["cifar100-lt-if100-400-epochs-bcl"]
+    assert (ours["paper_top1"], ours["paper_few"], ours["top1"], ours["top1_std"]) == (53.9, 35.5, 52.0, None)
+    assert ours["difference"] == pytest.approx(-1.9)
+    assert by_recipe["table2-bcl"]["top1"] == 52.0  # the same training fills both rows
+    assert by_recipe["table2-scl"]["top1"] is None
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"there is no folder .*nowhere"):
+        build_report([tmp_path / "nowhere"])
