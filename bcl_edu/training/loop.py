@@ -93,8 +93,9 @@ class RunResult:
 
 
 def run_folder(recipe: Recipe, options: RunOptions) -> Path:
-    """The folder of a run."""
-    return options.output or Path("runs") / f"{recipe.name}-{recipe.loss}-seed{recipe.seed}"
+    """The folder of a run; the loss is said once, as in table2-bcl-seed0 and cifar100-lt-bcl-seed0."""
+    loss = "" if recipe.name.endswith(f"-{recipe.loss}") else f"-{recipe.loss}"
+    return options.output or Path("runs") / f"{recipe.name}{loss}-seed{recipe.seed}"
 
 
 def train(

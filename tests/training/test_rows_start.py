@@ -1,0 +1,91 @@
+"""Every row of the tables starts as `python -m bcl_edu.train ROW` does, and takes a step, on data of the real format.
+
+The data are few: of CIFAR, class folders of made-up pictures with as many images as the imbalance factor asks for at
+least, so that the rarest class has one. Only head count and batch size differ from the row's recipe.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bcl_edu.datasets import exponential_profile
+from bcl_edu.datasets.cifar import CIFAR
+from bcl_edu.training import Recipe, RunOptions, train
+from bcl_edu.training.catalogue import ROWS
+from bcl_edu.training.loop import run_folder
+
+
+class Stop(Exception):
+    """Enough steps were taken; holds the loss."""
+
+
+class FirstStep:
+    """Told of every step, ends the run at the first."""
+
+    def advance(self, steps: int, epoch: int, loss: float) -> None:
+        raise Stop(loss)
+
+    def say(self, line: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def first_loss(recipe: Recipe, options: RunOptions) -> float:
+    with pytest.raises(Stop) as end:
+        train(recipe, options, on_steps=lambda total, done: FirstStep())
+    return end.value.args[0]
+
+
+@pytest.fixture(scope="module")
+def cifar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`cifar10` and `cifar100` as class folders: 100 training images of the first class, 1 of the last; 1 to test."""
+    root = tmp_path_factory.mktemp("data")
+    random = np.random.RandomState(0)
+    for name, source in CIFAR.items():
+        counts = exponential_profile(100, len(source.class_names), 100.0).tolist()
+        for split, numbers in (("train", counts), ("test", [1] * len(counts))):
+            for class_name, number in zip(source.class_names, numbers, strict=True):
+                folder = root / name / split / class_name
+                folder.mkdir(parents=True)
+                for i, pixels in enumerate(random.randint(0, 256, (number, 32, 32, 3), np.uint8)):
+                    Image.fromarray(pixels).save(folder / f"{i:03}.bmp")
+    return root
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+CIFAR_ROWS = [name for name, row in ROWS.items() if row.recipe.dataset in CIFAR]
+
+
+@pytest.mark.parametrize("name", CIFAR_ROWS)
+def test_a_row_of_cifar_takes_a_step(
+    name: str, cifar: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BCL_EDU_CACHE", str(cache))
+    recipe = ROWS[name].recipe
+    reduced = replace(recipe, head_count=int(recipe.imbalance_factor), batch_size=4)
+    options = RunOptions(
+        data_dir=cifar / recipe.dataset,
+        output=tmp_path,
+        device="cpu",
+        workers=0,
+        tensorboard=False,
+        progress=False,
+    )
+    assert math.isfinite(first_loss(reduced, options))
+
+
+def test_the_folder_of_a_row_says_its_loss_once() -> None:
+    assert run_folder(ROWS["table2-bcl"].recipe, RunOptions()) == Path("runs/table2-bcl-seed0")
+    assert run_folder(ROWS["table1-l2"].recipe, RunOptions()) == Path("runs/table1-l2-bcl-inside-seed0")
+    changed = replace(ROWS["table2-bcl"].recipe, loss="lc", seed=2)
+    assert run_folder(changed, RunOptions()) == Path("runs/table2-bcl-lc-seed2")
