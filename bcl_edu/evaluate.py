@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from bcl_edu.datasets import open_dataset
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.display import figure
 from bcl_edu.training.evaluation import evaluate_method
-from bcl_edu.training.options import Device, choose_device
+from bcl_edu.training.options import Device, choose_device, own_lists
 from bcl_edu.training.pretrained import load_trained
 
 DESCRIPTION = "Evaluate a run on its test set; needs nothing but its weights and the data."
@@ -35,21 +35,36 @@ class Command:
     """A run's folder, a folder that was exported, or a checkpoint file, also one made on another machine."""
     data_dir: Path | None = None
     """Folder of the data set; by default data/<data set>."""
+    train_list: Path | None = None
+    """Your own list of training images, where the run had one: it names the classes."""
+    test_list: Path | None = None
+    """Your own list of test images."""
     device: Device = "auto"
     """Where to compute; auto takes the GPU if there is one."""
+    workers: int = 2
+    """Processes that decode image files."""
     per_class: bool = False
     """Print the accuracy of every class, head to tail."""
     json: bool = False
     """Print everything as JSON, for another program."""
 
 
-def evaluate_checkpoint(path: Path, data_dir: Path | None = None, device: Device = "auto") -> dict[str, Any]:
+def evaluate_checkpoint(
+    path: Path,
+    data_dir: Path | None = None,
+    device: Device = "auto",
+    *,
+    lists: Mapping[str, Path] | None = None,
+    workers: int = 2,
+) -> dict[str, Any]:
     """Accuracy and geometry of a stored model on the test set of its recipe.
 
     Args:
         path: a checkpoint file, a run's folder or an exported one.
         data_dir: folder of the data set; by default data/<data set>.
         device: auto, cpu or cuda.
+        lists: for image files, lists of one's own under "train" and "test".
+        workers: processes that decode image files.
 
     Returns:
         The recipe's name and loss, epochs trained, accuracies in percent, simplex deviation, and a class's
@@ -61,7 +76,7 @@ def evaluate_checkpoint(path: Path, data_dir: Path | None = None, device: Device
     """
     trained = load_trained(path)
     recipe, counts, method = trained.recipe, trained.class_counts, trained.method
-    dataset = open_dataset(recipe.dataset, data_dir)
+    dataset = open_dataset(recipe.dataset, data_dir, image_size=recipe.image_size, lists=lists)
     if dataset.num_classes != len(counts):
         raise ValueError(
             f"{recipe.dataset} has {dataset.num_classes} classes here, but the run had {len(counts)}"
@@ -75,6 +90,7 @@ def evaluate_checkpoint(path: Path, data_dir: Path | None = None, device: Device
         trained.normalisation,
         device=where,
         precision=recipe.precision,
+        workers=workers,
     )
     names = zip(dataset.class_names, counts.tolist(), evaluation.accuracy.per_class, strict=True)
     return {
@@ -111,7 +127,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
     command = tyro.cli(Command, prog="python -m bcl_edu.evaluate", description=DESCRIPTION, args=arguments)
     try:
-        result = evaluate_checkpoint(command.run, command.data_dir, command.device)
+        lists = own_lists(command.train_list, command.test_list)
+        result = evaluate_checkpoint(
+            command.run, command.data_dir, command.device, lists=lists, workers=command.workers
+        )
     except (ValueError, OSError, CheckpointError) as error:
         sys.exit(f"bcl_edu.evaluate: {error}")
     print(json.dumps(result, indent=2) if command.json else report(result, per_class=command.per_class))

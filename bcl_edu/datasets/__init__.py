@@ -1,7 +1,8 @@
 """What is seen: labelled images by name, long-tailed profiles and subsets, shot groups."""
 
 from bcl_edu.datasets.catalogue import DATASET_NAMES, default_data_dir, open_dataset
-from bcl_edu.datasets.labelled import Dataset, LabelledImages
+from bcl_edu.datasets.image_files import ImageFiles
+from bcl_edu.datasets.labelled import Dataset, Images, LabelledImages
 from bcl_edu.datasets.profiles import exponential_profile, pareto_profile, step_profile
 from bcl_edu.datasets.shots import shot_groups
 from bcl_edu.datasets.subset import long_tailed_subset, subset_sha256
@@ -9,6 +10,8 @@ from bcl_edu.datasets.subset import long_tailed_subset, subset_sha256
 __all__ = [
     "DATASET_NAMES",
     "Dataset",
+    "ImageFiles",
+    "Images",
     "LabelledImages",
     "default_data_dir",
     "exponential_profile",

@@ -1,6 +1,7 @@
 """One function that opens any of the data sets by its name."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from bcl_edu.datasets.cache import default_cache_dir
@@ -8,9 +9,10 @@ from bcl_edu.datasets.cifar import read_cifar
 from bcl_edu.datasets.class_folders import read_class_folders
 from bcl_edu.datasets.digits import read_digits
 from bcl_edu.datasets.fashion_mnist import SYSTEM_DIR, read_fashion_mnist
+from bcl_edu.datasets.file_sets import FILE_SETS, read_file_set
 from bcl_edu.datasets.labelled import Dataset
 
-DATASET_NAMES = ("digits", "fashion-mnist", "cifar10", "cifar100", "folder")
+DATASET_NAMES = ("digits", "fashion-mnist", "cifar10", "cifar100", "folder", *FILE_SETS)
 
 
 def open_dataset(
@@ -20,6 +22,7 @@ def open_dataset(
     download: bool = False,
     cache_dir: Path | str | None = None,
     image_size: int | None = None,
+    lists: Mapping[str, Path] | None = None,
 ) -> Dataset:
     """Images, labels, class names and class counts of a data set, to train and to test.
 
@@ -28,20 +31,26 @@ def open_dataset(
     ``fashion-mnist``           70,000 grey clothes of 28 x 28; four IDX files, compressed or not
     ``cifar10``, ``cifar100``   60,000 RGB images of 32 x 32; an official archive, or class folders
     ``folder``                  your own: class folders ``train/<class>/*`` and ``test/<class>/*``
+    ``imagenet-lt``             photographs as files, listed in ImageNet_LT_train.txt and ImageNet_LT_test.txt
+    ``inaturalist2018``         photographs as files, listed in train2018.json and val2018.json
     ==========================  =========================================================================
 
-    Nothing is thinned out: a long tail is a step of its own, ``long_tailed_subset``.
+    Nothing is thinned out: a long tail is a step of its own, ``long_tailed_subset``. The last two have theirs by
+    nature; their images stay on disk (``ImageFiles``), those of the others come into memory (``LabelledImages``).
 
     Args:
         name: one of DATASET_NAMES.
         data_dir: the folder of this data set. By default ``data/<name>`` under the current folder, or
             ``<name>`` in the folder that ``$BCL_EDU_DATA`` names; for ``fashion-mnist`` also where Debian's
             package dataset-fashion-mnist puts it.
-        download: fetch what is missing; off, so that nothing comes over the network unasked.
+        download: fetch what is missing (of the last two the lists); off, so that nothing comes over the network
+            unasked.
         cache_dir: where decoded images are kept; by default ``$BCL_EDU_CACHE``, or ``bcl_edu`` in the user's
             cache folder.
-        image_size: for ``folder`` only: each image's short side is resized to it and its centre square cut
-            out; by default images must all be of one size.
+        image_size: for ``folder``: each image's short side is resized to it and its centre square cut
+            out; by default images must all be of one size. For the last two: the size at which the network sees
+            an image, by default 224.
+        lists: for the last two: lists of one's own under "train" and "test", with any number of images.
 
     Raises:
         ValueError: the name is unknown, or the data are missing, damaged or inconsistent; the message says
@@ -50,8 +59,12 @@ def open_dataset(
     """
     if name not in DATASET_NAMES:
         raise ValueError(f"there is no data set {name!r}; expected one of {', '.join(DATASET_NAMES)}")
-    if image_size is not None and name != "folder":
-        raise ValueError(f"image_size is {image_size}, but {name} has a fixed size; it is for 'folder' only")
+    if image_size is not None and name != "folder" and name not in FILE_SETS:
+        raise ValueError(
+            f"image_size is {image_size}, but {name} has a fixed size; it is for folder, {', '.join(FILE_SETS)}"
+        )
+    if lists and name not in FILE_SETS:
+        raise ValueError(f"{name} has no lists of images; lists are for {', '.join(FILE_SETS)}")
     folder = Path(data_dir) if data_dir is not None else default_data_dir(name)
     if folder.is_file():
         raise ValueError(f"data_dir is the file {folder}; expected the folder that has it")
@@ -68,6 +81,8 @@ def open_dataset(
         return read_fashion_mnist(
             [folder] if data_dir is not None else [folder, SYSTEM_DIR], download=download
         )
+    if name in FILE_SETS:
+        return read_file_set(name, folder, cache, download=download, lists=lists, image_size=image_size)
     return read_cifar(name, folder, cache, download=download)
 
 

@@ -117,7 +117,7 @@ def read_cifar(name: str, data_dir: Path, cache_dir: Path, *, download: bool = F
         dataset = read_class_folders(
             name, data_dir, cache_dir, class_names=source.class_names, order_by_content=True
         )
-        shape = tuple(dataset.train.images.shape[1:])
+        shape = dataset.train.image_shape
         if shape != (3, 32, 32):
             raise ValueError(
                 f"the images in {data_dir} are {shape} (channels, height, width), those of {name} are (3, 32, 32); "

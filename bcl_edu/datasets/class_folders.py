@@ -90,11 +90,11 @@ def read_class_folders(
     facts = ((split, folder.path.name, folder.facts) for split in SPLITS for folder in folders[split])
     arrays = cached_arrays(path, fingerprint(facts), build)
     found_names = tuple(folder.path.name for folder in folders["train"])
-    parts = [
+    train, test = (
         LabelledImages(torch.from_numpy(arrays[split]), torch.from_numpy(labels[split]), found_names)
         for split in SPLITS
-    ]
-    return Dataset(name, *parts)
+    )
+    return Dataset(name, train, test)
 
 
 def _list_classes(split: Path) -> list[_ClassFolder]:

@@ -26,16 +26,45 @@ def decode_image(path: Path, image_size: int | None = None) -> NDArray[np.uint8]
         ValueError: the file is missing, damaged or not an image, or its pixels are floating-point or wider
             than 16 bits.
     """
-    try:
-        with Image.open(path) as opened:
-            opened.load()
-            image = _eight_bit(opened)
-    except Exception as error:  # Pillow's plugins raise many types for damaged files
-        raise ValueError(f"cannot read the image {path}: {error}") from error
+    image = _open(path)
     if image_size is not None:
         image = _centre_square(image, image_size)
     pixels = np.asarray(image)
     return pixels[None] if image.mode == "L" else pixels.transpose(2, 0, 1)
+
+
+def open_picture(path: Path) -> Image.Image:
+    """One image file as RGB picture, with the conversions of ``decode_image``; grey repeats its channel.
+
+    Raises:
+        ValueError: as ``decode_image``.
+    """
+    return _open(path).convert("RGB")
+
+
+def centre_of_resized(picture: Image.Image, image_size: int) -> Image.Image:
+    """What is evaluated of a photograph: short side resized to 256/224 of ``image_size``, and the centre square of it.
+
+    At 224 this is torchvision's Resize(256) and CenterCrop(224) to the last bit.
+    """
+    short = max(image_size, round(image_size * 256 / 224))
+    width, height = picture.size
+    if width <= height:
+        width, height = short, int(short * height / width)
+    else:
+        width, height = int(short * width / height), short
+    left, top = round((width - image_size) / 2), round((height - image_size) / 2)
+    resized = picture.resize((width, height), Image.Resampling.BILINEAR)
+    return resized.crop((left, top, left + image_size, top + image_size))
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as opened:
+            opened.load()
+            return _eight_bit(opened)
+    except Exception as error:  # Pillow's plugins raise many types for damaged files
+        raise ValueError(f"cannot read the image {path}: {error}") from error
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -1,11 +1,15 @@
 """What every source returns: labelled uint8 images, and a pair of them for training and testing."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
+
+from bcl_edu.datasets.image_files import ImageFiles
+from bcl_edu.datasets.subset import subset_sha256
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +62,12 @@ class LabelledImages:
         """Number of images of each class, shape (K,), in label order."""
         return torch.bincount(self.labels, minlength=self.num_classes)
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of every image."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
     def select(self, indices: Int64[Tensor, " m"]) -> "LabelledImages":
         """The images at these positions, in this order, with the same class names (a copy)."""
         return LabelledImages(self.images[indices], self.labels[indices], self.class_names)
@@ -69,6 +79,15 @@ class LabelledImages:
         digest.update(self.images.cpu().contiguous().numpy().data)
         return digest.hexdigest()
 
+    def subset_sha256(self, indices: Int64[Tensor, " m"]) -> str:
+        """SHA-256 of a set of positions, see ``bcl_edu.datasets.subset_sha256``."""
+        return subset_sha256(indices)
+
+
+Images = LabelledImages | ImageFiles
+"""Labelled images, in memory or as files: both have labels, names and counts of classes, ``image_shape``, ``select``
+and the two hashes; how their pixels become batches is the business of `bcl_edu.training.loading`."""
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -78,22 +97,24 @@ class Dataset:
         name: one of DATASET_NAMES, or the user's own.
         train: what is learnt from, usually balanced until ``long_tailed_subset`` thins it.
         test: what accuracy is measured on.
+        facts: what else a run record should say of the data, as plain values.
 
     Raises:
         ValueError: on creation, when the parts differ in class names or in the size of their images.
     """
 
     name: str
-    train: LabelledImages
-    test: LabelledImages
+    train: Images
+    test: Images
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.train.class_names != self.test.class_names:
             raise ValueError(f"{self.name}: class names of train and test differ")
-        train_shape, test_shape = self.train.images.shape[1:], self.test.images.shape[1:]
+        train_shape, test_shape = self.train.image_shape, self.test.image_shape
         if train_shape != test_shape:
             raise ValueError(
-                f"{self.name}: train images are {tuple(train_shape)}, test images {tuple(test_shape)} "
+                f"{self.name}: train images are {train_shape}, test images {test_shape} "
                 "(channels, height, width); expected one size"
             )
 

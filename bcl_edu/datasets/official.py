@@ -5,6 +5,7 @@ import http.client
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,12 @@ class OfficialFile:
     Attributes:
         url: where it is.
         md5: the hash that its authors publish. It guards against damage and half a download; whoever could
-            forge it would have to find a second preimage of MD5.
+            forge it would have to find a second preimage of MD5. None where they publish none.
         megabytes: how much there is to fetch, about.
     """
 
     url: str
-    md5: str
+    md5: str | None
     megabytes: int
 
     @property
@@ -37,11 +38,13 @@ class OfficialFile:
 
 
 def check_md5(path: Path, official: OfficialFile) -> None:
-    """Compare a file with the published hash.
+    """Compare a file with the published hash, if there is one.
 
     Raises:
         ValueError: they differ.
     """
+    if official.md5 is None:
+        return
     found = _md5(path)
     if found != official.md5:
         raise ValueError(
@@ -50,7 +53,7 @@ def check_md5(path: Path, official: OfficialFile) -> None:
         )
 
 
-def fetch(official: OfficialFile, folder: Path) -> Path:
+def fetch(official: OfficialFile, folder: Path, verify: Callable[[Path], None] | None = None) -> Path:
     """Download a file into a folder, going on where an earlier attempt stopped.
 
     Bytes are collected in ``<name>.part``, which stays when the connection breaks. Only a whole file with
@@ -59,6 +62,7 @@ def fetch(official: OfficialFile, folder: Path) -> Path:
     Args:
         official: what to fetch.
         folder: where to put it; created if needed.
+        verify: a further check of the whole file, which raises ValueError; all there is where no hash is published.
 
     Returns:
         The path of the finished file.
@@ -80,6 +84,8 @@ def fetch(official: OfficialFile, folder: Path) -> Path:
                 raise ConnectionError(_fetch_by_hand(official, folder, part, error)) from error
     try:
         check_md5(part, official)
+        if verify is not None:
+            verify(part)
     except ValueError:
         part.unlink()
         raise
@@ -128,7 +134,8 @@ def _md5(path: Path) -> str:
 def _fetch_by_hand(official: OfficialFile, folder: Path, part: Path, error: Exception) -> str:
     present = part.stat().st_size if part.exists() else 0
     kept = f" ({present:,} bytes are kept: calling again goes on from there)" if present else ""
+    facts = f"{official.megabytes} MB" + (f", MD5 {official.md5}" if official.md5 else "")
     return (
         f"cannot download {official.url}: {error}{kept}. Without a network, fetch that file "
-        f"({official.megabytes} MB, MD5 {official.md5}) elsewhere and put it, as it is, into {folder}"
+        f"({facts}) elsewhere and put it, as it is, into {folder}"
     )

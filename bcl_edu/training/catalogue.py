@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from bcl_edu.datasets.file_sets import FILE_SETS
 from bcl_edu.methods import OBJECTIVES, LossName
 from bcl_edu.training.recipe import Recipe, recipe_as_dict
 
@@ -81,6 +82,10 @@ def idle_fields(recipe: Recipe) -> frozenset[str]:
         idle |= {"milestones", "decay"}
     if recipe.profile == "as-found":
         idle |= {"imbalance_factor", "head_count", "subset_seed"}
+    if recipe.dataset not in FILE_SETS:
+        idle.add("unreadable_images")
+        if recipe.image_size is None:
+            idle.add("image_size")
     return frozenset(idle)
 
 
@@ -117,6 +122,31 @@ def description(name: str) -> str:
 _CIFAR10 = Recipe(name="cifar10-lt", dataset="cifar10", head_count=5000, precision="bfloat16")
 _CIFAR100 = Recipe(name="cifar100-lt", dataset="cifar100", head_count=500, precision="bfloat16")
 
+# What the paper leaves open here is as in the authors' main.py: temperature, crops, no blur, no warm-up.
+_IMAGENET_LT = Recipe(
+    name="imagenet-lt",
+    dataset="imagenet-lt",
+    profile="as-found",
+    image_size=224,
+    backbone="resnet50",
+    classifier="cosine",
+    head_hidden=2048,
+    head_dim=1024,
+    lambda_=1.0,
+    mu=0.35,
+    temperature=0.07,
+    views="sim-sim",
+    crop_scale=(0.08, 1.0),
+    blur=False,
+    epochs=90,
+    schedule_epochs=90,
+    learning_rate=0.1,
+    schedule="cosine",
+    warmup_epochs=0,
+    weight_decay=5e-4,
+    precision="bfloat16",
+)
+
 _STARTERS: dict[str, tuple[str, Recipe]] = {
     "digits-lt": (
         "scikit-learn's 8x8 digits, nothing to download: the whole method in under a minute",
@@ -147,6 +177,19 @@ _STARTERS: dict[str, tuple[str, Recipe]] = {
             epochs=30,
             schedule_epochs=30,
             milestones=(24, 27),
+        ),
+    ),
+    "imagenet-lt": ("ImageNet-LT, ResNet-50, the paper's 90 epochs (--backbone resnext50)", _IMAGENET_LT),
+    "inaturalist2018": (
+        "iNaturalist 2018, ResNet-50, the paper's 100 epochs",
+        replace(
+            _IMAGENET_LT,
+            name="inaturalist2018",
+            dataset="inaturalist2018",
+            epochs=100,
+            schedule_epochs=100,
+            learning_rate=0.2,
+            weight_decay=1e-4,
         ),
     ),
     "cifar10-lt": ("CIFAR-10-LT, the paper's 200 epochs: cifar10-lt-if100-bcl by a short name", _CIFAR10),

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from bcl_edu.files import write_atomically
+
 FORMAT = 1
 
 
 class CheckpointError(ValueError):
     """A file that cannot be used as a checkpoint; the message says why and what to do."""
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment the old or the new content stands under its name, whole."""
-    temporary = path.with_name(f".{path.name}.writing")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:

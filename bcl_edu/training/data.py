@@ -9,16 +9,18 @@ from jaxtyping import Int
 from torch import Tensor
 
 from bcl_edu.datasets import (
-    LabelledImages,
+    ImageFiles,
+    Images,
     exponential_profile,
     long_tailed_subset,
     open_dataset,
     pareto_profile,
     step_profile,
-    subset_sha256,
 )
+from bcl_edu.training.evaluation import Normalisation
 from bcl_edu.training.options import RunOptions
 from bcl_edu.training.recipe import Recipe
+from bcl_edu.views import channel_statistics
 
 _PROFILES = {"exponential": exponential_profile, "step": step_profile, "pareto": pareto_profile}
 
@@ -27,15 +29,22 @@ _PROFILES = {"exponential": exponential_profile, "step": step_profile, "pareto":
 class TrainingData:
     """What a run learns from and is tested on."""
 
-    train: LabelledImages
-    test: LabelledImages
+    train: Images
+    test: Images
     facts: dict[str, Any]
-    """For the run record: sizes, class counts, SHA-256 of the chosen indices and of the chosen images."""
+    """For the run record: sizes, class counts, SHA-256 of the subset and of the images (of files: of their list)."""
 
     @property
     def class_counts(self) -> Int[Tensor, " k"]:
         """Training images of each class."""
         return self.train.class_counts
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """Channel statistics of the training images; of image files those that were published."""
+        if isinstance(self.train, ImageFiles):
+            return Normalisation(self.train.mean, self.train.std)
+        return Normalisation(*channel_statistics(self.train.images))
 
 
 def target_counts(recipe: Recipe, available: Int[Tensor, " k"]) -> Int[Tensor, " k"]:
@@ -56,7 +65,13 @@ def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
     Raises:
         ValueError, FileNotFoundError: the data set is not there or damaged, or a class has too few images.
     """
-    dataset = open_dataset(recipe.dataset, options.data_dir, download=options.download)
+    dataset = open_dataset(
+        recipe.dataset,
+        options.data_dir,
+        download=options.download,
+        image_size=recipe.image_size,
+        lists=options.lists,
+    )
     counts = target_counts(recipe, dataset.train.class_counts)
     indices = long_tailed_subset(dataset.train.labels, counts, seed=recipe.subset_seed)
     train = dataset.train.select(indices)
@@ -65,8 +80,9 @@ def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
         "training_images": len(train),
         "test_images": len(dataset.test),
         "class_counts": counts.tolist(),
-        "subset_sha256": subset_sha256(indices),
+        "subset_sha256": dataset.train.subset_sha256(indices),
         "training_images_sha256": train.sha256(),
         "test_images_sha256": dataset.test.sha256(),
+        **dataset.facts,
     }
     return TrainingData(train, dataset.test, facts)

@@ -41,6 +41,7 @@ def result_table(record: Mapping[str, Any]) -> str:
     """The run's last and best epoch, with what is needed to compare them."""
     last, best = record["last"], record["best"]
     recipe, data = record["recipe"], record["data"]
+    counts = data["class_counts"]
     head = f"{'':<22}{'all':>7}{'many':>7}{'medium':>8}{'few':>7}{'simplex deviation':>19}"
 
     def line(title: str, row: Mapping[str, Any]) -> str:
@@ -52,7 +53,7 @@ def result_table(record: Mapping[str, Any]) -> str:
 
     facts = (
         f"{recipe['name']}, loss {recipe['loss']}: {recipe['epochs']} epochs, seed {recipe['seed']}, "
-        f"IF {recipe['imbalance_factor']:g}, {record['parameters']:,} parameters, "
+        f"IF {max(counts) / min(counts):.4g}, {record['parameters']:,} parameters, "
         f"subset {data['subset_sha256'][:12]}"
     )
     return "\n".join(

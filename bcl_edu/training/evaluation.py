@@ -11,10 +11,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from bcl_edu.datasets import LabelledImages
+from bcl_edu.datasets import Images
 from bcl_edu.geometry import simplex_deviation
 from bcl_edu.methods import Method
 from bcl_edu.training.distributed import Processes, gather, sum_over_processes
+from bcl_edu.training.loading import load_images
 from bcl_edu.training.metrics import Accuracy, accuracy
 from bcl_edu.views import normalise
 
@@ -72,7 +73,7 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
 @torch.no_grad()
 def evaluate_method(
     method: Method,
-    test: LabelledImages,
+    test: Images,
     class_counts: Int[Tensor, " k"],
     normalisation: Normalisation,
     *,
@@ -80,6 +81,7 @@ def evaluate_method(
     precision: str = "float32",
     batch_size: int = 1000,
     processes: Processes | None = None,
+    workers: int = 0,
 ) -> Evaluation:
     """Accuracy and geometry on the whole test set, in evaluation mode; the model's mode is restored.
 
@@ -95,6 +97,10 @@ def evaluate_method(
         precision: of the forward pass.
         batch_size: images at a time.
         processes: this process among those that share the work.
+        workers: processes that decode image files.
+
+    Raises:
+        UnreadableImage: an image file cannot be read.
     """
     processes = processes or Processes()
     num_classes = len(class_counts)
@@ -103,9 +109,9 @@ def evaluate_method(
     guesses: list[Tensor] = []
     of_features, of_embeddings = _ClassSums(num_classes), _ClassSums(num_classes)
     share = torch.arange(len(test)).tensor_split(processes.world_size)[processes.rank]
-    for chosen in share.split(batch_size):
+    for chosen, images in load_images(test, share, device, workers, batch_size):
         with autocast(device, precision):
-            inputs = normalise(test.images[chosen].to(device), normalisation.mean, normalisation.std)
+            inputs = normalise(images, normalisation.mean, normalisation.std)
             features = method.features(inputs.contiguous(memory_format=torch.channels_last))
             embeddings = method.embeddings(features)
             guesses.append(method.logits(features).argmax(dim=1))

@@ -33,8 +33,8 @@ from bcl_edu.training.distributed import (
     main_process_first,
     process_group,
 )
-from bcl_edu.training.evaluation import Evaluation, Normalisation, evaluate_method
-from bcl_edu.training.loading import load_batches, training_views
+from bcl_edu.training.evaluation import Evaluation, evaluate_method
+from bcl_edu.training.loading import BatchLoader
 from bcl_edu.training.options import RunOptions, choose_device
 from bcl_edu.training.recipe import Recipe, recipe_as_dict, recipe_differences, recipe_from_dict
 from bcl_edu.training.record import (
@@ -48,7 +48,6 @@ from bcl_edu.training.record import (
 )
 from bcl_edu.training.schedule import learning_rate
 from bcl_edu.training.step import TrainingStep
-from bcl_edu.views import BatchedTrainingViews, TrainingViews, channel_statistics
 
 CHECKPOINT_NAME = "checkpoint.pt"
 
@@ -150,12 +149,10 @@ class _Run:
         with main_process_first(processes):
             self.data: TrainingData = prepare_data(recipe, options)
         self._refuse_other_data(stored)
-        mean, std = channel_statistics(self.data.train.images)
-        self.normalisation = Normalisation(mean, std)
+        self.normalisation = self.data.normalisation
 
         torch.manual_seed(derive_seed(recipe.seed, "initial weights"))
-        channels, height, width = self.data.train.images.shape[1:]
-        self.method = build_method(recipe, self.data.class_counts, (channels, height, width))
+        self.method = build_method(recipe, self.data.class_counts, self.data.train.image_shape)
         self.training_step = TrainingStep(
             self.method, recipe, self.normalisation, device, processes, compile=options.compile
         )
@@ -250,7 +247,7 @@ class _Run:
             "recipe": recipe_as_dict(self.recipe),
             "data": self.data.facts,
             "normalisation": {"mean": list(self.normalisation.mean), "std": list(self.normalisation.std)},
-            "image_shape": list(self.data.train.images.shape[1:]),
+            "image_shape": list(self.data.train.image_shape),
             **self.training_step.state(),
             "random": {
                 "torch": torch.get_rng_state(),
@@ -301,7 +298,15 @@ class _Run:
         if self.epoch < self.recipe.epochs:  # a finished run is only loaded
             self.record["sessions"] = [*self.record["sessions"], self._session()]
         self._write_record()
-        views = training_views(self.data.train, self.method.view_policy, self.recipe.seed, self.device)
+        loader = BatchLoader(
+            self.data.train,
+            self.method.view_policy,
+            self.batches,
+            self.recipe.seed,
+            self.device,
+            self.options.workers,
+            replace_unreadable=self.recipe.unreadable_images == "replace",
+        )
         events = self._tensorboard()
         total, done = self.recipe.epochs * self.batches.steps, self.epoch * self.batches.steps + self.step
         progress: StepDisplay
@@ -313,7 +318,7 @@ class _Run:
         try:
             with _interrupt_flag() as interrupted:
                 while self.epoch < self.recipe.epochs:
-                    evaluation = self._epoch(views, progress, interrupted)
+                    evaluation = self._epoch(loader, progress, interrupted)
                     row = self.history[-1]
                     if self.processes.is_main:
                         progress.say(epoch_line(row, self.recipe.epochs))
@@ -330,19 +335,17 @@ class _Run:
 
     def _epoch(
         self,
-        views: TrainingViews | BatchedTrainingViews,
+        loader: BatchLoader,
         progress: StepDisplay,
         interrupted: threading.Event,
     ) -> Evaluation:
         """Finish the current epoch from the current step on, evaluate, save."""
         began = time.monotonic() - self.seconds
         saved = time.monotonic()
-        views.set_epoch(self.epoch)
-        self.batches.set_position(self.epoch, self.step)
         self.method.model.train()
         rate = 0.0
         steps: list[_Step] = []  # taken, but not looked at yet
-        for images, labels, indices in load_batches(views, self.batches, self.device, self.options.workers):
+        for images, labels, indices in loader.epoch(self.epoch, self.step):
             rate = learning_rate(self.recipe, self.epoch * self.batches.steps + self.step, self.batches.steps)
             parts = self.training_step.take(images, labels, rate)
             values = torch.stack(list(parts.values()))
@@ -364,6 +367,8 @@ class _Run:
                 self._save()
                 saved = time.monotonic()
 
+        if loader.unreadable:
+            self.record["sessions"][-1]["unreadable_images"] = loader.unreadable
         evaluation = self._evaluate()
         self._close_epoch(evaluation, rate, time.monotonic() - began)
         return evaluation
@@ -390,6 +395,7 @@ class _Run:
             device=self.device,
             precision=self.recipe.precision,
             processes=self.processes,
+            workers=self.options.workers,
         )
 
     def _close_epoch(self, evaluation: Evaluation, rate: float, seconds: float) -> None:

@@ -21,8 +21,12 @@ class RunOptions:
 
     data_dir: Path | None = None
     """Folder of the data set; by default data/<data set>."""
+    train_list: Path | None = None
+    """For imagenet-lt and inaturalist2018: your own list of training images (`path label` lines, or JSON)."""
+    test_list: Path | None = None
+    """Likewise of test images."""
     download: bool = False
-    """Fetch the data set if it is not there."""
+    """Fetch the data set if it is not there (of imagenet-lt and inaturalist2018 the lists, not the images)."""
     output: Path | None = None
     """Folder of the run; by default runs/<recipe>-<loss>-seed<seed>."""
     resume: bool = False
@@ -46,6 +50,16 @@ class RunOptions:
             raise ValueError(f"workers is {self.workers}, but must be at least 0")
         if self.checkpoint_minutes <= 0:
             raise ValueError(f"checkpoint_minutes is {self.checkpoint_minutes}, but must be above 0")
+
+    @property
+    def lists(self) -> dict[str, Path]:
+        """The lists of one's own, by split."""
+        return own_lists(self.train_list, self.test_list)
+
+
+def own_lists(train: Path | None, test: Path | None) -> dict[str, Path]:
+    """Lists of one's own by split, those that there are."""
+    return {split: path for split, path in (("train", train), ("test", test)) if path is not None}
 
 
 def choose_device(name: Device) -> torch.device:

@@ -16,7 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint, write_atomically
+from bcl_edu.files import write_atomically
+from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint
 from bcl_edu.training.record import METRICS_NAME, RECORD_NAME
 from bcl_edu.training.trained import TrainedModel, from_checkpoint, trained_model
 

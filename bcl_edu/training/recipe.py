@@ -41,6 +41,10 @@ class Recipe:
     """Images of the largest class; without it, the smallest class of the full training set decides."""
     subset_seed: int = 0
     """Seed of the shuffle that chooses the subset; 0 in every published comparison of ours."""
+    image_size: int | None = None
+    """Height and width of views of photographs (imagenet-lt, inaturalist2018, folder); other sets have their own."""
+    unreadable_images: Literal["refuse", "replace"] = "refuse"
+    """Image files that cannot be read in training: stop at the first, or take the next one of its class and say so."""
 
     # ---- model
     backbone: str = "resnet32"
@@ -116,6 +120,9 @@ class Recipe:
         _require(self.seed >= 0 and self.subset_seed >= 0, "seed", self.seed, "at least 0")
         beta = self.class_balanced_beta
         _require(0 <= beta < 1, "class_balanced_beta", beta, "at least 0 and below 1")
+        _require(
+            self.image_size is None or self.image_size >= 32, "image_size", self.image_size, "at least 32"
+        )
         low, high = self.crop_scale
         _require(0 < low <= high <= 1, "crop_scale", self.crop_scale, "0 < smallest <= largest <= 1")
 
@@ -130,7 +137,12 @@ def recipe_as_dict(recipe: Recipe) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(recipe).items()}
 
 
-WITHOUT_THE_FIELD: dict[str, Any] = {"focal_gamma": 2.0, "class_balanced_beta": 0.9999}
+WITHOUT_THE_FIELD: dict[str, Any] = {
+    "focal_gamma": 2.0,
+    "class_balanced_beta": 0.9999,
+    "image_size": None,
+    "unreadable_images": "refuse",
+}
 """Fields that records and checkpoints from before them lack, with the value that those runs in effect had.
 
 A field that joins `Recipe` later gets a line here: the value that describes what runs did without it, which need not

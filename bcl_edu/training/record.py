@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 import bcl_edu
-from bcl_edu.training.checkpoint import write_atomically
+from bcl_edu.files import write_atomically
 
 RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"

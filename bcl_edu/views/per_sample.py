@@ -33,13 +33,20 @@ def three_views(
             f"image of type {image.dtype} and shape {tuple(image.shape)}, expected torch.uint8 of shape "
             "(1 or 3, height, width)"
         )
+    return _channels_first(views_of_picture(policy, _picture(image), seed))
+
+
+def views_of_picture(
+    policy: ViewPolicy, picture: Image.Image, seed: int
+) -> UInt8[np.ndarray, "views size size channel"]:
+    """What ``three_views`` makes, of a picture in mode L (grey) or RGB, channels last."""
     seeds = np.array([seed], dtype=np.uint64)
-    shape = (image.shape[0], image.shape[1], image.shape[2])
+    shape = (len(picture.getbands()), picture.height, picture.width)
     parameters = [
         draw_parameters(recipe, seeds, view, shape, policy.image_size)
         for view, recipe in enumerate(policy.views)
     ]
-    return views_from_parameters(policy, image, parameters, row=0)
+    return _views(policy, picture, parameters, row=0)
 
 
 def views_from_parameters(
@@ -49,16 +56,30 @@ def views_from_parameters(
     row: int,
 ) -> UInt8[Tensor, "views channel size size"]:
     """The views of one image from parameters drawn before; ``row`` is the image's place in them."""
-    channels = image.shape[0]
-    pixels = image.numpy()
+    return _channels_first(_views(policy, _picture(image), parameters, row))
+
+
+def _picture(image: UInt8[Tensor, "channel height width"]) -> Image.Image:
     # Pillow wants (height, width, 3), or (height, width) for grey
-    source = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)) if channels == 3 else pixels[0])
-    made = [
-        _one_view(source, recipe, drawn, row, policy.image_size)
-        for recipe, drawn in zip(policy.views, parameters, strict=True)
-    ]
-    stacked = np.stack(made)
-    return torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
+    pixels = image.numpy()
+    return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)) if len(pixels) == 3 else pixels[0])
+
+
+def _channels_first(
+    views: UInt8[np.ndarray, "views size size channel"],
+) -> UInt8[Tensor, "views channel size size"]:
+    return torch.from_numpy(np.ascontiguousarray(views.transpose(0, 3, 1, 2)))
+
+
+def _views(
+    policy: ViewPolicy, picture: Image.Image, parameters: list[ViewParameters], row: int
+) -> UInt8[np.ndarray, "views size size channel"]:
+    return np.stack(
+        [
+            _one_view(picture, recipe, drawn, row, policy.image_size)
+            for recipe, drawn in zip(policy.views, parameters, strict=True)
+        ]
+    )
 
 
 def _one_view(

@@ -1,6 +1,6 @@
 """What happens to an image in each of its three views, as named, frozen options."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 CropScale = tuple[float, float]
@@ -56,7 +56,7 @@ class ViewPolicy:
     views: tuple[ViewRecipe, ...]
 
 
-POLICY_NAMES: tuple[str, ...] = ("cifar", "grey", "digits", "none")
+POLICY_NAMES: tuple[str, ...] = ("cifar", "grey", "digits", "sim-sim", "sim-rand", "rand-rand", "none")
 
 
 def view_policy(
@@ -75,6 +75,9 @@ def view_policy(
     - ``grey``: for images such as Fashion-MNIST's. v1 is crop, mirror image and a slight jitter of brightness and
       contrast; v2 and v3 are SimAugment without colour.
     - ``digits``: for 8x8 digits. Shifts by one pixel, brightness and noise; a mirrored digit is none.
+    - ``sim-sim``, ``sim-rand``, ``rand-rand``: for photographs at 224. v1 is a resized crop (0.08, 1),
+      mirror image, colour jitter (0.4, 0.4, 0.4, 0) and RandAugment (2 operations, magnitude 10 of 30). The name says
+      what v3 and v2 are: SimAugment, or SimAugment followed by RandAugment.
     - ``none``: every view is the image itself, whatever the options say.
 
     Args:
@@ -88,7 +91,9 @@ def view_policy(
     Raises:
         ValueError: unknown name, or an option out of range.
 
-    Source: Zhu et al. (CVPR 2022), section 4.1; SimAugment: Chen et al., "SimCLR" (ICML 2020), appendix A;
+    Source: Zhu et al. (CVPR 2022), section 4.1; the three for photographs also the authors' main.py, whose
+    RandAugment ("rand-n2-m10-mstd0.5") is in a file that they did not publish: ours is torchvision's.
+    SimAugment: Chen et al., "SimCLR" (ICML 2020), appendix A;
     Cutout: DeVries and Taylor (2017).
     """
     if name not in POLICY_NAMES:
@@ -104,6 +109,26 @@ def view_policy(
 
     padding = max(1, image_size // 8)
     blur_probability = 0.5 if blur else 0.0
+    sim_augment = ViewRecipe(
+        crop_scale=crop_scale,
+        flip=0.5,
+        jitter=(0.4, 0.4, 0.4, 0.1),
+        jitter_probability=0.8,
+        grey=0.2,
+        blur=blur_probability,
+    )
+    if name in ("sim-sim", "sim-rand", "rand-rand"):
+        classifier = ViewRecipe(
+            crop_scale=(0.08, 1.0),
+            flip=0.5,
+            jitter=(0.4, 0.4, 0.4, 0.0),
+            jitter_probability=1.0,
+            augment="randaugment",
+            cutout=cutout or 0,
+        )
+        made_by = {"sim": sim_augment, "rand": replace(sim_augment, augment="randaugment")}
+        third, second = name.split("-")
+        return ViewPolicy(name, image_size, (classifier, made_by[second], made_by[third]))
     if name == "cifar":
         classifier = ViewRecipe(
             padding=padding,
@@ -111,14 +136,7 @@ def view_policy(
             augment="autoaugment",
             cutout=image_size // 2 if cutout is None else cutout,
         )
-        contrastive = ViewRecipe(
-            crop_scale=crop_scale,
-            flip=0.5,
-            jitter=(0.4, 0.4, 0.4, 0.1),
-            jitter_probability=0.8,
-            grey=0.2,
-            blur=blur_probability,
-        )
+        contrastive = sim_augment
     elif name == "grey":
         classifier = ViewRecipe(
             padding=padding,

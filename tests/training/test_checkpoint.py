@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, write_atomically
+from bcl_edu.files import write_atomically
+from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
 
 def test_tensors_and_plain_values_come_back(tmp_path: Path) -> None:
