@@ -50,7 +50,7 @@ def test_a_policy_is_a_value(name: str) -> None:
 
 def test_bad_options_are_refused_with_their_value() -> None:
     with pytest.raises(
-        ValueError, match="unknown view policy 'simclr', expected one of cifar, grey, digits, none"
+        ValueError, match="unknown view policy 'simclr', expected one of cifar, grey, digits, sim-sim"
     ):
         view_policy("simclr", image_size=32)
     with pytest.raises(ValueError, match="image_size = 0"):
