@@ -69,9 +69,21 @@ def find_runs(paths: Iterable[Path]) -> tuple[list[StoredRun], list[UnreadableRu
         try:
             record = read_record(folder)
             run = StoredRun(folder, recipe_from_dict(record["recipe"]), record)
+            _require_facts(record)
         except (CheckpointError, ValueError, TypeError) as error:
             unreadable.append(UnreadableRun(folder, str(error)))
             continue
         if all(record != other.record for other in runs):
             runs.append(run)
     return runs, unreadable
+
+
+def _require_facts(record: dict[str, Any]) -> None:
+    """Refuse a record without what the tables show of every run."""
+    session, data = record.get("sessions", [])[-1:], record["data"]
+    if not session or not {"hardware", "processes"} <= set(session[0]):
+        raise ValueError("the record does not say on what the run computed")
+    if not {"test_images", "subset_sha256"} <= set(data):
+        raise ValueError("the record does not say on which images the run was trained and tested")
+    if record["epochs_finished"] and None in (record["last"], record.get("best")):
+        raise ValueError("the record has finished epochs, but no figures")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,11 @@ def test_unfinished_damaged_and_unknown_runs_are_listed_with_the_reason(
     (store_run("d", "table2-lc", 50.0) / "run.json").write_text(
         '{"recipe": {"nu": 1}, "data": {}, "epochs_finished": 0, "last": null}'
     )
+    for name, part in (("e", "sessions"), ("f", "data"), ("g", "best")):
+        path = store_run(name, "table2-lc", 50.0) / "run.json"
+        record = json.loads(path.read_text())
+        record[part] = type(record[part])() if part != "best" else None
+        path.write_text(json.dumps(record))
     report = build_report([tmp_path])
     assert report.tables == {}
     reasons = {one.folder.name: " ".join(one.reasons) for one in report.apart}
@@ -106,6 +112,9 @@ def test_unfinished_damaged_and_unknown_runs_are_listed_with_the_reason(
     assert reasons["b"] == "no row of the tables has data set digits and loss bcl"
     assert "is damaged" in reasons["c"]
     assert "another version of bcl_edu" in reasons["d"]
+    assert "on what the run computed" in reasons["e"]
+    assert "on which images" in reasons["f"]
+    assert "no figures" in reasons["g"]
 
 
 def test_records_hold_numbers_and_none(store_run: StoreRun, tmp_path: Path) -> None:
