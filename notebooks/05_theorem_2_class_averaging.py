@@ -486,7 +486,7 @@ for tau in (0.1, 1.0):
 
 # %% [markdown]
 # (`bcl-class-anchors` has prototypes as well; in a full batch with prototypes at the class means they change nothing here.)
-# Averaging the denominator alone does not bring the optimum to the simplex; at $\tau = 1$ it lets the tail classes merge,
+# Averaging the denominator alone does not bring the optimum to the simplex; at $\tau = 1$ it lets the tail classes all but merge,
 # cosine 1. So the paper's next theorem, which says that the class-averaged loss with all classes present is least at the
 # regular simplex, cannot be true for unequal classes as it stands. Notebook 06 finds the counter-example and the condition
 # that is missing. You have just seen it.

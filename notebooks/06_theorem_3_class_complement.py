@@ -533,13 +533,14 @@ for tau in (0.1, 1.0):
     assert abs(corrected.value - geometry.simplex_value(10, tau)) < 1e-12
     assert bcl.value < geometry.simplex_value(10, tau)  # what Theorem 3 as printed rules out
     assert bcl.deviation.rms > 0.95 * scl.deviation.rms > 0.07  # no nearer than SCL
+assert optimum[1.0, "bcl"].gram[7, 9].acos().rad2deg() < 3
 
 figures.cosine_heatmap(optimum[1.0, "bcl"].gram, counts, title="BCL (Eq. 9) at its optimum, temperature 1")
 
 # %% [markdown]
 # With class-averaged anchors the solver finds the simplex to machine precision, and its value is the theorem's bound to
-# twelve digits. BCL as printed does not go there. At $\tau = 1$ its optimum merges the tail: *look at the orange corner*,
-# where the smallest classes have cosine 1 and are one point. At the paper's $\tau = 0.1$ all classes are apart, but those of the
+# twelve digits. BCL as printed does not go there. At $\tau = 1$ its optimum all but merges the tail: *look at the orange corner*,
+# where the three smallest classes are less than three degrees apart. At the paper's $\tau = 0.1$ all classes are apart, but those of the
 # tail are crowded into cosines up to 0.088, and it is **no nearer to the simplex than SCL**. The prediction that the name of the loss
 # invites is wrong.
 #

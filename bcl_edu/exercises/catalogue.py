@@ -11,6 +11,7 @@ from bcl_edu.exercises.contrastive import (
 )
 from bcl_edu.exercises.exercise import Exercise
 from bcl_edu.exercises.long_tails import CLASS_COUNTS, LOGIT_COMPENSATION
+from bcl_edu.exercises.optima import DUALITY_GAP, LOSS_AT_COLLAPSE
 from bcl_edu.exercises.paths import CHANCE_TO_BE_MISSING, PAIR_PUSHES
 from bcl_edu.exercises.simplex import IS_REGULAR_SIMPLEX, REGULAR_SIMPLEX, SIMPLEX_DEVIATION
 from bcl_edu.exercises.theorems import ATTRACTION_AND_REPULSION, THEOREM_3_BOUND
@@ -26,6 +27,8 @@ _ALL = (
     CLASS_AVERAGED_DENOMINATOR,
     CLASS_COMPLEMENT,
     THEOREM_3_BOUND,
+    LOSS_AT_COLLAPSE,
+    DUALITY_GAP,
     PAIR_PUSHES,
     CHANCE_TO_BE_MISSING,
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
+from plotly.utils import PlotlyJSONEncoder
 
 from bcl_edu.figures import style
 
@@ -102,6 +104,7 @@ def frame_slider(
 
 def _changing(traces: list[Any]) -> set[str]:
     """Names of the attributes in which traces of one kind differ."""
-    plain = [trace.to_plotly_json() for trace in traces]
+    # as JSON, since two arrays have no single answer to whether they are equal
+    plain = [json.loads(json.dumps(trace.to_plotly_json(), cls=PlotlyJSONEncoder)) for trace in traces]
     names = {name for trace in plain for name in trace}
     return {name for name in names if any(trace.get(name) != plain[0].get(name) for trace in plain)}

@@ -63,7 +63,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab with the project's configuration and nobody's own settings."""
     home = tmp_path_factory.mktemp("lab")
     folder = home / "project"
-    for name in ("notebooks", "results"):
+    for name in ("notebooks", "results", "benchmarks/results", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     for name, settings in LAB_SETTINGS.items():
         path = home / "config" / "lab" / "user-settings" / name

@@ -10,6 +10,10 @@ from playwright.sync_api import Locator, Page, Request, expect
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
+SLOW_START = "[anywidget] Failed to initialize model."
+"""What anywidget says if a widget needs more than two seconds to start, as on a busy machine. It then no longer hears
+Python."""
+
 
 @dataclass
 class Lab:

@@ -3,15 +3,12 @@
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.jupyterlab import SCREENSHOTS, Visit
+from tests.browser.jupyterlab import SCREENSHOTS, SLOW_START, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 SECONDS = 500
 """For all cells of a notebook; half a minute on an idle machine."""
-
-SLOW_START = "[anywidget] Failed to initialize model."
-"""What anywidget says if a widget needs more than two seconds to start, as on a busy machine."""
 
 IMPORT = "from bcl_edu.exercises import check\n\n\n"
 LINES = {

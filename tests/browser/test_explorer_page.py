@@ -259,6 +259,8 @@ def test_the_summary_is_read_out_after_a_pause_and_says_what_merged(explorer: Ex
     )
     expect(summary).to_contain_text("BCL: cosines from −1.000 (classes 0 and 1) to 1.000 (classes 1 and 2)")
     expect(summary).to_contain_text("Classes 1 and 2 merge into one point.")
+    explorer.show(Settings(imbalance_factor=100, temperature=1.0, num_classes=10))
+    expect(summary).to_contain_text("Classes 7, 8 and 9 all but merge: at most 2.6° lie between them.")
 
 
 def test_cosines_can_be_read_as_a_table(explorer: ExplorerPage) -> None:

@@ -3,15 +3,11 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.jupyterlab import Visit
+from tests.browser.jupyterlab import SLOW_START, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 NOTEBOOK = "06_theorem_3_class_complement"
-
-SLOW_START = "[anywidget] Failed to initialize model."
-"""What anywidget says if a widget needs more than two seconds to start, as on a busy machine. It then no longer hears
-Python, which this widget does not need."""
 
 
 def test_it_runs_and_a_class_follows_mouse_and_keys(visit: Visit) -> None:

@@ -14,9 +14,10 @@ from bcl_edu.exercises import EXERCISES, Exercise, Mistake, check
 from bcl_edu.exercises.answers import Unusable, expected_answer, given_answer, same
 from bcl_edu.exercises.contrastive import complement_with, denominator_with, scl_with
 from bcl_edu.exercises.diagnosis import score
+from bcl_edu.exercises.optima import collapse_with, gap_with, gradient_at
 from bcl_edu.exercises.theorems import forces_with, theorem_3_with
 from bcl_edu.exercises.trial import try_function
-from bcl_edu.geometry import collapsed_loss, every_batch
+from bcl_edu.geometry import certified_optimum, collapsed_loss, cosine_matrix, every_batch
 from bcl_edu.losses import anchor_losses
 
 SOLUTIONS = Path(__file__).resolve().parents[2] / "notebooks" / "solutions"
@@ -102,10 +103,23 @@ def test_the_cases_are_the_same_every_time(exercise: Exercise) -> None:
         ("attraction_and_repulsion", forces_with),
         ("class_complement", complement_with),
         ("theorem_3_bound", theorem_3_with),
+        ("loss_at_collapse", collapse_with),
+        ("duality_gap", gap_with),
     ],
 )
 def test_without_a_mistake_the_variants_are_the_reference(name: str, function: Callable[..., object]) -> None:
     assert check(name, function).passed
+
+
+def test_the_duality_gap_is_never_less_than_what_there_is_to_gain() -> None:
+    counts = torch.tensor([40, 20, 9, 4, 2])
+    best = certified_optimum(counts, "bcl", temperature=0.5)
+    for seed in range(50):
+        points = torch.randn(5, 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        gram = cosine_matrix(best.means + 0.1 * seed * points[:, : best.means.shape[1]])
+        to_gain = collapsed_loss(gram, counts, temperature=0.5) - best.value
+        assert to_gain - 1e-12 <= float(gap_with(gram, gradient_at(gram, counts, 0.5)))
+    assert float(gap_with(best.gram, gradient_at(best.gram, counts, 0.5))) < 1e-8
 
 
 def test_the_class_averaged_denominator_is_that_of_the_loss() -> None:

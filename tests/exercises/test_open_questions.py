@@ -56,6 +56,18 @@ def test_without_the_reduced_mask_a_class_of_two_is_below_the_bound_for_every_nu
     assert result[3][0] == pytest.approx(math.log(0.5 + 2 * math.exp(-1.5)))
 
 
+def test_the_optimum_of_bcl_loses_a_dimension_before_its_smallest_classes_meet() -> None:
+    factor, angle = answers("07")["first_lost_dimension"]()
+    assert factor == 27
+    assert angle == pytest.approx(8.9, abs=0.1)
+
+
+def test_the_square_root_of_the_class_sizes_leaves_less_than_half_of_the_deviation() -> None:
+    weight_between = answers("07")["a_weight_between"]
+    assert weight_between(0.0) < 1e-6
+    assert weight_between(0.5) / weight_between(1.0) == pytest.approx(0.43, abs=0.01)
+
+
 def test_bcl_is_nearer_in_batches_of_half_the_data_and_no_longer_in_whole_ones() -> None:
     ahead = answers("08")["where_scl_catches_up"](0.3, (64, 120))
     assert ahead[64] > 0.01

@@ -2,7 +2,14 @@ import plotly.graph_objects as go
 import pytest
 import torch
 
-from bcl_edu.figures import bound_versus_loss, caption, film, gradient_shares, text_alternative
+from bcl_edu.figures import (
+    bound_versus_loss,
+    caption,
+    class_mean_sphere,
+    film,
+    gradient_shares,
+    text_alternative,
+)
 
 COUNTS = torch.tensor([8, 2, 2])
 
@@ -31,6 +38,15 @@ def test_it_starts_where_asked_and_shows_that_also_when_nothing_moves() -> None:
 def test_a_frame_stores_only_what_changes() -> None:
     frame = film(POSITIONS, quantity="imbalance factor").frames[2]
     assert set(frame.data[0].to_plotly_json()) == {"type", "y"}
+
+
+def test_pictures_of_class_means_can_be_slid_over() -> None:
+    triangle = torch.tensor([[1.0, 0.0], [-0.5, 0.75**0.5], [-0.5, -(0.75**0.5)]])
+    merged = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]])
+    moving = film(
+        {"1": class_mean_sphere(triangle, COUNTS), "9": class_mean_sphere(merged, COUNTS)}, quantity="head"
+    )
+    assert list(moving.frames[1].data[-1].x) == [1.0, -1.0, -1.0]
 
 
 def test_the_labels_of_the_axis_move_along() -> None:

@@ -38,7 +38,10 @@ function classList(classIds) {
   return `${classIds.slice(0, -1).join(", ")} and ${classIds.at(-1)}`;
 }
 
-/** Groups of classes that the optimum puts in one point. */
+/** Degrees between two classes that rounding may add to what is one point. */
+const ROUNDING = 0.05;
+
+/** Groups of classes that are in one point or nearly so, each with the largest angle in it, in degrees. */
 export function mergedClasses({ gram, numClasses }) {
   const groups = [];
   const seen = new Set();
@@ -49,9 +52,18 @@ export function mergedClasses({ gram, numClasses }) {
       if (!seen.has(j) && gram[i * numClasses + j] > 0.999) group.push(j);
     }
     group.forEach((j) => seen.add(j));
-    if (group.length > 1) groups.push(group);
+    if (group.length === 1) continue;
+    const smallest = Math.min(...group.flatMap((a) => group.map((b) => gram[a * numClasses + b])));
+    groups.push({ group, angle: (180 / Math.PI) * Math.acos(Math.max(-1, smallest)) });
   }
   return groups;
+}
+
+/** What became of classes that are close together: only some of them are one point. */
+function mergedInWords({ group, angle }) {
+  return angle < ROUNDING
+    ? `Classes ${classList(group)} merge into one point. `
+    : `Classes ${classList(group)} all but merge: at most ${angle.toFixed(1)}° lie between them. `;
 }
 
 /** What one optimum is, in a sentence or two. */
@@ -63,7 +75,7 @@ export function optimumInWords(optimum) {
     ? `a regular simplex: every cosine is ${decimal(simplex, 3)}`
     : `cosines from ${pair(deviation.smallest)} to ${pair(deviation.largest)}, ` +
       `simplex deviation ${decimal(deviation.rms, 3)}`;
-  const merged = mergedClasses(optimum).map((group) => `Classes ${classList(group)} merge into one point. `);
+  const merged = mergedClasses(optimum).map(mergedInWords);
   const proof = certified
     ? `Certified: at most ${scientific(relativeGap)} (relative) above the minimum.`
     : `Not certified: perhaps ${scientific(relativeGap)} (relative) above the minimum.`;

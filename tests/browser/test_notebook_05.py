@@ -1,0 +1,39 @@
+"""The notebook on Theorem 2 in JupyterLab: it runs, and at every factor its film draws the shares of the gradient."""
+
+import pytest
+
+from tests.browser.jupyterlab import SLOW_START, Visit
+from tests.browser.pictures import drawn, film_to
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+NOTEBOOK = "05_theorem_2_class_averaging"
+
+SCL, AVERAGED = 0, 1
+"""The traces of `figures.gradient_shares` as the notebook names them."""
+
+
+def test_it_runs_and_its_film_draws_who_pushes(visit: Visit) -> None:
+    visit.open(NOTEBOOK)
+    visit.run_all()
+    visit.wait_until_done(400)
+    assert visit.errors_shown() == []
+    assert visit.cut_off() == []
+
+    film = visit.page.locator(".js-plotly-plot").filter(has=visit.page.locator(".slider-group")).first
+    head = {}
+    for share, factor in ((0.0, "1"), (1.0, "100"), (0.5, "10")):
+        assert film_to(visit, film, share) == f"imbalance factor {factor}"
+        for trace in (SCL, AVERAGED):
+            assert sum(drawn(film, trace)["y"]) == pytest.approx(100, abs=0.1)
+        head[factor] = drawn(film, SCL)["y"][0], drawn(film, AVERAGED)["y"][0]
+    assert head["1"][0] == pytest.approx(100 / 9, abs=3)  # equal classes have an equal say
+    assert head["100"][0] > 2 * head["100"][1]  # a long tail under SCL; averaged it does not matter
+    assert head["1"][0] < head["10"][0] < head["100"][0]
+
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        visit.set_theme(theme)
+        assert visit.photograph(f"{NOTEBOOK}-{theme.split()[-1].lower()}") > 10
+    visit.set_theme("JupyterLab Light")
+    assert [error for error in visit.errors if error != SLOW_START] == []
+    assert visit.foreign == []
