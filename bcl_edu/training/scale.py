@@ -1,0 +1,128 @@
+"""What of a benchmark can be trained here and now: all of it, or a small real part that says what it is.
+
+The paper's runs take hours on a GPU. A notebook that describes one has to run on a laptop too, and without the data:
+it then trains with the same loss on fewer images, and every picture says so.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from bcl_edu.datasets import open_dataset
+from bcl_edu.training.catalogue import RECIPES
+from bcl_edu.training.options import RunOptions
+from bcl_edu.training.recipe import Recipe
+
+STAND_IN = "digits-lt"
+"""A recipe whose real images are always there, and so small that its network learns from them in seconds."""
+
+FEW_EPOCHS = {"data": 3, "stand-in": 15}
+"""Epochs of a reduced run, on the benchmark's own images and on the stand-in's."""
+
+FEW_IMAGES = 30
+"""Images that the largest class of a reduced run keeps."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that fits the machine.
+
+    Attributes:
+        recipe: what to train.
+        options: where and how.
+        whole: whether it is the benchmark itself.
+        note: what the run is, in one sentence that belongs on every picture of it.
+    """
+
+    recipe: Recipe
+    options: RunOptions
+    whole: bool
+    note: str
+
+
+def plan_run(
+    recipe: Recipe,
+    runs: Path | str = "runs",
+    *,
+    data_dir: Path | str | None = None,
+    whole: bool | None = None,
+) -> Plan:
+    """The recipe itself where there is a GPU and its data, otherwise the same method on a small real subset.
+
+    A reduced run lies in a folder that goes away with the plan, so that nobody takes it for a result later.
+
+    Args:
+        recipe: of a small-image data set.
+        runs: folder in which a whole run gets its own.
+        data_dir: folder of the data set; by default data/<data set>.
+        whole: train the recipe as it is, wherever this is; by default only on a GPU.
+
+    Raises:
+        ValueError: the whole recipe is asked for and its data are not there; the message says what to do.
+    """
+    folder = None if data_dir is None else Path(data_dir)
+    missing = _why_not_open(recipe, folder)
+    if missing and whole:
+        raise ValueError(missing)
+    if whole is None:
+        whole = torch.cuda.is_available() and not missing
+    if whole:
+        note = f"{recipe.epochs} epochs, seed {recipe.seed}, as the recipe says. The last epoch counts."
+        output = Path(runs) / f"{recipe.name}-{recipe.loss}-seed{recipe.seed}"
+        return Plan(recipe, RunOptions(data_dir=folder, output=output), True, note)
+
+    temporary = Path(tempfile.mkdtemp(prefix="bcl-edu-"))
+    options = RunOptions(output=temporary / "run", tensorboard=False)
+    if missing:
+        reduced = _on_the_stand_in(recipe)
+        note = f"Not {recipe.dataset}: digits and a small network, {reduced.epochs} epochs. Not the paper's figures."
+    else:
+        options = replace(options, data_dir=folder)
+        reduced = _on_few_images(recipe)
+        note = (
+            f"A part of {recipe.dataset}: at most {reduced.head_count} images a class, {reduced.epochs} epochs. "
+            "Not the paper's figures."
+        )
+    plan = Plan(reduced, options, False, note)
+    weakref.finalize(plan, shutil.rmtree, temporary, ignore_errors=True)
+    return plan
+
+
+def _why_not_open(recipe: Recipe, data_dir: Path | None) -> str:
+    """What opening the recipe's data set says if it cannot be opened; empty if it can."""
+    try:
+        open_dataset(recipe.dataset, data_dir)
+    except (ValueError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _on_few_images(recipe: Recipe) -> Recipe:
+    head = min(FEW_IMAGES, recipe.head_count or FEW_IMAGES)
+    return replace(
+        recipe,
+        name=f"{recipe.name}-reduced",
+        head_count=head,
+        imbalance_factor=min(recipe.imbalance_factor, float(head)),
+        epochs=min(recipe.epochs, FEW_EPOCHS["data"]),
+    )
+
+
+def _on_the_stand_in(recipe: Recipe) -> Recipe:
+    """The stand-in's images and network, with the recipe's loss."""
+    return replace(
+        RECIPES[STAND_IN][1],
+        name=f"{recipe.name}-on-digits",
+        loss=recipe.loss,
+        lambda_=recipe.lambda_,
+        mu=recipe.mu,
+        temperature=recipe.temperature,
+        seed=recipe.seed,
+        epochs=min(recipe.epochs, FEW_EPOCHS["stand-in"]),
+    )
