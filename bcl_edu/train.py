@@ -75,19 +75,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = parse(sys.argv[1:] if arguments is None else arguments)
 
     from bcl_edu.training.display import result_table
+    from bcl_edu.training.distributed import ProcessLost
     from bcl_edu.training.loop import Interrupted, LossNotFinite, train
 
+    # under torchrun, one process speaks for all, but each of its own errors
+    rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    who = "bcl_edu.train" if world_size == 1 else f"bcl_edu.train, process {rank} of {world_size}"
     try:
         result = train(command.recipe, command.run)
-    except (ValueError, OSError, CheckpointError, LossNotFinite) as error:
-        sys.exit(f"bcl_edu.train: {error}")
-    except Interrupted as stopped:
-        print(f"bcl_edu.train: {stopped}", file=sys.stderr)
+    except (ValueError, OSError, CheckpointError, LossNotFinite, ProcessLost) as error:
+        sys.exit(f"{who}: {error}")
+    except (Interrupted, KeyboardInterrupt) as stopped:
+        if rank == 0:
+            said = str(stopped) or "stopped before the first step; there was nothing to save"
+            print(f"bcl_edu.train: {said}", file=sys.stderr)
         sys.exit(130)
-    except KeyboardInterrupt:
-        print("bcl_edu.train: stopped before the first step; there was nothing to save", file=sys.stderr)
-        sys.exit(130)
-    if os.environ.get("RANK", "0") != "0":  # under torchrun, one process speaks for all
+    if rank != 0:
         return
     print(result_table(result.record))
     print(f"run record, metrics and checkpoint: {result.folder}")

@@ -29,6 +29,10 @@ PATIENCE = timedelta(minutes=15)
 hangs, or whose machine vanished. Longer than the main process needs to unpack a data set."""
 
 
+class ProcessLost(RuntimeError):
+    """Another process of the run died, so that this one cannot go on."""
+
+
 @dataclass(frozen=True)
 class Processes:
     """This process among its equals."""
@@ -48,6 +52,9 @@ def process_group(device: torch.device) -> Iterator[Processes]:
     """Join the group that torchrun describes in the environment; leave it at the end.
 
     NCCL for CUDA devices, gloo otherwise.
+
+    Raises:
+        ProcessLost: within, the others can no longer be reached.
     """
     if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
         yield Processes()
@@ -61,6 +68,13 @@ def process_group(device: torch.device) -> Iterator[Processes]:
         dist.init_process_group("gloo", timeout=PATIENCE)
     try:
         yield Processes(dist.get_rank(), dist.get_world_size(), local_rank)
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+            raise
+        raise ProcessLost(
+            "lost the other processes: one was killed, or stopped with an error of its own (see its message); "
+            "what the last checkpoint holds can be continued with --resume"
+        ) from error
     finally:
         dist.destroy_process_group()
 

@@ -116,7 +116,8 @@ def train(
         ValueError: bad options, data that is missing or unusable, or a folder that holds another run.
         CheckpointError: the checkpoint to resume is missing, damaged, or of another recipe or data.
         LossNotFinite: training diverged; the last good checkpoint stays.
-        Interrupted: SIGINT arrived; a checkpoint was saved.
+        Interrupted: SIGINT or SIGTERM arrived; a checkpoint was saved.
+        ProcessLost: another process of the run died; the last checkpoint stays.
     """
     device = choose_device(options.device)
     with process_group(device) as processes:
@@ -441,7 +442,10 @@ def _log_events(events: Any, row: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _interrupt_flag() -> Iterator[threading.Event]:
-    """Within, the first SIGINT or SIGTERM only sets the flag; a second one acts at once, as it did before.
+    """Within, SIGINT and SIGTERM only set the flag; a second SIGINT acts at once, as it did before.
+
+    A second SIGTERM does not: under torchrun it comes from the scheduler and from torchrun, for the same reason. Both
+    send SIGKILL to who takes too long.
 
     In a thread other than the main one Python delivers no signals, and the flag stays unset.
     """
@@ -454,7 +458,8 @@ def _interrupt_flag() -> Iterator[threading.Event]:
 
     def on_signal(number: int, frame: Any) -> None:
         flag.set()
-        signal.signal(number, before[signal.Signals(number)])
+        if number == signal.SIGINT:
+            signal.signal(number, before[signal.SIGINT])
 
     for number in before:
         signal.signal(number, on_signal)
