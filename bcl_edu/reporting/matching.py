@@ -8,6 +8,7 @@ import torch
 
 from bcl_edu.datasets import long_tailed_subset, subset_sha256
 from bcl_edu.datasets.cifar import CIFAR
+from bcl_edu.datasets.file_sets import FILE_SETS
 from bcl_edu.reporting.runs import StoredRun
 from bcl_edu.training.catalogue import NOT_COMPARED, ROWS, Row, idle_fields
 from bcl_edu.training.data import target_counts
@@ -31,9 +32,10 @@ def obstacles(run: StoredRun, row: Row) -> list[str]:
         f"{_words(name)} {ours}, the row's {theirs}" for name, ours, theirs in differing if name in row.stated
     ]
     data = run.record["data"]
-    tested, published = data["test_images"], published_test_images(row.recipe)
-    if published not in (None, tested):
-        found.append(f"tested on {tested:,} images, the row's test set has {published:,}")
+    for word, split in (("trained", "training"), ("tested", "test")):
+        images, published = data[f"{split}_images"], published_images(row.recipe, split)
+        if published not in (None, images):
+            found.append(f"{word} on {images:,} images, the row's {split} set has {published:,}")
     subset = expected_subset_sha256(row.recipe)
     # another profile explains another subset, and was named above
     if not _PROFILE & {name for name, _, _ in differing} and subset not in (None, data["subset_sha256"]):
@@ -79,19 +81,21 @@ def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def published_test_images(recipe: Recipe) -> int | None:
-    """Images of the published test set; None where it is not known here."""
-    if recipe.dataset not in CIFAR:
-        return None
-    source = CIFAR[recipe.dataset]
-    return len(source.class_names) * source.images_a_class["test"]
+def published_images(recipe: Recipe, split: str) -> int | None:
+    """Images of the published "training" or "test" set; None where a part is drawn, or the number is not known here."""
+    if recipe.dataset in CIFAR and split == "test":
+        source = CIFAR[recipe.dataset]
+        return len(source.class_names) * source.images_a_class["test"]
+    if recipe.dataset in FILE_SETS and (split == "test" or recipe.profile == "as-found"):
+        return FILE_SETS[recipe.dataset].splits["train" if split == "training" else "test"].published.images
+    return None
 
 
 @cache
 def expected_subset_sha256(recipe: Recipe) -> str | None:
     """SHA-256 of the indices that the recipe chooses from the published training set; None if that is not known here.
 
-    Images are in content order, so the indices depend on the published number of images of each class alone.
+    CIFAR's images are in content order, so the indices depend on the published number of images of each class alone.
     """
     if recipe.dataset not in CIFAR:
         return None

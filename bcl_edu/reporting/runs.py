@@ -83,7 +83,7 @@ def _require_facts(record: dict[str, Any]) -> None:
     session, data = record.get("sessions", [])[-1:], record["data"]
     if not session or not {"hardware", "processes"} <= set(session[0]):
         raise ValueError("the record does not say on what the run computed")
-    if not {"test_images", "subset_sha256"} <= set(data):
+    if not {"training_images", "test_images", "subset_sha256"} <= set(data):
         raise ValueError("the record does not say on which images the run was trained and tested")
     if record["epochs_finished"] and None in (record["last"], record.get("best")):
         raise ValueError("the record has finished epochs, but no figures")

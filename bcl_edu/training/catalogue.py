@@ -122,7 +122,8 @@ def description(name: str) -> str:
 _CIFAR10 = Recipe(name="cifar10-lt", dataset="cifar10", head_count=5000, precision="bfloat16")
 _CIFAR100 = Recipe(name="cifar100-lt", dataset="cifar100", head_count=500, precision="bfloat16")
 
-# What the paper leaves open here is as in the authors' main.py: temperature, crops, no blur, no warm-up.
+# What the paper leaves open here is as in the authors' main.py and models/resnext.py,
+# https://github.com/FlamieZhu/Balanced-Contrastive-Learning: temperature, hidden width, crops, no blur, no warm-up.
 _IMAGENET_LT = Recipe(
     name="imagenet-lt",
     dataset="imagenet-lt",
@@ -145,6 +146,16 @@ _IMAGENET_LT = Recipe(
     warmup_epochs=0,
     weight_decay=5e-4,
     precision="bfloat16",
+)
+
+_INATURALIST = replace(
+    _IMAGENET_LT,
+    name="inaturalist2018",
+    dataset="inaturalist2018",
+    epochs=100,
+    schedule_epochs=100,
+    learning_rate=0.2,
+    weight_decay=1e-4,
 )
 
 _STARTERS: dict[str, tuple[str, Recipe]] = {
@@ -179,54 +190,56 @@ _STARTERS: dict[str, tuple[str, Recipe]] = {
             milestones=(24, 27),
         ),
     ),
-    "imagenet-lt": ("ImageNet-LT, ResNet-50, the paper's 90 epochs (--backbone resnext50)", _IMAGENET_LT),
-    "inaturalist2018": (
-        "iNaturalist 2018, ResNet-50, the paper's 100 epochs",
-        replace(
-            _IMAGENET_LT,
-            name="inaturalist2018",
-            dataset="inaturalist2018",
-            epochs=100,
-            schedule_epochs=100,
-            learning_rate=0.2,
-            weight_decay=1e-4,
-        ),
-    ),
     "cifar10-lt": ("CIFAR-10-LT, the paper's 200 epochs: cifar10-lt-if100-bcl by a short name", _CIFAR10),
     "cifar100-lt": ("CIFAR-100-LT, the paper's 200 epochs: cifar100-lt-if100-bcl by a short name", _CIFAR100),
+    "imagenet-lt": (
+        "ImageNet-LT, the paper's 90 epochs: imagenet-lt-resnet50-bcl by a short name",
+        _IMAGENET_LT,
+    ),
+    "inaturalist2018": (
+        "iNaturalist 2018, the paper's 100 epochs: inaturalist2018-resnet50-bcl by a short name",
+        _INATURALIST,
+    ),
 }
-_SHORT_NAMES = {"cifar10-lt": "cifar10-lt-if100-bcl", "cifar100-lt": "cifar100-lt-if100-bcl"}
+_SHORT_NAMES = {
+    "cifar10-lt": "cifar10-lt-if100-bcl",
+    "cifar100-lt": "cifar100-lt-if100-bcl",
+    "imagenet-lt": "imagenet-lt-resnet50-bcl",
+    "inaturalist2018": "inaturalist2018-resnet50-bcl",
+}
 
-# ---- the tables: CIFAR
+# ---- the tables
 
-_SCHEDULE = frozenset(
+# What the paper states everywhere, of CIFAR alone, and of the large data sets alone.
+_STATED = frozenset(
     {
+        "dataset",
+        "profile",
+        "backbone",
+        "head_dim",
+        "loss",
+        "lambda_",
+        "mu",
+        "views",
         "epochs",
         "schedule_epochs",
         "batch_size",
         "learning_rate",
         "schedule",
-        "warmup_epochs",
-        "milestones",
-        "decay",
         "momentum",
         "weight_decay",
     }
 )
-_CIFAR_STATED = _SCHEDULE | {
-    "dataset",
-    "profile",
+_STATED_OF_CIFAR = _STATED | {
     "imbalance_factor",
     "head_count",
-    "backbone",
     "head_hidden",
-    "head_dim",
-    "loss",
-    "lambda_",
-    "mu",
     "temperature",
-    "views",
+    "warmup_epochs",
+    "milestones",
+    "decay",
 }
+_STATED_OF_PHOTOGRAPHS = _STATED | {"image_size", "classifier"}
 
 # The paper's names for the losses that are rows of the comparisons, in their order.
 _COMPARED: dict[LossName, str] = {
@@ -241,23 +254,29 @@ _BORROWED = (
     " The method is another paper's; here it is trained as the paper trains BCL: the loss alone differs."
 )
 
+_OF_THE_CODE = (
+    " Head hidden, temperature, crop scale, blur and warmup epochs are those of the authors' published code."
+)
+
 
 def _400_epochs(recipe: Recipe) -> Recipe:
     # not the 200-epoch milestones in proportion: those would be 320 and 360
     return replace(recipe, epochs=400, schedule_epochs=400, warmup_epochs=10, milestones=(360, 380))
 
 
-def _cifar_row(
+def _row(
     table: str, method: str, name: str, recipe: Recipe, loss: LossName, paper: PaperFigure | None
 ) -> Row:
+    photographs = recipe.dataset in FILE_SETS
+    stated = _STATED_OF_PHOTOGRAPHS if photographs else _STATED_OF_CIFAR
     borrowed = loss in ("ce", "focal", "cb-focal")
     return Row(
         table=table,
         method=method,
         recipe=replace(recipe, name=name, loss=loss),
         paper=paper,
-        stated=_CIFAR_STATED - {"lambda_"} if borrowed else _CIFAR_STATED,
-        note=_BORROWED if borrowed else "",
+        stated=stated - {"lambda_"} if borrowed else stated,
+        note=(_OF_THE_CODE if photographs else "") + (_BORROWED if borrowed else ""),
     )
 
 
@@ -269,7 +288,7 @@ def _table_1() -> Iterator[Row]:
         ("l3", "L3, prototypes only", "bcl-prototypes", 51.0),
     ]
     for word, method, loss, top1 in versions:
-        yield _cifar_row(table, method, f"table1-{word}", _CIFAR100, loss, PaperFigure(top1))
+        yield _row(table, method, f"table1-{word}", _CIFAR100, loss, PaperFigure(top1))
 
 
 def _table_2() -> Iterator[Row]:
@@ -282,7 +301,7 @@ def _table_2() -> Iterator[Row]:
         ("bcl", "LC + SC + both (BCL)", PaperFigure(53.9)),
     ]
     for loss, method, paper in parts:
-        yield _cifar_row(table, method, f"table2-{loss}", _400_epochs(_CIFAR100), loss, paper)
+        yield _row(table, method, f"table2-{loss}", _400_epochs(_CIFAR100), loss, paper)
 
 
 _CIFAR_FIGURES: dict[tuple[str, int], float] = {
@@ -303,14 +322,39 @@ def _cifar_comparisons() -> Iterator[Row]:
         table = f"Tables 3 to 6, comparison: {dataset.upper().replace('CIFAR', 'CIFAR-')}-LT, IF {factor}, 200 epochs"
         for loss, method in _COMPARED.items():
             paper = PaperFigure(top1) if loss == "bcl" else None
-            yield _cifar_row(table, method, f"{long_tailed}-{loss}", base, loss, paper)
+            yield _row(table, method, f"{long_tailed}-{loss}", base, loss, paper)
         if (dataset, factor) == ("cifar100", 100):
             table = table.replace("200", "400")
             name, paper = f"{long_tailed}-400-epochs-bcl", PaperFigure(53.9, 69.7, 53.8, 35.5)
-            yield _cifar_row(table, "BCL", name, _400_epochs(base), "bcl", paper)
+            yield _row(table, "BCL", name, _400_epochs(base), "bcl", paper)
 
 
-ROWS: dict[str, Row] = {row.recipe.name: row for row in [*_table_1(), *_table_2(), *_cifar_comparisons()]}
+def _photograph_comparisons() -> Iterator[Row]:
+    backbones = {"resnet50": "ResNet-50", "resnext50": "ResNeXt-50"}
+    benchmarks: list[tuple[Recipe, str, str, int, float | None]] = [
+        (_IMAGENET_LT, "ImageNet-LT", "resnet50", 90, 56.0),
+        (_IMAGENET_LT, "ImageNet-LT", "resnext50", 90, 56.7),
+        (_IMAGENET_LT, "ImageNet-LT", "resnet50", 180, None),
+        (_IMAGENET_LT, "ImageNet-LT", "resnext50", 180, 57.1),
+        (_INATURALIST, "iNaturalist 2018", "resnet50", 100, 71.8),
+    ]
+    for recipe, title, backbone, epochs, top1 in benchmarks:
+        longer = epochs == 180
+        base = replace(recipe, backbone=backbone, epochs=epochs, schedule_epochs=epochs)
+        table = f"Tables 3 to 6, comparison: {title}, {backbones[backbone]}, {epochs} epochs"
+        name = f"{recipe.name}-{backbone}{'-180-epochs' if longer else ''}"
+        for loss, method in _COMPARED.items():
+            if loss == "bcl":
+                paper = None if top1 is None else PaperFigure(top1)
+                yield _row(table, method, f"{name}-{loss}", base, loss, paper)
+            elif not longer:
+                yield _row(table, method, f"{name}-{loss}", base, loss, None)
+
+
+ROWS: dict[str, Row] = {
+    row.recipe.name: row
+    for row in [*_table_1(), *_table_2(), *_cifar_comparisons(), *_photograph_comparisons()]
+}
 """The rows of the tables by the name of their recipe, in the tables' order."""
 
 RECIPES: dict[str, tuple[str, Recipe]] = _STARTERS | {

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bcl_edu.reporting.matching import expected_subset_sha256
+from bcl_edu.reporting.matching import expected_subset_sha256, published_images
 from bcl_edu.training import RECIPES
 from bcl_edu.training.recipe import recipe_as_dict
 
@@ -40,7 +40,8 @@ def store_run(tmp_path: Path) -> StoreRun:
             "recipe": recipe_as_dict(recipe),
             "data": {
                 "dataset": recipe.dataset,
-                "test_images": 10_000,
+                "training_images": published_images(recipe, "training") or 1,
+                "test_images": published_images(recipe, "test") or 1,
                 "subset_sha256": expected_subset_sha256(recipe) or "none",
                 **(data or {}),
             },

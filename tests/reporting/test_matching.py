@@ -65,6 +65,16 @@ def test_another_subset_seed_is_another_subset(store_run: StoreRun) -> None:
     assert reason.endswith(", the row's is 6941f3a64765")
 
 
+def test_photographs_are_counted_where_no_subset_can_be_expected(store_run: StoreRun) -> None:
+    name = "imagenet-lt-resnext50-bcl"
+    assert names(only(store_run("a", name, 50.0))) == [name]
+    short = only(store_run("b", name, 50.0, data={"training_images": 1003, "test_images": 30}))
+    assert obstacles(short, ROWS[name]) == [
+        "trained on 1,003 images, the row's training set has 115,846",
+        "tested on 30 images, the row's test set has 50,000",
+    ]
+
+
 def test_a_value_that_the_paper_leaves_open_is_a_choice_not_an_obstacle(store_run: StoreRun) -> None:
     run = only(store_run("a", "cifar100-lt-if50-bcl", 50.0, classifier="cosine", blur=False))
     assert names(run) == ["cifar100-lt-if50-bcl"]

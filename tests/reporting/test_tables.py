@@ -84,6 +84,18 @@ def test_a_repeated_seed_is_listed_apart_and_a_copy_of_a_record_once(
     )
 
 
+def test_two_subsets_are_not_mixed_where_the_published_one_is_unknown(
+    store_run: StoreRun, tmp_path: Path
+) -> None:
+    for seed, subset in enumerate("aba"):
+        store_run(f"seed{seed}", "inaturalist2018", 60.0, seed=seed, data={"subset_sha256": subset * 64})
+    report = build_report([tmp_path])
+    (line,) = lines_of(report, "inaturalist2018-resnet50-bcl")
+    assert [run.recipe.seed for run in line.runs] == [0, 2]
+    (apart,) = report.apart
+    assert apart.reasons[0].startswith("training subset bbbbbbbbbbbb, but aaaaaaaaaaaa in ")
+
+
 def test_a_run_given_twice_is_read_once(store_run: StoreRun, tmp_path: Path) -> None:
     store_run("a", "table2-lc", 50.0)
     report = build_report([tmp_path, tmp_path / "runs", tmp_path / "runs" / "a"])

@@ -55,9 +55,54 @@ def test_each_imbalance_factor_has_its_baselines_and_bcl(dataset: str, factor: i
         assert (row.paper is None) == (loss != "bcl")
 
 
-@pytest.mark.parametrize("dataset", ["cifar10", "cifar100"])
-def test_the_short_names_are_the_rows_at_imbalance_factor_100(dataset: str) -> None:
-    short, row = RECIPES[f"{dataset}-lt"][1], ROWS[f"{dataset}-lt-if100-bcl"].recipe
+def test_the_large_data_sets_have_the_papers_figures() -> None:
+    figures = {
+        "imagenet-lt-resnet50-bcl": 56.0,
+        "imagenet-lt-resnext50-bcl": 56.7,
+        "imagenet-lt-resnext50-180-epochs-bcl": 57.1,
+        "inaturalist2018-resnet50-bcl": 71.8,
+    }
+    found = {
+        name: row.paper.top1
+        for name, row in ROWS.items()
+        if row.recipe.dataset in ("imagenet-lt", "inaturalist2018") and row.paper
+    }
+    assert found == figures
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone", "epochs", "learning_rate", "weight_decay"),
+    [
+        ("imagenet-lt-resnet50-bcl", "resnet50", 90, 0.1, 5e-4),
+        ("imagenet-lt-resnext50-180-epochs-bcl", "resnext50", 180, 0.1, 5e-4),
+        ("inaturalist2018-resnet50-ce", "resnet50", 100, 0.2, 1e-4),
+    ],
+)
+def test_the_large_recipes_state_what_the_paper_states(
+    name: str, backbone: str, epochs: int, learning_rate: float, weight_decay: float
+) -> None:
+    recipe = ROWS[name].recipe
+    assert (recipe.backbone, recipe.epochs, recipe.schedule_epochs) == (backbone, epochs, epochs)
+    assert (recipe.learning_rate, recipe.weight_decay, recipe.schedule) == (
+        learning_rate,
+        weight_decay,
+        "cosine",
+    )
+    assert (recipe.lambda_, recipe.mu, recipe.batch_size, recipe.head_dim) == (1.0, 0.35, 256, 1024)
+    assert (recipe.classifier, recipe.profile, recipe.image_size) == ("cosine", "as-found", 224)
+
+
+@pytest.mark.parametrize(
+    ("short_name", "row_name"),
+    [
+        ("cifar10-lt", "cifar10-lt-if100-bcl"),
+        ("cifar100-lt", "cifar100-lt-if100-bcl"),
+        ("imagenet-lt", "imagenet-lt-resnet50-bcl"),
+        ("inaturalist2018", "inaturalist2018-resnet50-bcl"),
+    ],
+)
+def test_a_short_name_is_a_row(short_name: str, row_name: str) -> None:
+    short, row = RECIPES[short_name][1], ROWS[row_name].recipe
     assert replace(short, name=row.name) == row
     assert provenance(ROWS[row.name]) in description(short.name)
 
@@ -83,6 +128,13 @@ def test_the_description_says_what_is_stated_and_what_is_ours() -> None:
         assert choice in ours
     assert "focal" not in stated + ours  # idle
     assert "focal gamma 2" in provenance(ROWS["cifar10-lt-if10-focal"]).split("\n\n")[1]
+
+
+def test_what_comes_from_the_authors_code_is_not_called_the_papers() -> None:
+    stated, ours = provenance(ROWS["imagenet-lt-resnet50-bcl"]).split("\n\n")
+    assert "classifier cosine" in stated
+    assert "temperature 0.07" in ours
+    assert "those of the authors' published code" in ours
 
 
 def test_stated_and_idle_fields_are_fields() -> None:

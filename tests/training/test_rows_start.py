@@ -1,7 +1,8 @@
 """Every row of the tables starts as `python -m bcl_edu.train ROW` does, and takes a step, on data of the real format.
 
-The data are few: of CIFAR, class folders of made-up pictures with as many images as the imbalance factor asks for at
-least, so that the rarest class has one. Only head count and batch size differ from the row's recipe.
+The data are few and made up: of CIFAR, class folders with as many images as the imbalance factor asks for at least, so
+that the rarest class has one; of ImageNet-LT and iNaturalist 2018, their trees with lists and annotations of a few
+classes. What differs from the row's recipe: the batch size; of CIFAR the head count, of photographs the image size.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from bcl_edu.datasets.cifar import CIFAR
 from bcl_edu.training import Recipe, RunOptions, train
 from bcl_edu.training.catalogue import ROWS
 from bcl_edu.training.loop import run_folder
+from tests.photographs import imagenet_tree, inaturalist_tree
 
 
 class Stop(Exception):
@@ -82,6 +84,42 @@ def test_a_row_of_cifar_takes_a_step(
         progress=False,
     )
     assert math.isfinite(first_loss(reduced, options))
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`imagenet-lt` and `inaturalist2018`: five classes, one picture each behind all of their files."""
+    root = tmp_path_factory.mktemp("photographs")
+    pictures = []
+    for label, pixels in enumerate(np.random.RandomState(0).randint(0, 256, (5, 48, 64, 3), np.uint8)):
+        picture = root / "pictures" / f"n0000000{label}" / "picture.JPEG"
+        picture.parent.mkdir(parents=True)
+        Image.fromarray(pixels).save(picture)
+        pictures.append(picture)
+    imagenet_tree(root / "imagenet-lt", pictures)
+    inaturalist_tree(root / "inaturalist2018", pictures, classes=5)
+    return root
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in CIFAR_ROWS])
+def test_a_row_of_photographs_takes_a_step(
+    name: str, photographs: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BCL_EDU_CACHE", str(cache))
+    recipe = ROWS[name].recipe
+    folder = photographs / recipe.dataset
+    ending = "txt" if recipe.dataset == "imagenet-lt" else "json"
+    options = RunOptions(
+        data_dir=folder,
+        train_list=folder / f"my_train.{ending}",
+        test_list=folder / ("my_test.txt" if ending == "txt" else "my_val.json"),
+        output=tmp_path,
+        device="cpu",
+        workers=0,
+        tensorboard=False,
+        progress=False,
+    )
+    assert math.isfinite(first_loss(replace(recipe, batch_size=2, image_size=32), options))
 
 
 def test_the_folder_of_a_row_says_its_loss_once() -> None:
