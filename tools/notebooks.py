@@ -4,6 +4,8 @@
     python -m tools.notebooks sync 01_first_look  # only this one
     python -m tools.notebooks check               # say what is stale or unfit to commit; exit 1 if anything is
 
+A `sync` of all also writes the table of notebooks in README.md, from `notebooks/course.toml`.
+
 `notebooks/NAME.py` (jupytext, py:percent) is the source: it is what is edited, reviewed, linted and formatted.
 `notebooks/NAME.ipynb` is generated. Its cells are compared here one by one, since jupytext's own `--test` and
 `--check` pass over stale outputs.
@@ -31,7 +33,10 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from PIL import Image
 
+from bcl_edu.course import read_course, short_table
+
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+README = NOTEBOOKS.parent / "README.md"
 
 LARGEST_OUTPUTS = 200_000
 """Bytes of outputs that one notebook may store: it stays quick to open, to review and to clone."""
@@ -148,6 +153,13 @@ def sync(twin: Path) -> Path:
     return path
 
 
+def readme_with_table(readme: str) -> str:
+    """The README with the table of notebooks that `course.toml` describes, in the place of the one it has."""
+    table = short_table(read_course(NOTEBOOKS))
+    head = re.escape(table.splitlines()[0])
+    return re.sub(rf"{head}\n(\|.*\n)+", lambda _: table + "\n", readme)
+
+
 def problems(twin: Path) -> list[str]:
     """Everything that makes a notebook stale or unfit to commit, one sentence each."""
     path = twin.with_suffix(".ipynb")
@@ -238,9 +250,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     f"{twin.name}: a cell failed, so the notebook stays as it was\n{error}", file=sys.stderr
                 )
                 return 1
+        if not chosen.names:
+            README.write_text(readme_with_table(README.read_text("utf-8")), "utf-8")
     found = [problem for twin in paths for problem in problems(twin)]
     if chosen.action == "check" and not chosen.names:
         found += [f"{path.name}: has no text twin" for path in orphans()]
+        if README.read_text("utf-8") != readme_with_table(README.read_text("utf-8")):
+            found.append("README.md: its table is not that of notebooks/course.toml; run `make sync`")
     for problem in found:
         print(problem, file=sys.stderr)
     if not found:

@@ -1,6 +1,6 @@
 """What is seen: labelled images by name, long-tailed profiles and subsets, shot groups."""
 
-from bcl_edu.datasets.catalogue import DATASET_NAMES, default_data_dir, open_dataset
+from bcl_edu.datasets.catalogue import DATASET_NAMES, default_data_dir, find_dataset, open_dataset
 from bcl_edu.datasets.image_files import ImageFiles
 from bcl_edu.datasets.labelled import Dataset, Images, LabelledImages
 from bcl_edu.datasets.profiles import exponential_profile, pareto_profile, step_profile
@@ -15,6 +15,7 @@ __all__ = [
     "LabelledImages",
     "default_data_dir",
     "exponential_profile",
+    "find_dataset",
     "long_tailed_subset",
     "open_dataset",
     "pareto_profile",

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bcl_edu.datasets.cache import default_cache_dir
-from bcl_edu.datasets.cifar import read_cifar
-from bcl_edu.datasets.class_folders import read_class_folders
+from bcl_edu.datasets.cifar import CIFAR, has_cifar, read_cifar
+from bcl_edu.datasets.class_folders import SPLITS, read_class_folders
 from bcl_edu.datasets.digits import read_digits
-from bcl_edu.datasets.fashion_mnist import SYSTEM_DIR, read_fashion_mnist
+from bcl_edu.datasets.fashion_mnist import SYSTEM_DIR, find_fashion_mnist, read_fashion_mnist
 from bcl_edu.datasets.file_sets import FILE_SETS, read_file_set
 from bcl_edu.datasets.labelled import Dataset
 
@@ -40,9 +40,9 @@ def open_dataset(
 
     Args:
         name: one of DATASET_NAMES.
-        data_dir: the folder of this data set. By default ``data/<name>`` under the current folder, or
-            ``<name>`` in the folder that ``$BCL_EDU_DATA`` names; for ``fashion-mnist`` also where Debian's
-            package dataset-fashion-mnist puts it.
+        data_dir: the folder of this data set. By default ``data/<name>`` under the current folder or
+            the one above it, or ``<name>`` in the folder that ``$BCL_EDU_DATA`` names; for ``fashion-mnist``
+            also where Debian's package dataset-fashion-mnist puts it.
         download: fetch what is missing (of the last two the lists); off, so that nothing comes over the network
             unasked.
         cache_dir: where decoded images are kept; by default ``$BCL_EDU_CACHE``, or ``bcl_edu`` in the user's
@@ -87,5 +87,34 @@ def open_dataset(
 
 
 def default_data_dir(name: str) -> Path:
-    """Where a data set is looked for by default: ``$BCL_EDU_DATA/<name>``, otherwise ``data/<name>``."""
-    return Path(os.environ.get("BCL_EDU_DATA") or "data") / name
+    """Where a data set is looked for by default: ``$BCL_EDU_DATA/<name>``, otherwise ``data/<name>``.
+
+    ``data`` is in the current folder or, if there is none, in the one above it: notebooks run one folder below the
+    project's.
+    """
+    if folder := os.environ.get("BCL_EDU_DATA"):
+        return Path(folder) / name
+    above = Path("..") / "data"
+    return (above if not Path("data").is_dir() and above.is_dir() else Path("data")) / name
+
+
+def find_dataset(name: str) -> Path | None:
+    """The folder in which a data set lies by default, without reading it; None if it would have to be downloaded.
+
+    ``digits`` is found in scikit-learn, whose folder is ``.`` for want of another.
+
+    Raises:
+        ValueError: the name is unknown.
+    """
+    if name not in DATASET_NAMES:
+        raise ValueError(f"there is no data set {name!r}; expected one of {', '.join(DATASET_NAMES)}")
+    folder = default_data_dir(name)
+    if name == "digits":
+        return Path(".")
+    if name == "fashion-mnist":
+        return find_fashion_mnist([folder, SYSTEM_DIR])
+    if name in CIFAR:
+        return folder if has_cifar(name, folder) else None
+    if name in FILE_SETS:
+        return folder if any((folder / root).is_dir() for root in FILE_SETS[name].image_roots) else None
+    return folder if all((folder / split).is_dir() for split in SPLITS) else None

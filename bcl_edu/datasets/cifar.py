@@ -113,7 +113,7 @@ def read_cifar(name: str, data_dir: Path, cache_dir: Path, *, download: bool = F
         ConnectionError: the download failed.
     """
     source = CIFAR[name]
-    if any((data_dir / split).is_dir() for split in SPLITS):
+    if _has_class_folders(data_dir):
         dataset = read_class_folders(
             name, data_dir, cache_dir, class_names=source.class_names, order_by_content=True
         )
@@ -136,6 +136,15 @@ def read_cifar(name: str, data_dir: Path, cache_dir: Path, *, download: bool = F
             "class folders train/<class>/* and test/<class>/* there; or name the folder in which you have it"
         )
     return _read_version(name, source, source.versions[0], [fetch(official, data_dir)], cache_dir)
+
+
+def has_cifar(name: str, data_dir: Path) -> bool:
+    """Whether one of the sources is in this folder; what is in it is not read."""
+    return _has_class_folders(data_dir) or any(version.find(data_dir) for version in CIFAR[name].versions)
+
+
+def _has_class_folders(data_dir: Path) -> bool:
+    return any((data_dir / split).is_dir() for split in SPLITS)
 
 
 def _read_version(

@@ -51,9 +51,8 @@ def read_fashion_mnist(data_dirs: list[Path], *, download: bool = False) -> Data
         ValueError: no folder has all four files, or one is damaged or of another shape.
         ConnectionError: the download failed.
     """
-    for folder in data_dirs:
-        if not _missing(folder):
-            return _read(folder)
+    if found := find_fashion_mnist(data_dirs):
+        return _read(found)
     target = data_dirs[0]
     missing = _missing(target)
     if not download:
@@ -67,6 +66,11 @@ def read_fashion_mnist(data_dirs: list[Path], *, download: bool = False) -> Data
     for official in missing:
         fetch(official, target)
     return _read(target)
+
+
+def find_fashion_mnist(data_dirs: list[Path]) -> Path | None:
+    """The first of these folders that has all four files."""
+    return next((folder for folder in data_dirs if not _missing(folder)), None)
 
 
 def _missing(folder: Path) -> list[OfficialFile]:

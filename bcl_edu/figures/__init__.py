@@ -1,6 +1,7 @@
 """Figures: functions that take tensors and numbers and return a plotly `Figure`; no widget, no state."""
 
 from bcl_edu.figures.accuracy import accuracy_by_class_count, shot_group_bars
+from bcl_edu.figures.bending_simplex import bending_simplex
 from bcl_edu.figures.bounds import bound_versus_loss, proof_ladder
 from bcl_edu.figures.class_counts import class_counts_bars, image_columns
 from bcl_edu.figures.class_means import class_mean_film, class_mean_sphere
@@ -24,6 +25,7 @@ from bcl_edu.figures.view_columns import view_columns
 __all__ = [
     "Projection",
     "accuracy_by_class_count",
+    "bending_simplex",
     "best_projection",
     "bound_versus_loss",
     "caption",

@@ -104,7 +104,9 @@ def class_mean_film(
     embeddings_by_epoch: Float[Tensor, "epochs n dim"] | None = None,
     labels: Int[Tensor, " n"] | None = None,
     epochs: Sequence[int] | None = None,
+    quantity: str = "epoch",
     title: str = "Class means as they move",
+    look_at: str = "Press play: " + LOOK_AT[0].lower() + LOOK_AT[1:],
 ) -> go.Figure:
     """The pictures of `class_mean_sphere` over the epochs, with a play button and a slider.
 
@@ -118,7 +120,9 @@ def class_mean_film(
         embeddings_by_epoch: the same n samples after each epoch, shape (epochs, n, D); each frame stores them.
         labels: class of each sample, shape (n,).
         epochs: the number that labels each frame; without it 1, 2, ...
+        quantity: what that number is, written before it.
         title: the figure's title.
+        look_at: its caption.
 
     Raises:
         ValueError: as `class_mean_sphere`; also if there is no frame.
@@ -146,7 +150,7 @@ def class_mean_film(
     ]
 
     words = f"A film of {len(spheres)} frames. At the end: {_in_words(last)}"
-    figure = _empty_page(last, projection, title, "Press play: " + LOOK_AT[0].lower() + LOOK_AT[1:], words)
+    figure = _empty_page(last, projection, title, look_at, words)
     figure.add_traces([_outline(projection), *sphere_traces(last, projection)])
     figure.frames = [
         go.Frame(
@@ -156,7 +160,7 @@ def class_mean_film(
         )
         for epoch, sphere in zip(epochs, spheres, strict=True)
     ]
-    _add_player(figure, [str(epoch) for epoch in epochs], redraw=projection.axes.shape[1] == 3)
+    _add_player(figure, [str(epoch) for epoch in epochs], quantity, redraw=projection.axes.shape[1] == 3)
     return figure
 
 
@@ -270,7 +274,7 @@ def _empty_page(sphere: Sphere, projection: Projection, title: str, look_at: str
     return figure
 
 
-def _add_player(figure: go.Figure, names: list[str], *, redraw: bool) -> None:
+def _add_player(figure: go.Figure, names: list[str], quantity: str, *, redraw: bool) -> None:
     """Play, pause and a slider over the frames, under the figure."""
     still = {"mode": "immediate", "frame": {"duration": 0, "redraw": redraw}, "transition": {"duration": 0}}
     moving = still | {"frame": {"duration": 180, "redraw": redraw}}
@@ -297,7 +301,7 @@ def _add_player(figure: go.Figure, names: list[str], *, redraw: bool) -> None:
             }
         ],
         sliders=[
-            frame_slider(names, "epoch", active=len(names) - 1, redraw=redraw)
+            frame_slider(names, quantity, active=len(names) - 1, redraw=redraw)
             | {"x": 0.24, "len": 0.76, "pad": {"t": 12}}
         ],
     )

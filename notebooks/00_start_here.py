@@ -1,0 +1,92 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+
+# %% [markdown]
+# # Start here
+#
+# **A training set has a thousand pictures of one class and one of another. What does that do to what a network learns,
+# and what can a loss do about it?**
+#
+# This course follows one paper from its first picture to its last table: Zhu et al., "Balanced Contrastive Learning for
+# Long-Tailed Visual Recognition", CVPR 2022. You will compute every claim yourself, slide every assumption, and see
+# where the paper is right, where it is silent, and where it is wrong.
+#
+# *Less than a minute of computing, five minutes of reading. You need Python and PyTorch's vocabulary: tensor, loss,
+# gradient, batch. You need nothing of contrastive learning.*
+
+# %%
+from IPython.display import Markdown
+
+from bcl_edu import figures
+from bcl_edu.course import course_map, read_course
+from bcl_edu.installation import check_installation
+
+# %% [markdown]
+# ## 1. What it is about, in one moving picture
+#
+# A network turns each image into a point on a sphere, and the mean of a class's points says where the class is. Four
+# classes have room to be equally far from each other: a tetrahedron, which is called a *regular simplex*.
+#
+# Below are four classes at the exact minimum of the **supervised contrastive loss** (SCL), which pulls each class
+# together and pushes the others away. At imbalance factor 1 all have a thousand samples. At 1000 the largest has a
+# thousand, and the smallest has one. Nothing was trained: each position is a minimum that was solved for and certified.
+#
+# **Before you press play:** which classes will give way to which?
+
+# %%
+figures.bending_simplex()
+
+# %% [markdown]
+# The two classes with the fewest samples end up next to each other, although there is room for all. *Drag the sphere to
+# look from behind.* That a class is rare should be no reason to be confused with another rare one. The paper proposes
+# **balanced contrastive learning** (BCL) against it. What it changes, what it repairs and what it does not is what the
+# notebooks are about.
+#
+# ## 2. Is everything there?
+#
+# The check looks at versions, device and data, and takes a few training steps to see how fast this machine is. Where
+# something is missing, the line says what to do. The notebooks need no GPU and no download.
+
+# %%
+check_installation()
+
+# %% [markdown]
+# ## 3. The map
+#
+# In this order each notebook finds what it needs in earlier ones; the last column says in which.
+
+# %%
+Markdown(course_map(read_course()))
+
+# %% [markdown]
+# **How to read one.** Each begins with a question. Before a result there is a prediction to make: write it down, since
+# to be wrong is what one remembers. Cells are short, and every claim of the text is asserted in code beside it: a cell
+# that runs through has proved its claim on your machine. At the end there are one paragraph that says it all, and
+# exercises. `check` runs what you wrote and names the kind of mistake; solutions are in
+# [solutions](solutions/README.md).
+#
+# **How to run one.** *Shift+Enter* runs a cell. The square button stops a long one; a training that was stopped goes on
+# when its cell is run again. If a slider no longer answers (a broken link appears beside it), the kernel was restarted:
+# run the cell again.
+#
+# **What a symbol means.** The [glossary](glossary.md) has each symbol of the paper, its name in the code, and the
+# notebook that introduces it. The [simplex explorer](simplex_explorer.html) is the picture above with everything to
+# slide: the loss, the temperature, the number of classes, the size of mini-batches (open it in a browser: it needs no
+# Python).
+#
+# ## In one paragraph
+#
+# Long-tailed data bend what a network learns: rare classes are pushed together, and a balanced test set shows what that
+# costs. The course takes this apart step by step, in code that you can run and change. Go on with
+# [01_first_look](01_first_look.ipynb).
