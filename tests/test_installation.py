@@ -64,7 +64,7 @@ def test_every_remedy_is_one_line() -> None:
 
 def test_the_scale_follows_from_the_rate() -> None:
     _, cifar, imagenet = scale(3 * 10_847 * 200 / 7200)
-    assert "about 2.0 h here" in cifar.found
+    assert "about 2.0 h here if nothing else runs" in cifar.found
     assert "about 24 days here" in imagenet.found  # 90 epochs of 115,846 images, each 59 times as dear
 
 

@@ -302,7 +302,7 @@ def _add_player(figure: go.Figure, names: list[str], quantity: str, *, redraw: b
         ],
         sliders=[
             frame_slider(names, quantity, active=len(names) - 1, redraw=redraw)
-            | {"x": 0.24, "len": 0.76, "pad": {"t": 12}}
+            | {"x": 0.3, "len": 0.7, "pad": {"t": 12}}
         ],
     )
 
@@ -313,7 +313,7 @@ def _in_words(sphere: Sphere) -> str:
     lengths = means.norm(dim=1)
     order = style.head_to_tail(sphere.class_counts)
     parts = [
-        f"{sphere.names[k]} ({int(sphere.class_counts[k])} images) {float(lengths[k]):.2f}" for k in order
+        f"{sphere.names[k]} ({_images(int(sphere.class_counts[k]))}) {float(lengths[k]):.2f}" for k in order
     ]
     words = f"Class means from head to tail, with their lengths: {', '.join(parts)}."
     if len(means) > 1 and bool((lengths > 0).all()):
@@ -324,3 +324,7 @@ def _in_words(sphere: Sphere) -> str:
         pair = f"{sphere.names[i]} and {sphere.names[j]}"
         words += f" The two nearest in direction are {pair}, cosine {float(cosine[i, j]):.2f}."
     return words
+
+
+def _images(count: int) -> str:
+    return f"{count} image" if count == 1 else f"{count} images"
