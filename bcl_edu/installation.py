@@ -17,6 +17,7 @@ import torch
 from packaging.requirements import Requirement
 
 from bcl_edu.datasets.catalogue import DATASET_NAMES, default_data_dir, find_dataset
+from bcl_edu.datasets.file_sets import FILE_SETS
 from bcl_edu.methods import build_method
 from bcl_edu.training.catalogue import RECIPES
 from bcl_edu.training.display import duration
@@ -158,7 +159,10 @@ def data() -> list[Finding]:
         if find_dataset(name) is not None:
             findings.append(Finding(f"data: {name}", "found"))
             continue
-        remedy = f"open_dataset({name!r}, download=True), or put it into {default_data_dir(name)}"
+        if name in FILE_SETS:
+            remedy = f"put the images into {default_data_dir(name)}; data/README.md says from where"
+        else:
+            remedy = f"open_dataset({name!r}, download=True), or put it into {default_data_dir(name)}"
         findings.append(Finding(f"data: {name}", "not found; only some sections ask for it", remedy, True))
     return findings
 

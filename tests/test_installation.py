@@ -57,6 +57,15 @@ def test_class_folders_are_found_without_being_read(tmp_path: Path, monkeypatch:
     assert (finding.found, finding.remedy) == ("found", "")
 
 
+@pytest.mark.parametrize("name", ["imagenet-lt", "inaturalist2018"])
+def test_images_that_cannot_be_downloaded_are_asked_for(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BCL_EDU_DATA", str(tmp_path))
+    (finding,) = [one for one in data() if one.subject == f"data: {name}"]
+    assert finding.remedy == f"put the images into {tmp_path / name}; data/README.md says from where"
+
+
 def test_every_remedy_is_one_line() -> None:
     findings = [python((3, 9)), *packages(["no-such-package"]), *data()]
     assert all("\n" not in finding.remedy for finding in findings)

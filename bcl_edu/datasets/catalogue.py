@@ -116,5 +116,5 @@ def find_dataset(name: str) -> Path | None:
     if name in CIFAR:
         return folder if has_cifar(name, folder) else None
     if name in FILE_SETS:
-        return folder if any((folder / root).is_dir() for root in FILE_SETS[name].image_roots) else None
+        return folder if folder.is_dir() and any(folder.iterdir()) else None
     return folder if all((folder / split).is_dir() for split in SPLITS) else None
