@@ -48,7 +48,7 @@ class BasicBlock(nn.Module):
         """Return relu(shortcut(x) + F(x))."""
         shortcut = shortcut_option_a(x, self.conv2.out_channels) if self.halves else x
         hidden = functional.relu(self.norm1(self.conv1(x)), inplace=True)
-        return functional.relu(self.norm2(self.conv2(hidden)) + shortcut, inplace=True)
+        return functional.relu(self.norm2(self.conv2(hidden)).add_(shortcut), inplace=True)
 
 
 class ResNetCifar(nn.Module):

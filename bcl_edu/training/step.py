@@ -18,6 +18,7 @@ from bcl_edu.methods import Method
 from bcl_edu.training.distributed import Processes, gather
 from bcl_edu.training.evaluation import Normalisation, autocast
 from bcl_edu.training.global_batch_norm import with_global_batch_norm
+from bcl_edu.training.memory import keep_freed_memory
 from bcl_edu.training.recipe import Recipe
 from bcl_edu.views import normalise
 
@@ -50,13 +51,19 @@ class TrainingStep:
         compile: bool = False,
     ) -> None:
         self.method, self.recipe, self.normalisation, self.device = method, recipe, normalisation, device
+        if device.type == "cpu":
+            keep_freed_memory()
         method.model.to(device).to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(
             method.model.parameters(),
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
             weight_decay=recipe.weight_decay,
+            fused=True,  # one kernel for all weights; on a GPU also no waiting for the gradient scale
         )
+        # else a first step that the gradient scaler skips would leave torch's fused SGD a momentum never written
+        for parameter in method.model.parameters():
+            self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
         self.model = wrapped_model(method, device, processes or Processes(), compile=compile)
 

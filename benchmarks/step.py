@@ -1,0 +1,311 @@
+"""Time of a whole training step (views, forward, loss, backward, optimiser), from what people do today to ours.
+
+    python benchmarks/step.py                     print a table, write benchmarks/results/step.json
+    python benchmarks/step.py --threads 2         wall-clock time counts only on a machine with nothing else to do
+    python benchmarks/step.py --sides plain ours  leave out the steps in between
+
+ResNet-32 with both branches, 256 images in three views each. The first side is a plain implementation: float32,
+contiguous images, torchvision's transforms on Pillow images sample by sample in two DataLoader workers, Eq. 9 and
+Eq. 10 by autograd, torch.optim.SGD. Each further side changes one thing more; the last is what `bcl_edu.train` does.
+
+All sides are timed in turns in this process. The figure that counts is processor time, of this process and of its
+workers together: what other programs do on the machine is not in it. On a machine that is busy with nothing else, and
+whose cores the step fills, wall-clock ratios are the same.
+"""
+
+import argparse
+import ctypes
+import json
+import platform
+import random
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms.functional import to_pil_image
+from views import MEAN, STD, pictures, torchvision_triple
+
+from bcl_edu.losses import balanced_contrastive_loss, logit_compensated_cross_entropy
+from bcl_edu.methods import build_method
+from bcl_edu.training import RECIPES
+from bcl_edu.training.evaluation import Normalisation
+from bcl_edu.training.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed_memory
+from bcl_edu.training.step import TrainingStep
+from bcl_edu.views import BatchedTrainingViews, normalise, view_policy
+
+CLASSES = 100
+RECIPE = RECIPES["cifar100-lt"][1]
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way to take a step."""
+
+    batched_views: bool = False
+    channels_last: bool = False
+    bfloat16: bool = False
+    loss_kernel: bool = False
+    fused_optimizer: bool = False
+    keep_memory: bool = False
+    package: bool = False
+    """The step of the package, TrainingStep, rather than the loop of this file."""
+
+
+def sides() -> dict[str, Side]:
+    """From plain to ours; each name says what is new in it."""
+    ladder = {"plain": Side()}
+    for name, change in (
+        ("batched views", "batched_views"),
+        ("channels-last", "channels_last"),
+        ("bfloat16", "bfloat16"),
+        ("loss kernel", "loss_kernel"),
+        ("fused optimiser", "fused_optimizer"),
+        ("kept memory", "keep_memory"),
+        ("ours", "package"),
+    ):
+        ladder[name] = replace(list(ladder.values())[-1], **{change: True})
+    return ladder
+
+
+class PlainBlock(nn.Module):
+    """A residual block as one finds it in most repositories."""
+
+    def __init__(self, in_planes: int, planes: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_planes, planes, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = nn.Conv2d(planes, planes, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.planes, self.stride = planes, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = functional.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        if self.stride > 1:
+            x = functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.planes // 4, self.planes // 4))
+        return functional.relu(out + x)
+
+
+class PlainNet(nn.Module):
+    """ResNet-32, classifier, projection head and prototype head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+        in_planes = 16
+        for planes in (16, 32, 64):
+            for block in range(5):
+                layers.append(PlainBlock(in_planes, planes, 2 if block == 0 and planes > 16 else 1))
+                in_planes = planes
+        self.encoder = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.fc = nn.Linear(64, CLASSES)
+        self.head, self.head_fc = (
+            nn.Sequential(nn.Linear(64, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 128))
+            for _ in range(2)
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        feature = self.encoder(x)
+        third = len(x) // 3
+        z = functional.normalize(self.head(feature[third:]).float(), dim=1)
+        centers = functional.normalize(self.head_fc(self.fc.weight).float(), dim=1)
+        return self.fc(feature[:third]), z, centers
+
+
+def plain_loss(logits: Tensor, z: Tensor, centers: Tensor, labels: Tensor, prior: Tensor) -> Tensor:
+    """Eq. 9, 10 and 11 as the paper prints them."""
+    compensated = functional.cross_entropy(logits + prior.log(), labels)
+    own = labels.repeat(2)
+    targets = torch.cat([own, torch.arange(len(centers))])
+    similarity = torch.exp(z @ torch.cat([z, centers]).T / RECIPE.temperature)
+    itself = torch.eye(len(z), len(targets), dtype=torch.bool)
+    positive = (own[:, None] == targets) & ~itself
+    group = (
+        torch.bincount(targets)[targets] - positive.int()
+    )  # |B_j| + 1, without the anchor in its own class
+    denominator = (similarity.masked_fill(itself, 0) / group).sum(dim=1, keepdim=True)
+    contrastive = -((similarity / denominator).log() * positive).sum(dim=1) / positive.sum(dim=1)
+    return RECIPE.lambda_ * compensated + RECIPE.mu * contrastive.mean()
+
+
+class PlainDataset(Dataset[tuple[Tensor, int]]):
+    """Three views of an image, through Pillow."""
+
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        self.images, self.labels = [to_pil_image(image) for image in images], labels.tolist()
+        self.triple = torchvision_triple()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.triple(self.images[index]), self.labels[index]
+
+
+class Bench:
+    """The same images and classes for all sides."""
+
+    def __init__(self, batch_size: int, steps: int, workers: int) -> None:
+        self.batch_size, self.steps, self.workers = batch_size, steps, workers
+        self.images = pictures(batch_size * steps)
+        self.labels = torch.arange(len(self.images)) % CLASSES
+        self.counts = torch.bincount(self.labels, minlength=CLASSES).clamp(min=1)
+
+    def batches(self, side: Side) -> Iterator[tuple[Tensor, Tensor]]:
+        """Normalised views (3, n, c, h, w), or their bytes for the package's step, and labels."""
+        if not side.batched_views:
+            data = PlainDataset(self.images, self.labels)
+            for views, labels in DataLoader(data, self.batch_size, shuffle=True, num_workers=self.workers):
+                yield views.transpose(0, 1), labels
+            return
+        data = BatchedTrainingViews(self.images, self.labels, view_policy("cifar", image_size=32))
+        for chosen in torch.randperm(len(data)).split(self.batch_size):
+            views, labels, _ = data[chosen.tolist()]
+            views = views.transpose(0, 1)
+            yield views if side.package else normalise(views, MEAN, STD), labels
+
+    def step(self, side: Side) -> Callable[[Tensor, Tensor], None]:
+        """A step with a network of its own."""
+        torch.manual_seed(0)
+        if side.package:
+            method = build_method(RECIPE, self.counts, (3, 32, 32))
+            ours = TrainingStep(method, RECIPE, Normalisation(MEAN, STD), CPU)
+            return lambda views, labels: float(ours.take(views, labels, 0.01)["loss"])
+
+        model = PlainNet()
+        if side.channels_last:
+            model.to(memory_format=torch.channels_last)
+        optimizer = torch.optim.SGD(
+            model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, fused=side.fused_optimizer or None
+        )
+
+        def take(views: Tensor, labels: Tensor) -> None:
+            images = views.reshape(-1, 3, 32, 32)
+            if side.channels_last:
+                images = images.contiguous(memory_format=torch.channels_last)
+            with torch.autocast("cpu", torch.bfloat16, enabled=side.bfloat16):
+                logits, z, centers = model(images)
+            logits = logits.float()
+            if side.loss_kernel:
+                loss = RECIPE.lambda_ * logit_compensated_cross_entropy(
+                    logits, labels, self.counts, check=False
+                ) + RECIPE.mu * balanced_contrastive_loss(
+                    z, labels.repeat(2), centers, temperature=RECIPE.temperature, check=False
+                )
+            else:
+                loss = plain_loss(logits, z, centers, labels, self.counts)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            loss.item()
+
+        return take
+
+
+def set_allocator(side: Side) -> None:
+    """Keep freed memory, or let glibc do what it comes to by itself once it has seen blocks of 32 MB or more."""
+    if platform.libc_ver()[0] != "glibc":
+        return
+    if side.keep_memory:
+        keep_freed_memory()
+    else:
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
+        libc.mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
+        libc.malloc_trim(0)
+
+
+def processor_seconds() -> float:
+    """User and system time of this process and of the workers that have ended."""
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(of.ru_utime + of.ru_stime for of in usage)
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=2, help="of each side in a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--sides", nargs="+", default=list(sides()), choices=list(sides()))
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "step.json")
+    options = parser.parse_args()
+
+    torch.set_num_threads(options.threads)
+    random.seed(0)
+    bench = Bench(options.batch_size, options.steps, options.workers)
+    chosen = {name: side for name, side in sides().items() if name in options.sides}
+    takes = {name: bench.step(side) for name, side in chosen.items()}
+    processor: dict[str, list[float]] = {name: [] for name in chosen}
+    wall: dict[str, list[float]] = {name: [] for name in chosen}
+    for _ in range(options.rounds):
+        for name, side in chosen.items():
+            set_allocator(side)
+            for views, labels in Bench(8, 1, 0).batches(side):  # wake this side's code up
+                takes[name](views, labels)
+            began = time.perf_counter(), processor_seconds()
+            for views, labels in bench.batches(side):
+                takes[name](views, labels)
+            wall[name].append((time.perf_counter() - began[0]) / options.steps)
+            processor[name].append((processor_seconds() - began[1]) / options.steps)
+
+    first = options.sides[0]
+    rows, before = {}, processor[first]
+    for name in chosen:
+        ratios = {
+            "over_first": [a / b for a, b in zip(processor[first], processor[name], strict=True)],
+            "own_gain": [a / b for a, b in zip(before, processor[name], strict=True)],
+            "wall_over_first": [a / b for a, b in zip(wall[first], wall[name], strict=True)],
+        }
+        rows[name] = {
+            "processor_seconds": spread(processor[name]),
+            "wall_seconds": spread(wall[name]),
+            **{kind: spread(values) for kind, values in ratios.items()},
+        }
+        before = processor[name]
+
+    facts = {
+        "machine": platform.processor() or platform.machine(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": options.threads,
+        "workers of the plain side": options.workers,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "batch_size": options.batch_size,
+        "steps a round": options.steps,
+        "rounds": options.rounds,
+        "note": "the machine was shared with other programs: processor time counts, wall-clock time does not",
+    }
+    print(", ".join(f"{key} {value}" for key, value in facts.items()))
+    print(
+        f"{'each side adds':18s} {'processor s a step':>26s} {'wall':>7s} {'own gain':>9s} {f'over {first}':>11s}"
+    )
+    for name, row in rows.items():
+        time_ = row["processor_seconds"]
+        print(
+            f"{name:18s} {time_['median']:8.3f} ({time_['min']:.3f} to {time_['max']:.3f}) "
+            f"{row['wall_seconds']['median']:7.2f} {row['own_gain']['median']:9.2f} {row['over_first']['median']:11.2f}"
+        )
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = options.output.with_suffix(".tmp")
+    temporary.write_text(json.dumps(facts | {"sides": rows}, indent=1) + "\n")
+    temporary.replace(options.output)
+
+
+if __name__ == "__main__":
+    main()
