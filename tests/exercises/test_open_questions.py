@@ -78,3 +78,18 @@ def test_equal_classes_leave_the_cone_alike_under_scl_and_bcl() -> None:
     equal, unequal = answers("08")["equal_classes_in_a_cone"]()
     assert equal < 0.05
     assert unequal > 0.1
+
+
+def test_random_batches_would_have_believed_theorem_3() -> None:
+    found = answers("09")["theorem_3_on_random_batches"]()
+    assert (found.cases, found.failures) == (150, 0)
+
+
+def test_theorem_2_is_attained_at_collapsed_simplices_and_not_by_scattered_samples() -> None:
+    found = answers("09")["theorem_2_is_attained"]()
+    assert found.cases > 50
+    assert found.failures == 0
+
+
+def test_the_tables_would_take_this_machine_more_than_a_week() -> None:
+    assert answers("09")["days_of_training"]() > 7

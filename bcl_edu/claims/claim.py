@@ -1,0 +1,111 @@
+"""What a claim is: a statement, where it stands, and a computation whose outcome is the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Verdict(Enum):
+    """What the cases say about a statement."""
+
+    TRUE = "true"
+    CONDITION = "true under a condition"
+    FALSE = "false as printed"
+    OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The cases in which a statement was tried.
+
+    Attributes:
+        cases: how many; 0 if it could not be tried here.
+        failures: in how many of them it does not hold.
+        found: what came out, in words and numbers.
+        condition: a condition under which it might hold; "" if none is looked at.
+        cases_within: how many of the cases meet the condition.
+        failures_within: how many of those fail.
+        needs: what is missing where there are no cases.
+
+    Raises:
+        ValueError: the numbers contradict each other, or there are neither cases nor something that is missing.
+    """
+
+    cases: int
+    failures: int
+    found: str
+    condition: str = ""
+    cases_within: int = 0
+    failures_within: int = 0
+    needs: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse evidence that is none."""
+        if not (
+            0 <= self.failures <= self.cases
+            and 0 <= self.failures_within <= self.cases_within <= self.cases
+            and self.failures_within <= self.failures
+        ):
+            raise ValueError(
+                f"{self.failures} failures in {self.cases} cases, {self.failures_within} in {self.cases_within} under "
+                "the condition: a part is larger than its whole"
+            )
+        if not self.cases and not self.needs:
+            raise ValueError("there are no cases; say in `needs` what is missing")
+
+    @property
+    def verdict(self) -> Verdict:
+        """TRUE without a failure; CONDITION if all failures are outside a condition that some cases meet."""
+        if not self.cases:
+            return Verdict.OPEN
+        if not self.failures:
+            return Verdict.TRUE
+        if self.condition and self.cases_within and not self.failures_within:
+            return Verdict.CONDITION
+        return Verdict.FALSE
+
+
+def evidence(holds: Sequence[bool], found: str) -> Evidence:
+    """Evidence from one answer a case."""
+    return Evidence(len(holds), sum(not one for one in holds), found)
+
+
+def evidence_under(condition: str, holds: Sequence[bool], meets: Sequence[bool], found: str) -> Evidence:
+    """Evidence from one answer a case, and whether the case meets a condition."""
+    within = [one for one, met in zip(holds, meets, strict=True) if met]
+    failed = sum(not one for one in holds)
+    return Evidence(len(holds), failed, found, condition, len(within), sum(not one for one in within))
+
+
+@dataclass(frozen=True)
+class Link:
+    """A place in this project where a reader can see it happen.
+
+    Attributes:
+        file: from the project's root: a notebook or a test.
+        place: a heading of the notebook, as it is written there; or the name of the test function.
+    """
+
+    file: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One checkable statement.
+
+    Attributes:
+        where: in the paper.
+        statement: what it says, in Markdown, in our words.
+        method: how it is checked here, in Markdown.
+        check: does it.
+        links: where a reader can follow it.
+    """
+
+    where: str
+    statement: str
+    method: str
+    check: Callable[[], Evidence]
+    links: tuple[Link, ...]

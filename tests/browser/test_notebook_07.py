@@ -1,0 +1,96 @@
+"""The notebook on the bent simplex in JupyterLab: keys and mouse bend it, and what is drawn is a certified optimum."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from bcl_edu.geometry import certified_optimum
+from bcl_edu.widgets.explorer import Settings
+from tests.browser.jupyterlab import SLOW_START, Visit
+from tests.browser.pictures import drawn, film_to
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+NOTEBOOK = "07_simplex_distortion"
+
+MEANS = -1
+"""The last trace of `figures.class_mean_sphere` is that of the class means."""
+
+
+def deviation(settings: Settings, loss: str) -> str:
+    """What the explorer should show for a loss: the deviation of the certified optimum."""
+    found = certified_optimum(settings.compositions, loss, temperature=settings.temperature)
+    assert found.certified
+    return f"{found.deviation.rms:.3f}"
+
+
+def places(explorer: Locator, panel: int) -> list[list[float]]:
+    """Where the markers of the classes are drawn."""
+    markers = explorer.locator("section.loss").nth(panel).locator("circle.class-mean")
+    return markers.evaluate_all("all => all.map(e => e.getBoundingClientRect()).map(r => [r.x, r.y])")
+
+
+def test_it_runs_and_the_simplex_bends_under_keys_and_mouse(visit: Visit) -> None:
+    visit.open(NOTEBOOK)
+    visit.run_all()
+    visit.wait_until_done(400)
+    assert visit.errors_shown() == []
+    assert visit.cut_off() == []
+
+    explorer = visit.page.locator(".bcl-explorer")
+    visit.scroll_to(explorer)
+    shown = explorer.locator("section.loss b")
+    start = Settings(imbalance_factor=100, num_classes=4, temperature=0.1)
+    expect(shown).to_have_text([deviation(start, "scl"), deviation(start, "bcl")])
+
+    # by keyboard: a little more imbalance, a little more distortion
+    before = places(explorer, 0)
+    slider = explorer.locator(".imbalanceFactor input")
+    slider.focus()
+    for _ in range(3):
+        visit.page.keyboard.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuetext", "140")
+    moved = Settings(imbalance_factor=140, num_classes=4, temperature=0.1)
+    expect(shown).to_have_text([deviation(moved, "scl"), deviation(moved, "bcl")])
+    assert places(explorer, 0) != before
+
+    # by mouse: the temperature to its upper end, where BCL is further from the simplex than SCL
+    temperature = explorer.locator(".temperature input")
+    box = temperature.bounding_box()
+    assert box
+    visit.page.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    expect(temperature).to_have_attribute("aria-valuetext", "2")
+    hot = Settings(imbalance_factor=140, num_classes=4, temperature=2.0)
+    scl, bcl = deviation(hot, "scl"), deviation(hot, "bcl")
+    assert scl < bcl
+    expect(shown).to_have_text([scl, bcl])
+
+    # another loss: no imbalance bends it
+    explorer.locator("section.loss select").nth(1).select_option("bcl-class-anchors")
+    expect(shown.nth(1)).to_have_text("0.000")
+
+    # Python and the browser agree at these settings, too
+    comparison = visit.page.locator(".jp-Notebook .jp-CodeCell").filter(
+        has_text="for loss in explorer.losses"
+    )
+    visit.page.wait_for_timeout(1000)  # the kernel hears of a slider a little later
+    comparison.locator(".cm-content").click()
+    visit.page.keyboard.press("Control+Enter")
+    output = comparison.locator(".jp-OutputArea")
+    expect(output).to_contain_text("bcl-class-anchors: deviation 0.0000, in the browser [0.0]")
+    expect(output).to_contain_text(re.compile(rf"scl: deviation {scl}\d, in the browser \[{scl[:4]}"))
+
+    film = visit.page.locator(".js-plotly-plot").filter(has=visit.page.locator(".slider-group")).first
+    assert film_to(visit, film, 0.0) == "imbalance factor 1"
+    assert drawn(film, MEANS)["x"] == pytest.approx([1, -0.5, -0.5], abs=1e-4)
+    assert film_to(visit, film, 1.0) == "imbalance factor 1000"
+    assert drawn(film, MEANS)["x"] == pytest.approx([1, -1, -1], abs=1e-4)
+
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        visit.set_theme(theme)
+        assert visit.photograph(f"{NOTEBOOK}-{theme.split()[-1].lower()}") > 10
+    visit.set_theme("JupyterLab Light")
+    assert visit.errors_shown() == []
+    assert [error for error in visit.errors if error != SLOW_START] == []
+    assert visit.foreign == []

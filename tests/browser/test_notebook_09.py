@@ -1,0 +1,52 @@
+"""The claims of the paper in JupyterLab: a row each, readable in both themes, with links that lead on."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from bcl_edu.claims import CLAIMS
+from bcl_edu.claims.catalogue import SECTIONS
+from bcl_edu.figures import style
+from tests.browser.jupyterlab import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+NOTEBOOK = "09_claims_of_the_paper"
+
+
+def colour(css: str) -> str:
+    """The colour rgb(1, 2, 3) as #010203."""
+    return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", css)[:3])
+
+
+def test_it_runs_and_its_tables_are_read_in_both_themes_and_followed(visit: Visit) -> None:
+    visit.open(NOTEBOOK)
+    visit.run_all()
+    visit.wait_until_done(400)
+    assert visit.errors_shown() == []
+    assert visit.cut_off() == []
+
+    tables = visit.page.locator(".jp-OutputArea-output table")
+    expect(tables).to_have_count(len(SECTIONS))
+    rows = tables.locator("tbody tr")
+    expect(rows).to_have_count(len(CLAIMS))
+    expect(rows.filter(has_text="✗ false as printed")).to_have_count(3)
+    expect(rows.filter(has_text="$")).to_have_count(0)  # every formula is set
+    assert rows.locator("td").evaluate_all("cells => cells.every(cell => cell.innerText.trim())")
+
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        visit.set_theme(theme)
+        page = visit.page.locator(".jp-Notebook").evaluate("e => getComputedStyle(e).backgroundColor")
+        for part in ("td", "th", "td strong", "td a"):
+            ink = tables.nth(1).locator(part).first.evaluate("e => getComputedStyle(e).color")
+            assert style.contrast(colour(ink), colour(page)) > 4.5, (theme, part)
+        assert visit.photograph(f"{NOTEBOOK}-{theme.split()[-1].lower()}") > 5
+    visit.set_theme("JupyterLab Light")
+
+    link = rows.filter(has_text="whatever the class counts").first.get_by_role("link", name="06, section 4")
+    visit.scroll_to(link)
+    link.click()
+    expect(visit.page.locator(".lm-TabBar-tab.lm-mod-current").first).to_contain_text("06_theorem_3")
+    assert visit.errors == []
+    assert visit.foreign == []

@@ -1,0 +1,112 @@
+"""Claims about trained networks are decided by records: enough of them, of the right recipe, and by nothing else."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bcl_edu.claims import CLAIMS, Verdict, check, tables
+from bcl_edu.reporting.matching import expected_subset_sha256
+from bcl_edu.training.catalogue import ROWS
+from bcl_edu.training.recipe import recipe_as_dict
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder in place of the project's records."""
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    tables.top1_by_row.cache_clear()
+    yield tmp_path
+    tables.top1_by_row.cache_clear()
+
+
+def record(folder: Path, row: str, top1: float, *, seed: int, **changed: Any) -> None:
+    """A run record of a row, made from one of the project's own."""
+    kept = json.loads((ROOT / "results" / "cifar100-lt-10-epochs" / "bcl" / "run.json").read_text())
+    recipe = dataclasses.replace(ROWS[row].recipe, seed=seed, **changed)
+    kept["recipe"] = recipe_as_dict(recipe)
+    kept["epochs_finished"] = recipe.epochs
+    kept["data"]["subset_sha256"] = expected_subset_sha256(ROWS[row].recipe)
+    for epoch in ("last", "best"):
+        kept[epoch] |= {"top1": top1, "epoch": recipe.epochs}
+    path = folder / f"{row}-{seed}"
+    path.mkdir()
+    (path / "run.json").write_text(json.dumps(kept))
+
+
+AVERAGINGS = {"table1-l1": 52.0, "table1-l3": 51.0, "table1-l2": 50.0}
+
+
+def test_without_records_a_full_training_run_is_needed(results: Path) -> None:
+    checked = check(CLAIMS["table-1"])
+    assert checked.verdict is Verdict.OPEN
+    assert checked.in_words == "○ needs a full training run"
+    assert "comparable runs here: 0 / 0 / 0" in checked.evidence.found
+
+
+def test_three_seeds_of_each_row_decide_an_ordering(results: Path) -> None:
+    for row, top1 in AVERAGINGS.items():
+        for seed in range(3):
+            record(results, row, top1 + 0.1 * seed, seed=seed)
+    checked = check(CLAIMS["table-1"])
+    assert checked.verdict is Verdict.TRUE
+    assert "52.10 ± 0.10 against 51.10" in checked.evidence.found
+
+
+def test_the_other_order_refutes_it(results: Path) -> None:
+    for row, top1 in AVERAGINGS.items():
+        for seed in range(3):
+            record(results, row, 100 - top1, seed=seed)
+    assert check(CLAIMS["table-1"]).verdict is Verdict.FALSE
+
+
+def test_two_seeds_are_not_enough(results: Path) -> None:
+    for row, top1 in AVERAGINGS.items():
+        for seed in range(2):
+            record(results, row, top1, seed=seed)
+    checked = check(CLAIMS["table-1"])
+    assert checked.verdict is Verdict.OPEN
+    assert "2 / 2 / 2" in checked.evidence.found
+
+
+def test_shorter_runs_are_not_comparable(results: Path) -> None:
+    for row, top1 in AVERAGINGS.items():
+        for seed in range(3):
+            record(results, row, top1, seed=seed, epochs=10)
+    assert check(CLAIMS["table-1"]).verdict is Verdict.OPEN
+
+
+def test_no_better_is_the_opposite_of_better(results: Path) -> None:
+    for seed in range(3):
+        record(results, "table2-scl", 52.0, seed=seed)
+        record(results, "table2-scl-averaging", 51.0 + 0.1 * seed, seed=seed)
+    assert check(CLAIMS["table-2-averaging"]).verdict is Verdict.TRUE
+    for seed in range(3, 6):
+        record(results, "table2-scl-averaging", 60.0, seed=seed)
+    tables.top1_by_row.cache_clear()
+    assert check(CLAIMS["table-2-averaging"]).verdict is Verdict.FALSE
+
+
+@pytest.mark.parametrize(("top1", "verdict"), [(51.0, Verdict.TRUE), (50.0, Verdict.FALSE)])
+def test_a_figure_is_reproduced_within_a_point(results: Path, top1: float, verdict: Verdict) -> None:
+    for seed in range(3):
+        record(results, "cifar100-lt-if100-bcl", top1, seed=seed)
+    checked = check(CLAIMS["cifar100-figures"])
+    assert checked.verdict is verdict
+    assert f"cifar100-lt-if100-bcl {top1:.2f}" in checked.evidence.found
+
+
+def test_the_paper_prints_one_figure_for_one_recipe() -> None:
+    assert check(CLAIMS["consistent-tables"]).verdict is Verdict.TRUE
+
+
+def test_a_data_set_that_no_row_trains_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "ROWS", {})
+    found = tables.reproduced_on("imagenet-lt", "56.0")
+    assert found.verdict is Verdict.OPEN
+    assert found.found == "printed 56.0; no row trains it here"
