@@ -97,6 +97,15 @@ def read_class_folders(
     return Dataset(name, train, test)
 
 
+def class_folder_files(split: Path) -> list[Path]:
+    """Every image file of a split's class folders.
+
+    Raises:
+        ValueError: the folder is not there, or it or one of its classes is empty.
+    """
+    return [file for folder in _list_classes(split) for file in folder.files]
+
+
 def _list_classes(split: Path) -> list[_ClassFolder]:
     if not split.is_dir():
         raise ValueError(

@@ -1,6 +1,6 @@
 """ImageNet-LT and iNaturalist 2018: lists of image files beside trees of images that their authors publish."""
 
-import errno
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -204,12 +204,20 @@ def find_list(name: str, split: str, data_dir: Path, cache_dir: Path, *, downloa
         if official.md5 is None:
             require_published(listed, path, read_list(path))
 
+    return fetch(official, writable(data_dir, folders[-1]), verify)
+
+
+def writable(folder: Path, otherwise: Path) -> Path:
+    """The folder, or the other where one may only read the first, as with data that a group shares; it is created."""
     try:
-        return fetch(official, data_dir, verify)
-    except OSError as error:
-        if isinstance(error, ConnectionError) or error.errno not in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise
-        return fetch(official, folders[-1], verify)  # the data lie where one may only read
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        pass
+    else:
+        if os.access(folder, os.W_OK):
+            return folder
+    otherwise.mkdir(parents=True, exist_ok=True)
+    return otherwise
 
 
 def require_published(listed: ListedSplit, path: Path, images: ImageList) -> None:

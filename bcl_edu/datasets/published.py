@@ -36,9 +36,9 @@ class Published:
             int(counts.min(initial=len(labels))),
         )
         expected = (self.images, self.classes, self.largest, self.smallest)
-        names = ("images", "classes", "images in the largest class", "images in the smallest class")
+        names = ("{} images", "{} classes", "{} in the largest class", "{} in the smallest class")
         return [
-            f"{have:,} {name} instead of {want:,}"
+            f"{name.format(f'{have:,}')} instead of {want:,}"
             for have, want, name in zip(found, expected, names, strict=True)
             if have != want
         ]

@@ -1,9 +1,13 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+
+from bcl_edu.datasets.file_sets import FILE_SETS, ListedSplit
+from bcl_edu.datasets.published import Published
 
 
 @pytest.fixture(autouse=True)
@@ -30,3 +34,15 @@ def tree(tmp_path: Path, pixels: NDArray[np.uint8]) -> Path:
         (root / folder).mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels[i]).save(root / folder / f"{i:02}.png")
     return root
+
+
+@pytest.fixture
+def published_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The counts of the small lists count as the published ones."""
+    source = FILE_SETS["imagenet-lt"]
+
+    def small(split: str, published: Published) -> ListedSplit:
+        return replace(source.splits[split], published=published)
+
+    splits = {"train": small("train", Published(7, 3, 4, 1)), "test": small("test", Published(3, 3, 1, 1))}
+    monkeypatch.setitem(FILE_SETS, "imagenet-lt", replace(source, splits=splits))

@@ -1,0 +1,97 @@
+"""From images on disk to batches, and to a message where one cannot be read."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+from bcl_edu.datasets import ImageFiles, open_dataset
+from bcl_edu.training.batches import EpochBatches
+from bcl_edu.training.loading import BatchLoader, UnreadableImage, UnreadableImageWarning, load_images
+from bcl_edu.views import FileCentres, FileViews, view_policy
+from tests.datasets.small_imagenet import own_lists, small_imagenet
+
+CPU = torch.device("cpu")
+POLICY = view_policy("sim-rand", image_size=32)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> ImageFiles:
+    root = small_imagenet(tmp_path)
+    train = open_dataset("imagenet-lt", root, lists=own_lists(root), image_size=32).train
+    assert isinstance(train, ImageFiles)
+    return train
+
+
+def loader(files: ImageFiles, workers: int = 0, **options: bool) -> BatchLoader:
+    return BatchLoader(files, POLICY, EpochBatches(len(files), 3, seed=0), 0, CPU, workers, **options)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_every_sample_of_an_epoch_comes_once_and_another_start_gives_the_rest(
+    workers: int, files: ImageFiles
+) -> None:
+    batches = loader(files, workers)
+    whole = list(batches.epoch(4))
+    assert sorted(i for _, _, indices in whole for i in indices.tolist()) == list(range(7))
+    rest = list(batches.epoch(4, first_step=1))
+    assert len(rest) == len(whole) - 1
+    for (images, labels, indices), (again, _, same) in zip(whole[1:], rest, strict=True):
+        assert torch.equal(images, again)
+        assert torch.equal(indices, same)
+        assert torch.equal(labels, files.labels[indices])
+        views = FileViews(files, POLICY)
+        views.set_epoch(4)
+        assert torch.equal(images, views.__getitems__(indices.tolist()).images)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_unreadable_image_stops_the_epoch_with_its_name_and_what_to_do(
+    workers: int, files: ImageFiles
+) -> None:
+    files.file(2).write_text("no image")
+    message = (
+        rf"^cannot read the image {files.file(2)}: .*--unreadable-images replace takes .*check NAME --decode"
+    )
+    with pytest.raises(UnreadableImage, match=message):
+        list(loader(files, workers).epoch(0))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_replaced_images_are_told_of_once_and_kept_count_of(workers: int, files: ImageFiles) -> None:
+    for index in (1, 4):
+        files.file(index).write_text("no image")
+    batches = loader(files, workers, replace_unreadable=True)
+    with pytest.warns(UnreadableImageWarning, match="replaced by the next image of its class") as told:
+        images = torch.cat([images for images, _, _ in batches.epoch(0)], dim=1)
+    assert len(told) == len(batches.unreadable) == 2
+    assert {str(files.file(1)), str(files.file(4))} == {
+        reason.split()[4][:-1] for reason in batches.unreadable
+    }
+    assert all(view.any() for view in images.flatten(0, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        list(batches.epoch(1))
+
+
+def test_a_class_that_has_no_other_image_is_refused_all_the_same(files: ImageFiles) -> None:
+    files.file(6).write_text("no image")
+    with pytest.raises(UnreadableImage, match=r"n01484850_0\.JPEG.*no other image of its class can be read"):
+        list(loader(files, replace_unreadable=True).epoch(0))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_share_of_the_test_images_comes_in_its_order(workers: int, files: ImageFiles) -> None:
+    share = torch.tensor([5, 0, 3, 6])
+    loaded = list(load_images(files, share, CPU, workers, batch_size=3))
+    assert [positions.tolist() for positions, _ in loaded] == [[5, 0, 3], [6]]
+    assert torch.equal(loaded[1][1], FileCentres(files)[6].images)
+
+
+def test_a_test_image_is_never_replaced(files: ImageFiles) -> None:
+    files.file(0).write_text("no image")
+    with pytest.raises(UnreadableImage, match="a test image is never replaced"):
+        list(load_images(files, torch.arange(7), CPU))
