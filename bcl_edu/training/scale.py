@@ -14,7 +14,9 @@ from pathlib import Path
 
 import torch
 
-from bcl_edu.datasets import open_dataset
+from bcl_edu.datasets import ImageFiles, open_dataset
+from bcl_edu.datasets.file_sets import FILE_SETS
+from bcl_edu.datasets.practice import ListedTree, write_practice_tree, write_subset_lists
 from bcl_edu.training.catalogue import RECIPES
 from bcl_edu.training.options import RunOptions
 from bcl_edu.training.recipe import Recipe
@@ -22,8 +24,8 @@ from bcl_edu.training.recipe import Recipe
 STAND_IN = "digits-lt"
 """A recipe whose real images are always there, and so small that its network learns from them in seconds."""
 
-FEW_EPOCHS = {"data": 3, "stand-in": 15}
-"""Epochs of a reduced run, on the benchmark's own images and on the stand-in's."""
+FEW_EPOCHS = {"data": 3, "files": 12, "stand-in": 15}
+"""Epochs of a reduced run: on a small part of CIFAR, on image files, on the stand-in."""
 
 FEW_IMAGES = 30
 """Images that the largest class of a reduced run keeps."""
@@ -58,7 +60,7 @@ def plan_run(
     A reduced run lies in a folder that goes away with the plan, so that nobody takes it for a result later.
 
     Args:
-        recipe: of a small-image data set.
+        recipe: of any data set.
         runs: folder in which a whole run gets its own.
         data_dir: folder of the data set; by default data/<data set>.
         whole: train the recipe as it is, wherever this is; by default only on a GPU.
@@ -78,8 +80,17 @@ def plan_run(
         return Plan(recipe, RunOptions(data_dir=folder, output=output), True, note)
 
     temporary = Path(tempfile.mkdtemp(prefix="bcl-edu-"))
-    options = RunOptions(output=temporary / "run", tensorboard=False)
-    if missing:
+    options = RunOptions(output=temporary / "run", tensorboard=False, workers=0)
+    if recipe.dataset in FILE_SETS:
+        tree = _small_tree(recipe.dataset, folder, temporary, missing=bool(missing))
+        options = replace(options, data_dir=tree.folder, train_list=tree.train_list, test_list=tree.test_list)
+        reduced = _on_small_files(recipe)
+        what = (
+            f"Not {recipe.dataset}: digits in its format" if missing else f"A small part of {recipe.dataset}"
+        )
+        note = f"{what}, {reduced.image_size} pixels, a small network, {reduced.epochs} epochs."
+        note += " Not the paper's figures."
+    elif missing:
         reduced = _on_the_stand_in(recipe)
         note = f"Not {recipe.dataset}: digits and a small network, {reduced.epochs} epochs. Not the paper's figures."
     else:
@@ -97,7 +108,7 @@ def plan_run(
 def _why_not_open(recipe: Recipe, data_dir: Path | None) -> str:
     """What opening the recipe's data set says if it cannot be opened; empty if it can."""
     try:
-        open_dataset(recipe.dataset, data_dir)
+        open_dataset(recipe.dataset, data_dir, image_size=recipe.image_size)
     except (ValueError, OSError) as error:
         return str(error)
     return ""
@@ -126,3 +137,29 @@ def _on_the_stand_in(recipe: Recipe) -> Recipe:
         seed=recipe.seed,
         epochs=min(recipe.epochs, FEW_EPOCHS["stand-in"]),
     )
+
+
+def _on_small_files(recipe: Recipe) -> Recipe:
+    """The recipe's data format, views and loss, with the stand-in's network on small squares."""
+    small = RECIPES[STAND_IN][1]
+    return replace(
+        recipe,
+        name=f"{recipe.name}-reduced",
+        image_size=32,
+        backbone=small.backbone,
+        head_hidden=small.head_hidden,
+        head_dim=small.head_dim,
+        batch_size=32,
+        precision="float32",
+        epochs=min(recipe.epochs, FEW_EPOCHS["files"]),
+    )
+
+
+def _small_tree(name: str, data_dir: Path | None, folder: Path, *, missing: bool) -> ListedTree:
+    """Digits in the format of the set, or lists of a part of it where it is there."""
+    if missing:
+        return write_practice_tree(name, folder / "images")
+    found = open_dataset(name, data_dir)
+    assert isinstance(found.train, ImageFiles)
+    assert isinstance(found.test, ImageFiles)
+    return write_subset_lists(found.train, found.test, folder)
