@@ -162,6 +162,7 @@ class _Run:
             recipe.batch_size,
             recipe.seed,
             drop_last=recipe.drop_last,
+            parts=recipe.accumulate,
             rank=processes.rank,
             world_size=processes.world_size,
         )
@@ -348,7 +349,7 @@ class _Run:
         steps: list[_Step] = []  # taken, but not looked at yet
         for images, labels, indices in loader.epoch(self.epoch, self.step):
             rate = learning_rate(self.recipe, self.epoch * self.batches.steps + self.step, self.batches.steps)
-            parts = self.training_step.take(images, labels, rate)
+            parts = self.training_step.take(images, labels, rate, self.batches.parts_of(self.step))
             values = torch.stack(list(parts.values()))
             steps.append(_Step(self.step, tuple(parts), values, indices, labels, rate))
             self.step += 1

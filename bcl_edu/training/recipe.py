@@ -85,6 +85,10 @@ class Recipe:
     """Number of epochs for which warm-up and milestones are stated; they scale when --epochs differs."""
     batch_size: int = 256
     """Images in a batch (each seen in three views), over all processes together."""
+    accumulate: int = 1
+    """Parts in which a batch is computed, for GPUs too small for it; batch statistics are those of a part."""
+    contrast: Literal["batch", "part"] = "batch"
+    """With several parts, what an anchor is compared with: the whole batch (a third slower), or only its part."""
     learning_rate: float = 0.15
     """Learning rate after the warm-up."""
     schedule: Literal["steps", "cosine"] = "steps"
@@ -111,7 +115,7 @@ class Recipe:
         if self.loss not in OBJECTIVES:
             raise ValueError(f"loss {self.loss!r} is not known; choose one of {', '.join(OBJECTIVES)}")
         _require(self.imbalance_factor >= 1, "imbalance_factor", self.imbalance_factor, "at least 1")
-        for name in ("epochs", "batch_size", "head_hidden", "head_dim", "schedule_epochs"):
+        for name in ("epochs", "batch_size", "accumulate", "head_hidden", "head_dim", "schedule_epochs"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         for name in ("lambda_", "mu", "momentum", "weight_decay", "warmup_epochs", "focal_gamma"):
             _require(getattr(self, name) >= 0, name.rstrip("_"), getattr(self, name), "at least 0")
@@ -142,6 +146,8 @@ WITHOUT_THE_FIELD: dict[str, Any] = {
     "class_balanced_beta": 0.9999,
     "image_size": None,
     "unreadable_images": "refuse",
+    "accumulate": 1,
+    "contrast": "batch",
 }
 """Fields that records and checkpoints from before them lack, with the value that those runs in effect had.
 

@@ -6,7 +6,7 @@ backward, the optimiser; and what is wrapped around the model for it, several pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from bcl_edu.methods import Method
+from bcl_edu.methods.protocol import Gather
+from bcl_edu.training.accumulation import accumulate_alone, accumulate_together
+from bcl_edu.training.batches import Part
 from bcl_edu.training.distributed import Processes, gather
 from bcl_edu.training.evaluation import Normalisation, autocast
 from bcl_edu.training.global_batch_norm import with_global_batch_norm
@@ -68,7 +71,11 @@ class TrainingStep:
         self.model = wrapped_model(method, device, processes or Processes(), compile=compile)
 
     def take(
-        self, images: UInt8[Tensor, "views n c h w"], labels: Int[Tensor, " n"], rate: float
+        self,
+        images: UInt8[Tensor, "views n c h w"],
+        labels: Int[Tensor, " n"],
+        rate: float,
+        parts: Sequence[Part] | None = None,
     ) -> dict[str, Tensor]:
         """Change the weights once; nothing here waits for the device.
 
@@ -76,24 +83,40 @@ class TrainingStep:
             images: the views of this process's share of a batch, on the device.
             labels: their classes, on the device.
             rate: learning rate of this step.
+            parts: of the batch, in the order of its samples, to be computed one after another (see `accumulation`).
 
         Returns:
             The loss of the global batch before the change, under "loss", and its parts by name: scalars on the device.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        parts = self.loss(images, labels)
+        parts = parts or [Part(len(labels), 1.0)]
+        sizes = [part.size for part in parts]
+        images_of, labels_of = images.split(sizes, dim=1), labels.split(sizes)
+
+        def loss(part: int, compared: Gather) -> Mapping[str, Tensor]:
+            return self.loss(images_of[part], labels_of[part], compared)
+
         self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(parts["loss"]).backward()
+        if len(parts) > 1 and self.recipe.contrast == "batch":
+            losses = accumulate_together(loss, len(parts), self._backward, self.model, gather)
+        else:
+            weights = [part.weight for part in parts]
+            losses = accumulate_alone(loss, weights, self._backward, self.model, gather)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        return {name: part.detach() for name, part in parts.items()}
+        return losses
 
-    def loss(self, images: UInt8[Tensor, "views n c h w"], labels: Int[Tensor, " n"]) -> Mapping[str, Tensor]:
-        """The loss and its parts, ready for backward."""
+    def loss(
+        self, images: UInt8[Tensor, "views n c h w"], labels: Int[Tensor, " n"], compared: Gather
+    ) -> Mapping[str, Tensor]:
+        """The loss and its parts by name, ready for backward; `compared` makes rows those of all samples compared."""
         with autocast(self.device, self.recipe.precision):
             pixels = normalise(images, self.normalisation.mean, self.normalisation.std)
-            return self.method.loss(self.model(pixels), labels, gather)
+            return self.method.loss(self.model(pixels), labels, compared)
+
+    def _backward(self, loss: Tensor) -> None:
+        self.scaler.scale(loss).backward()
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint must hold of the step: weights, momentum, gradient scale."""

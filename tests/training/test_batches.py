@@ -1,6 +1,7 @@
 from itertools import chain
 
 import pytest
+import torch
 
 from bcl_edu.training.batches import EpochBatches
 
@@ -60,3 +61,28 @@ def test_a_batch_smaller_than_the_number_of_processes_is_refused() -> None:
 def test_an_epoch_without_a_batch_is_refused() -> None:
     with pytest.raises(ValueError, match="3 training images in batches of 5"):
         EpochBatches(3, 5, seed=0, drop_last=True)
+
+
+def test_the_parts_of_a_batch_do_not_depend_on_the_number_of_processes() -> None:
+    def parts(rank: int, world_size: int) -> list[list[list[int]]]:
+        sampler = EpochBatches(23, 8, seed=1, parts=2, rank=rank, world_size=world_size)
+        sizes = [[part.size for part in sampler.parts_of(step)] for step in range(3)]
+        return [
+            [list(samples) for samples in torch.tensor(share).split(of_share)]
+            for share, of_share in zip(sampler, sizes, strict=True)
+        ]
+
+    by_one = parts(0, 1)
+    by_two = zip(parts(0, 2), parts(1, 2), strict=True)
+    assert [[a + b for a, b in zip(*step, strict=True)] for step in by_two] == by_one
+    assert [len(part) for step in by_one for part in step] == [4, 4, 4, 4, 4, 3]
+
+
+def test_a_small_last_batch_has_fewer_parts() -> None:
+    assert EpochBatches(9, 8, seed=1, parts=2).parts_of(1) == [(1, 1.0)]
+    assert EpochBatches(14, 8, seed=1, parts=4).parts_of(1) == [
+        (2, 2 / 6),
+        (2, 2 / 6),
+        (1, 1 / 6),
+        (1, 1 / 6),
+    ]

@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from bcl_edu.datasets import LabelledImages
 from bcl_edu.methods import OBJECTIVES, build_method
-from bcl_edu.training import RECIPES, RunOptions, train
+from bcl_edu.training import RECIPES, Recipe, RunOptions, train
 from bcl_edu.training.distributed import any_process, from_main_process, gather, process_group
 from bcl_edu.training.evaluation import Normalisation, evaluate_method
 from bcl_edu.training.global_batch_norm import with_global_batch_norm
@@ -131,13 +131,13 @@ def test_every_test_image_counts_once_whatever_the_number_of_processes() -> None
 SHORT = replace(RECIPES["digits-lt"][1], epochs=2, head_count=60, imbalance_factor=10.0, batch_size=74)
 
 
-def whole_run(folder: Path, share_statistics: bool = True) -> dict[str, Any]:
+def whole_run(folder: Path, share_statistics: bool = True, recipe: Recipe = SHORT) -> dict[str, Any]:
     """What this process knows of the run in the end."""
     options = RunOptions(output=folder, workers=0, device="cpu", tensorboard=False, progress=False)
     with pytest.MonkeyPatch.context() as patch:
         if not share_statistics:
             patch.setattr("bcl_edu.training.step.with_global_batch_norm", lambda model, device: model)
-        result = train(SHORT, options)
+        result = train(recipe, options)
     numbers = [
         {name: value for name, value in row.items() if isinstance(value, float) and name != "seconds"}
         for row in result.metrics
@@ -166,3 +166,14 @@ def test_without_global_batch_statistics_it_would_be_another_run(
 ) -> None:
     of_process = on_ranks(2, whole_run, tmp_path, False)[0]
     assert of_process["metrics"][0]["loss"] != pytest.approx(alone["metrics"][0]["loss"], rel=1e-3)
+
+
+@pytest.mark.parametrize("contrast", ["batch", "part"])
+def test_a_run_that_computes_its_batches_in_parts_is_the_same_on_two_processes(
+    contrast: str, tmp_path: Path
+) -> None:
+    recipe = replace(SHORT, accumulate=3, contrast=contrast, epochs=1, batch_size=50)
+    alone = whole_run(tmp_path / "alone", recipe=recipe)
+    for of_process in on_ranks(2, whole_run, tmp_path / "shared", True, recipe):
+        assert of_process["metrics"][0] == pytest.approx(alone["metrics"][0], rel=1e-5)
+        torch.testing.assert_close(of_process["weights"], alone["weights"], atol=1e-4, rtol=1e-4)
