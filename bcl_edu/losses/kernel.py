@@ -5,7 +5,8 @@
 * The gradient is known as soon as the loss is, so it is computed there and then. Rows are worked through in blocks
   that share one buffer: no matrix of all logits ever exists, and none is kept for the backward pass.
 * ``-log m`` is written into the buffer first, and the product of the embeddings accumulated onto it.
-* Positives enter through sums over classes, of shape (classes, dim), not through a mask of pairs.
+* Positives enter through sums over classes, of shape (classes, dim), not through a mask of pairs; what they pull is
+  the same for all anchors of a class, up to the anchor itself.
 * Samples and prototypes are two ranges of the buffer's columns; they are not concatenated.
 * Eq. 7 needs class means only: the mean logit of a class is the logit of its mean.
 
@@ -108,8 +109,9 @@ class Batch(NamedTuple):
     slot: Int[Tensor, " n"]  # the row of each sample's class in the tables over classes
     class_count: Float[Tensor, " slots"]  # |B_j|, 0 where no sample is of the class
     class_sum: Float[Tensor, "slots dim"]  # sum of z_k over B_j
+    positive_sum: Float[Tensor, "slots dim"]  # the same, and c_j under the complement
+    per_positive: Float[Tensor, " slots"]  # 1 / (number of positives of an anchor of the class, times tau)
     weight: Float[Tensor, " n"]  # w_i: the anchor's share of the mean, 0 if it is not counted
-    attraction: Float[Tensor, " n"]  # A_i: mean of l_ip over the positives p
 
 
 class Denominator(NamedTuple):
@@ -118,7 +120,6 @@ class Denominator(NamedTuple):
     log: Float[Tensor, " n"]
     dz: Float[Tensor, "n dim"]
     dc: Float[Tensor, "k dim"] | None
-    own_share: Float[Tensor, " n"] | None = None  # d log D_i / d A_i, where exp A_i is a term of D_i
 
 
 def value_and_gradient(
@@ -128,47 +129,55 @@ def value_and_gradient(
     form: Form,
     has_gradient: bool,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "n dim"] | None, Float[Tensor, "k dim"] | None]:
-    """The loss sum_i w_i (log D_i - A_i), and its derivatives with respect to z and c if wanted."""
+    """The loss sum_i w_i (log D_i - A_i), and its derivatives with respect to z and c if wanted.
+
+    A_i is the mean of l_ip over the positives p of the anchor i.
+    """
     # A class's row in a table is its label, unless there are more classes than samples or nobody knows how many.
-    slot, num_slots = (labels, len(c)) if c is not None and len(c) < len(z) else (class_names(labels), len(z))
+    by_label = c is not None and len(c) < len(z)
+    slot, num_slots = (labels, len(c)) if c is not None and by_label else (class_names(labels), len(z))
     class_count = z.new_zeros(num_slots).index_add_(0, slot, z.new_ones(len(z)))
     class_sum = z.new_zeros(num_slots, z.shape[1]).index_add_(0, slot, z)
-
-    num_samples = class_count[slot]  # |B_y|
-    num_positives = num_samples - 1 + form.complement
-    weight = (num_positives > 0).to(z.dtype)
-    if form.average_anchors:
-        weight = weight / num_samples
-    total = weight.sum()
-    weight = weight / torch.where(total > 0, total, 1)
-
-    # mean of z_i . z_p / tau over p  =  z_i . (sum of the positives) / (their number tau)
-    sum_of_positives = class_sum[slot] - z
+    positive_sum = class_sum
     if form.complement:
         assert c is not None
-        sum_of_positives += c[labels]
-    per_positive = 1 / (num_positives.clamp(min=1) * form.temperature)
-    attraction = (z * sum_of_positives).sum(dim=1) * per_positive
+        positive_sum = class_sum + (c if by_label else c.index_select(0, labels))
 
-    batch = Batch(z, c, labels, slot, class_count, class_sum, weight, attraction)
+    num_positives = class_count - 1 + form.complement
+    class_weight = ((num_positives > 0) & (class_count > 0)).to(z.dtype)
+    if form.average_anchors:
+        class_weight /= class_count.clamp(min=1)
+    total = (class_count * class_weight).sum()
+    class_weight /= torch.where(total > 0, total, 1)
+    per_positive = 1 / (num_positives.clamp(min=1) * form.temperature)
+    weight = class_weight.index_select(0, slot)
+
+    batch = Batch(z, c, labels, slot, class_count, class_sum, positive_sum, per_positive, weight)
     if form.averaging == "prototypes":
         denominator = _over_prototypes(batch, form, has_gradient)
     elif form.averaging == "inside":
         denominator = _over_class_means(batch, form, has_gradient)
     else:
         denominator = _over_samples(batch, form, has_gradient)
-    loss = (weight * (denominator.log - attraction)).sum()
+
+    # A_i = z_i . (positive_sum - z_i) / (their number tau): summed over the class, sums of vectors only
+    pull = class_weight * per_positive
+    squares = (z * z).sum(dim=1).dot(pull.index_select(0, slot))
+    attraction = (class_sum * positive_sum).sum(dim=1).dot(pull) - squares
+    loss = weight.dot(denominator.log) - attraction
     if not has_gradient:
         return loss, None, None
 
-    # A_i pulls the anchor towards its positives, and each positive towards its anchors
-    _, dz, dc, own_share = denominator
-    pull = weight * per_positive if own_share is None else weight * per_positive * (1 - own_share)
-    pulled = pull[:, None] * z
-    dz += pulled.addcmul(pull[:, None], sum_of_positives, value=-1)
-    dz -= torch.zeros_like(class_sum).index_add_(0, slot, pulled)[slot]
+    # each anchor is pulled towards its positives, and each sample towards the anchors it is a positive of
+    _, dz, dc = denominator
+    dz -= (pull[:, None] * (class_sum + positive_sum)).index_select(0, slot)
+    dz.addcmul_(pull.index_select(0, slot)[:, None], z, value=2)
     if form.complement and dc is not None:
-        dc.index_add_(0, labels, pulled, alpha=-1)
+        pulled = pull[:, None] * class_sum
+        if by_label:
+            dc -= pulled
+        else:
+            dc.index_add_(0, labels, pulled, alpha=-1)
     return loss, dz, dc
 
 
@@ -183,21 +192,18 @@ def _over_samples(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
 
     # -log m_ik is one number for keys of the anchor's class, and another for the same keys seen from elsewhere.
     of_own, of_other = -(size - 1).clamp(min=1).log(), -size.log()
-
-    def write_bias_seen_from(classes: Tensor, block: Tensor) -> Tensor:
-        return torch.where(classes[:, None] == key_labels, of_own, of_other, out=block)
-
     averages = form.averaging == "outside"
-    few_classes = averages and c is not None and len(c) < len(z)  # then each row is copied from its class's
+    num_classes = len(z) if c is None else len(c)
+    few_classes = averages and num_classes < len(z)  # then each row is copied from its class's
     if few_classes:
-        classes = key_labels[len(z) :]
-        table = write_bias_seen_from(classes, z.new_empty(len(classes), len(key_labels)))
+        table = of_other.expand(num_classes, -1).clone()
+        table.scatter_(0, key_labels[None], of_own[None])
 
     def write_bias(block: Tensor, rows: slice) -> None:
         if few_classes:
             torch.index_select(table, 0, labels[rows], out=block)
         elif averages:
-            write_bias_seen_from(labels[rows], block)
+            torch.where(labels[rows, None] == key_labels, of_own, of_other, out=block)
         else:
             block.zero_()
         block[:, rows].diagonal().fill_(_lowest(z))  # l_ii = -infinity
@@ -230,16 +236,31 @@ def _over_class_means(batch: Batch, form: Form, has_gradient: bool) -> Denominat
     absent = torch.zeros_like(size).masked_fill(size == 0, _lowest(batch.z))
     divisor = size.clamp(min=1)[:, None]
 
+    z, slot = batch.z, batch.slot
+    others = batch.positive_sum.index_select(0, slot) - z
+    per_positive = batch.per_positive.index_select(0, slot)
+    attraction = (z * others).sum(dim=1) * per_positive
+
     log, dz, (dmeans,), own_share = _log_sum_exp(
         batch,
         [total / divisor],
         lambda block, rows: block.copy_(absent.expand_as(block)),
         form.temperature,
         has_gradient,
-        own_column=column,
+        own=(column, attraction),
     )
     dmeans /= divisor
-    return Denominator(log, dz.add_(dmeans[column]), dmeans if form.complement else None, own_share)
+    dz += dmeans.index_select(0, column)
+    dc = dmeans if form.complement else None
+    if has_gradient:
+        # d log D_i / d A_i, here one anchor's own, pushes it and its positives apart
+        push = (batch.weight * per_positive * own_share)[:, None]
+        pushed = push * z
+        dz.addcmul_(push, others).sub_(pushed)
+        dz += torch.zeros_like(batch.class_sum).index_add_(0, slot, pushed).index_select(0, slot)
+        if dc is not None:
+            dc.index_add_(0, batch.labels, pushed)
+    return Denominator(log, dz, dc)
 
 
 def _class_sizes_with_prototypes(batch: Batch) -> Float[Tensor, " k"]:
@@ -255,22 +276,22 @@ def _log_sum_exp(
     temperature: float,
     has_gradient: bool,
     *,
-    own_column: Int[Tensor, " n"] | None = None,
-) -> tuple[Tensor, Tensor, list[Tensor], Tensor | None]:
+    own: tuple[Int[Tensor, " n"], Float[Tensor, " n"]] | None = None,
+) -> tuple[Tensor, Tensor, list[Tensor], Tensor]:
     """log sum_k exp(l_ik + bias_ik) over all keys k, and the derivatives of its weighted sum over the anchors.
 
     Args:
-        batch: the anchors z, their weights w and attractions A.
+        batch: the anchors z and their weights w.
         keys: vectors that the anchors are compared with, in one or more pieces of shape (., dim).
         write_bias: called with a block of rows, over all keys, and which rows they are; fills the block.
         temperature: tau.
         has_gradient: whether the derivatives are wanted.
-        own_column: the key of each anchor's own class, where A_i takes the place of that logit.
+        own: the key of each anchor's own class, and A_i, which takes the place of that logit.
 
     Returns:
         The logarithm, shape (n,); the derivative with respect to the anchors, shape (n, dim), and to each piece of
         the keys, zero if not wanted (one and the same for the anchors where they are keys too); the probability of
-        the own column, shape (n,), if there is one.
+        the own key, shape (n,), 0 without one.
     """
     z, n = batch.z, len(batch.z)
     step = batch.weight[:, None] / temperature  # d l_ik / d z_i = z_k / tau, times w_i
@@ -288,9 +309,9 @@ def _log_sum_exp(
         write_bias(block, rows)
         for logits, vectors in zip(pieces, keys, strict=True):
             logits.addmm_(z[rows], vectors.T, alpha=1 / temperature)
-        if own_column is not None:
-            own = own_column[rows, None]
-            block.scatter_(1, own, batch.attraction[rows, None])
+        if own is not None:
+            own_column, own_logit = (part[rows, None] for part in own)
+            block.scatter_(1, own_column, own_logit)
 
         # The largest probability is exp(largest logit) / sum, which gives the sum without another exp.
         largest = block.amax(dim=1)
@@ -299,19 +320,20 @@ def _log_sum_exp(
         if not has_gradient:
             continue
 
-        if own_column is not None:
-            own_share[rows] = block.gather(1, own).squeeze(1)
-            block.scatter_(1, own, 0)
+        if own is not None:
+            own_share[rows] = block.gather(1, own_column).squeeze(1)
+            block.scatter_(1, own_column, 0)
         block *= step[rows]  # from here on the derivative with respect to z_i . z_k
         for slopes, vectors, dvectors in zip(pieces, keys, dkeys, strict=True):
-            if (
-                vectors is z and len(block) == n
-            ):  # all pairs are here: i pushes k and k pushes i in one product
-                dz.addmm_(slopes + slopes.T.contiguous(), z)
+            if vectors is z and len(block) == n:
+                # all pairs are here: i pushes k and k pushes i in one product
+                both = slopes.T.clone(memory_format=torch.contiguous_format)
+                both += slopes
+                dz.addmm_(both, z)
             else:
                 dz[rows].addmm_(slopes, vectors)
                 dvectors.addmm_(slopes.T, z[rows])
-    return log, dz, dkeys, None if own_column is None else own_share
+    return log, dz, dkeys, own_share
 
 
 def _lowest(like: Tensor) -> float:
