@@ -108,7 +108,7 @@ class TrainingStep:
         return losses
 
     def loss(
-        self, images: UInt8[Tensor, "views n c h w"], labels: Int[Tensor, " n"], compared: Gather
+        self, images: UInt8[Tensor, "views n c h w"], labels: Int[Tensor, " n"], compared: Gather = gather
     ) -> Mapping[str, Tensor]:
         """The loss and its parts by name, ready for backward; `compared` makes rows those of all samples compared."""
         with autocast(self.device, self.recipe.precision):
