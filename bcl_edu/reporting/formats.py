@@ -117,6 +117,8 @@ def _cells(line: Line) -> tuple[str, ...]:
 def _apart_cells(one: Apart) -> tuple[str, ...]:
     reasons = "; ".join(one.reasons)
     nearest = "-" if one.nearest is None else one.nearest.recipe.name
+    if one.nearest is not None and one.nearest.paper is not None:
+        nearest += f" (paper {one.nearest.paper})"
     if one.run is None:
         return (str(one.folder), "-", "-", "-", "-", "-", nearest, reasons)
     recipe, last = one.run.recipe, one.run.record["last"]

@@ -58,7 +58,7 @@ class Recipe:
 
     # ---- loss
     loss: LossName = "bcl"
-    """What is minimised, one of the rows of Tables 1 and 2 (--list shows the names)."""
+    """What is minimised (`python -m bcl_edu.train --list` shows the names)."""
     lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 2.0
     """Weight λ of the classification loss (Eq. 11)."""
     mu: float = 0.6

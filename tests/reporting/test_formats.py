@@ -38,6 +38,12 @@ def test_text_aligns_its_columns_and_loses_nothing(runs: Path) -> None:
     assert row.index("0, 1") == head.index("seeds")
 
 
+def test_a_run_apart_stands_beside_its_nearest_row_and_the_reason(runs: Path) -> None:
+    (line,) = [line for line in as_text(build_report([runs])).splitlines() if "<c>" in line]
+    expected = ["bcl", "60", "0", "30.00", "40.00 / 30.00 / 20.00", "table2-bcl (paper 53.9)"]
+    assert cells(line, "  ")[1:] == [*expected, "epochs 60, the row's 400"]
+
+
 def test_markdown_tables_have_the_same_number_of_cells_in_every_row(runs: Path) -> None:
     tables = [line for line in as_markdown(build_report([runs])).splitlines() if line.startswith("|")]
     numbers = [line.replace("\\|", "").count("|") for line in tables]
