@@ -32,6 +32,10 @@ def class_averaged_loss(
     Given prototypes also join the batch (class-complement): these are the rows of Table 1, L1 being BCL itself.
     Without prototypes, L1 is Table 2's row "+ SC + averaging".
 
+    L3 is no likelihood: the samples among its positives are not in its denominator, so it can fall below zero. It is
+    lowest where all samples meet in one point and all prototypes lie opposite (about log k - 2 / tau), far from any
+    simplex. (This is Eq. 8 as we read it.)
+
     Args:
         embeddings: unit vectors z_i, all views concatenated, shape (n, dim), any float dtype.
         labels: class of each embedding, shape (n,), values 0..k-1.

@@ -105,3 +105,20 @@ def test_prototypes_only_is_cross_entropy_where_every_sample_is_alone() -> None:
     assert class_averaged_loss(z, y, c, averaging="prototypes").item() == pytest.approx(
         expected.item(), abs=1e-12
     )
+
+
+def test_prototypes_alone_reward_a_collapse_that_the_other_two_punish() -> None:
+    num_classes, tau = 10, 0.1
+    labels = torch.arange(num_classes).repeat_interleave(4)
+    vertices, point = simplex(num_classes), at(0)
+    samples, opposite = point.expand(len(labels), -1), -point.expand(num_classes, -1)
+    for averaging in ("outside", "inside", "prototypes"):
+        right = class_averaged_loss(
+            vertices[labels], labels, vertices, averaging=averaging, temperature=tau
+        ).item()
+        collapsed = class_averaged_loss(
+            samples, labels, opposite, averaging=averaging, temperature=tau
+        ).item()
+        assert (collapsed < right) == (averaging == "prototypes")
+    # 3 of the 4 positives are samples, at cosine 1; one is the prototype, at cosine -1, as all of the denominator
+    assert collapsed == pytest.approx(math.log(num_classes) - 1 / tau - (3 - 1) / 4 / tau, abs=1e-9)
