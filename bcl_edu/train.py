@@ -4,6 +4,7 @@ python -m bcl_edu.train --list                                    # the recipes,
 python -m bcl_edu.train digits-lt                                 # nothing to download, under a minute
 python -m bcl_edu.train table2-bcl --data-dir DIR                 # a row of the paper's tables
 python -m bcl_edu.train cifar100-lt --data-dir DIR --epochs 10    # any value of a recipe can be changed
+python -m bcl_edu.train cifar100-lt --data-dir DIR --dry-run      # how long it would take, and how much memory
 python -m bcl_edu.train cifar100-lt --data-dir DIR --resume       # after Ctrl-C, a crash or a power cut
 torchrun --nproc-per-node 4 -m bcl_edu.train cifar100-lt          # one global batch on four processes
 python -m bcl_edu.train cifar100-lt --help                        # every option with its default
@@ -33,6 +34,8 @@ class Command:
 
     recipe: tyro.conf.OmitArgPrefixes[Recipe]
     run: Annotated[RunOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=RunOptions)
+    dry_run: bool = False
+    """Take a few steps, print how long the whole run would take, how much memory and disk, and write nothing."""
 
 
 def list_all() -> str:
@@ -76,12 +79,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from bcl_edu.training.display import result_table
     from bcl_edu.training.distributed import ProcessLost
+    from bcl_edu.training.estimate import estimate
     from bcl_edu.training.loop import Interrupted, LossNotFinite, train
 
     # under torchrun, one process speaks for all, but each of its own errors
     rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     who = "bcl_edu.train" if world_size == 1 else f"bcl_edu.train, process {rank} of {world_size}"
     try:
+        if command.dry_run:
+            print(estimate(command.recipe, command.run).table())
+            return
         result = train(command.recipe, command.run)
     except (ValueError, OSError, CheckpointError, LossNotFinite, ProcessLost) as error:
         sys.exit(f"{who}: {error}")

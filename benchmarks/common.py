@@ -9,7 +9,6 @@ A record, benchmarks/results/NAME.json, holds what was measured, and beside it w
 `python -m tools.benchmark_page` makes docs/benchmarks.md of all records, and asks nothing else of them.
 """
 
-import gc
 import json
 import os
 import statistics
@@ -78,16 +77,6 @@ def in_turns(
             if round_ >= warm_up:
                 seconds[name].append(clock() - start)
     return seconds
-
-
-def settle_allocator() -> None:
-    """Let the C library keep freed memory, as it does in a training process once that has freed a large tensor.
-
-    Until then glibc returns each block of a megabyte to the system and fetches it anew, which can take longer than what
-    is computed in it.
-    """
-    torch.zeros(7_000_000)  # 28 MB: just below the size above which glibc no longer learns from a block
-    gc.collect()
 
 
 def peak_megabytes(run: Callable[[], object]) -> float:

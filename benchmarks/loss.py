@@ -15,7 +15,7 @@ The sides:
                 to count classes, a number at a time to weigh them, exp and later log; written here from its
                 description
 
-Freed memory is kept, as in a training process (see common.settle_allocator). Without that all sides are slower, the
+Freed memory is kept, as in a training process (see bcl_edu.training.memory). Without that all sides are slower, the
 rivals more than the kernel, which allocates less: a ratio of published to kernel taken so flatters the kernel.
 """
 
@@ -30,7 +30,6 @@ from common import (
     in_turns,
     peak_megabytes,
     ratios,
-    settle_allocator,
     spread,
     table,
     verdict,
@@ -41,6 +40,7 @@ from torch.nn.functional import normalize
 
 from bcl_edu.losses import balanced_contrastive_loss
 from bcl_edu.losses.definition import anchor_losses, mean_over_anchors
+from bcl_edu.training.memory import keep_freed_memory
 
 TEMPERATURE = 0.1
 
@@ -189,7 +189,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     record = facts()
-    settle_allocator()
+    keep_freed_memory()
     sizes = [tuple(map(int, size.split(","))) for size in arguments.sizes or []] or list(GOALS)
     results = []
     for size in sizes:

@@ -33,6 +33,16 @@ def test_training_prints_its_table_and_where_things_lie(
     assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["lambda_"] == 1.5
 
 
+def test_a_dry_run_prints_an_estimate_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run"), "--dry-run"])
+    printed = capsys.readouterr().out
+    assert "estimated, nothing was written" in printed
+    assert "checkpoint.pt" in printed
+    assert not (tmp_path / "run").exists()
+
+
 def test_list_names_every_recipe_and_every_loss(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         train.main(["--list"])

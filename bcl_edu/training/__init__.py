@@ -2,6 +2,7 @@
 
 from bcl_edu.training.catalogue import RECIPES
 from bcl_edu.training.checkpoint import CheckpointError
+from bcl_edu.training.estimate import Estimate, estimate
 from bcl_edu.training.loop import EpochReport, Interrupted, LossNotFinite, RunResult, train
 from bcl_edu.training.options import RunOptions
 from bcl_edu.training.pretrained import load_pretrained
@@ -12,12 +13,14 @@ __all__ = [
     "RECIPES",
     "CheckpointError",
     "EpochReport",
+    "Estimate",
     "Interrupted",
     "LossNotFinite",
     "Recipe",
     "RunOptions",
     "RunResult",
     "TrainedModel",
+    "estimate",
     "load_pretrained",
     "train",
 ]

@@ -57,6 +57,7 @@ class BatchLoader:
 
     Attributes:
         unreadable: what is wrong with each image file that could not be read so far.
+        working: how many worker processes there are; none for small images.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class BatchLoader:
     ) -> None:
         self.batches, self.device = batches, device
         self.unreadable: list[str] = []
+        self.working = 0
         self.views: TrainingViews | BatchedTrainingViews | FileViews
         if isinstance(train, ImageFiles):
             self.views = FileViews(train, policy, seed, replace=replace_unreadable)
@@ -81,6 +83,7 @@ class BatchLoader:
         else:
             self.views = TrainingViews(train.images, train.labels, policy, seed)
         self.loader = _data_loader(self.views, device, workers, batch_sampler=batches)
+        self.working = workers
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """This process's share of each batch of an epoch, from a step on.

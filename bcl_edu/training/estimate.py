@@ -1,0 +1,314 @@
+"""What a run will take, before it is started: seconds, memory, disk; from a few steps, taken and thrown away.
+
+Nothing is written and no folder is touched. The steps are taken with a model and an optimiser of their own, and torch's
+random state is put back, so that a run started afterwards, in this process too, computes what it would have computed.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from bcl_edu.methods import build_method
+from bcl_edu.seeds import derive_seed
+from bcl_edu.training.batches import EpochBatches
+from bcl_edu.training.data import TrainingData, prepare_data
+from bcl_edu.training.display import duration
+from bcl_edu.training.evaluation import evaluate_method
+from bcl_edu.training.loading import Batch, BatchLoader
+from bcl_edu.training.options import RunOptions, choose_device
+from bcl_edu.training.recipe import Recipe
+from bcl_edu.training.schedule import learning_rate
+from bcl_edu.training.step import TrainingStep
+
+WARM_UP_STEPS = 2
+STEPS = 20
+"""Steps that are measured at most."""
+FEWEST_STEPS = 3
+"""Steps that are measured at least, however long they take."""
+EVALUATED_IMAGES = 2000
+"""Test images of the measured evaluation, at most."""
+
+
+class Cost(NamedTuple):
+    """Time of something, in seconds: by the clock, and of this process's processors (of all its threads together)."""
+
+    clock: float
+    processor: float
+
+    def times(self, factor: float) -> Cost:
+        """This, so many times."""
+        return Cost(self.clock * factor, self.processor * factor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a run is expected to take; times in seconds, sizes in bytes.
+
+    Attributes:
+        recipe: of the run.
+        device: "cpu" or "cuda".
+        steps: steps of an epoch.
+        start: until the first step: opening the data, building the model.
+        step: one step on a full batch.
+        epoch_steps: all steps of an epoch.
+        evaluation: of the whole test set, once an epoch.
+        checkpoint: of writing one, once an epoch at least.
+        memory: peak resident memory of the process; None where the system does not tell.
+        workers_memory: of the worker processes together, pages that they share counted once; 0 without workers.
+        device_memory: peak memory of tensors on a GPU; None on the CPU.
+        checkpoint_bytes: size of checkpoint.pt. Twice this is needed while it is being replaced.
+        measured_steps: how many steps were measured.
+        evaluated_images: how many test images were evaluated.
+    """
+
+    recipe: Recipe
+    device: str
+    steps: int
+    start: Cost
+    step: Cost
+    epoch_steps: Cost
+    evaluation: Cost
+    checkpoint: Cost
+    memory: int | None
+    workers_memory: int
+    device_memory: int | None
+    checkpoint_bytes: int
+    measured_steps: int
+    evaluated_images: int
+
+    @property
+    def epoch(self) -> Cost:
+        """One epoch: its steps, the evaluation, the checkpoint."""
+        parts = (self.epoch_steps, self.evaluation, self.checkpoint)
+        return Cost(sum(part.clock for part in parts), sum(part.processor for part in parts))
+
+    @property
+    def run(self) -> float:
+        """Seconds of the whole run by the clock, from its start to its end."""
+        return self.start.clock + self.recipe.epochs * self.epoch.clock
+
+    def table(self) -> str:
+        """The estimate as lines of text."""
+        recipe = self.recipe
+        rows = [
+            ("start", duration(self.start.clock), "data and model, until the first step"),
+            (
+                "step",
+                _seconds(self.step.clock),
+                f"{recipe.batch_size} images, {self.measured_steps} steps measured",
+            ),
+            (
+                "evaluation",
+                _seconds(self.evaluation.clock),
+                f"from {self.evaluated_images} of the test images",
+            ),
+            ("epoch", _seconds(self.epoch.clock), f"{self.steps} steps, evaluation and checkpoint"),
+            ("run", duration(self.run), f"{recipe.epochs} epochs"),
+            ("memory", "n/a" if self.memory is None else _size(self.memory), "peak of the process"),
+        ]
+        if self.workers_memory:
+            rows.append(("", _size(self.workers_memory), "worker processes, all together"))
+        if self.device_memory is not None:
+            rows.append(("", _size(self.device_memory), "peak of tensors on the GPU"))
+        rows.append(("disk", _size(self.checkpoint_bytes), "checkpoint.pt; twice that while it is replaced"))
+        lines = [f"{recipe.name}, loss {recipe.loss}, on {self.device}: estimated, nothing was written"]
+        return "\n".join(lines + [f"  {name:<12}{value:>10}   {note}" for name, value, note in rows])
+
+
+def estimate(recipe: Recipe, options: RunOptions, *, seconds: float = 15.0) -> Estimate:
+    """Take a few steps of a run, and part of an evaluation, to say what the whole will take.
+
+    Args:
+        recipe: of the run.
+        options: of the run; its device, workers and data folder are used, its output folder is left alone.
+        seconds: how long steps are measured, unless that would make fewer than three. Two more go before them, and
+            with worker processes as many as lie ready in their queues, whose loading would seem to take no time.
+
+    Returns:
+        The estimate, for the rest of the machine as busy as it is now.
+
+    Raises:
+        ValueError: bad options, data that is missing or unusable, or several processes.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError("an estimate is for one process; start it without torchrun")
+    device = choose_device(options.device)
+    with torch.random.fork_rng(enabled=True):
+        return _Estimator(recipe, options, device).estimate(seconds)
+
+
+class _Estimator:
+    """A run's parts, built as a run builds them, without its folder."""
+
+    def __init__(self, recipe: Recipe, options: RunOptions, device: torch.device) -> None:
+        self.recipe, self.options, self.device = recipe, options, device
+        self.began = self._now()
+        _forget_peak()
+        self.data: TrainingData = prepare_data(recipe, options)
+        torch.manual_seed(derive_seed(recipe.seed, "initial weights"))
+        self.method = build_method(recipe, self.data.class_counts, self.data.train.image_shape)
+        self.training_step = TrainingStep(
+            self.method, recipe, self.data.normalisation, device, compile=options.compile
+        )
+        self.batches = EpochBatches(
+            len(self.data.train),
+            recipe.batch_size,
+            recipe.seed,
+            drop_last=recipe.drop_last,
+            parts=recipe.accumulate,
+        )
+        self.start = self._since(self.began)
+
+    def _now(self) -> Cost:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return Cost(time.monotonic(), time.process_time())
+
+    def _since(self, began: Cost) -> Cost:
+        now = self._now()
+        return Cost(now.clock - began.clock, now.processor - began.processor)
+
+    def estimate(self, seconds: float) -> Estimate:
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        of_an_image, measured, workers_memory = self._steps(seconds)
+        evaluation, evaluated = self._evaluation()
+        checkpoint, checkpoint_bytes = self._checkpoint()
+        images = len(self.data.train)
+        if self.recipe.drop_last:
+            images = self.batches.steps * self.recipe.batch_size
+        return Estimate(
+            recipe=self.recipe,
+            device=self.device.type,
+            steps=self.batches.steps,
+            start=self.start,
+            step=of_an_image.times(min(self.recipe.batch_size, images)),
+            epoch_steps=of_an_image.times(images),
+            evaluation=evaluation,
+            checkpoint=checkpoint,
+            memory=_peak_memory(),
+            workers_memory=workers_memory,
+            device_memory=torch.cuda.max_memory_allocated(self.device)
+            if self.device.type == "cuda"
+            else None,
+            checkpoint_bytes=checkpoint_bytes,
+            measured_steps=measured,
+            evaluated_images=evaluated,
+        )
+
+    def _steps(self, seconds: float) -> tuple[Cost, int, int]:
+        """Time of a step divided by its images, how many steps that is the mean of, and the workers' memory."""
+        loader = BatchLoader(
+            self.data.train,
+            self.method.view_policy,
+            self.batches,
+            self.recipe.seed,
+            self.device,
+            self.options.workers,
+            replace_unreadable=self.recipe.unreadable_images == "replace",
+        )
+        self.method.model.train()
+        warm_up = WARM_UP_STEPS + 2 * loader.working
+        costs: list[Cost] = []
+        images = 0
+        before = self._now()
+        for number, (step, (views, labels, _)) in enumerate(self._batches(loader)):
+            rate = learning_rate(self.recipe, step, self.batches.steps)
+            torch.stack(
+                list(self.training_step.take(views, labels, rate, self.batches.parts_of(step)).values())
+            ).tolist()
+            taken, before = self._since(before), self._now()
+            if number < warm_up:
+                continue
+            costs.append(taken)
+            images += len(labels)
+            enough = sum(cost.clock for cost in costs) > seconds and len(costs) >= FEWEST_STEPS
+            if enough or len(costs) == STEPS:
+                break
+        total = Cost(sum(cost.clock for cost in costs), sum(cost.processor for cost in costs))
+        return total.times(1 / images), len(costs), _memory_of_children()
+
+    def _batches(self, loader: BatchLoader) -> Iterator[tuple[int, Batch]]:
+        """One epoch after the other, with the step within the epoch."""
+        for epoch in count():
+            yield from enumerate(loader.epoch(epoch))
+
+    def _evaluation(self) -> tuple[Cost, int]:
+        """Time of the whole evaluation, and from how many images, spread over the test set, it is computed."""
+        test = self.data.test
+        number = min(len(test), EVALUATED_IMAGES)
+        chosen = torch.arange(number) * len(test) // number
+        sample = test.select(chosen)
+        for part in (sample.select(torch.arange(min(number, 256))), sample):  # the first warms up
+            before = self._now()
+            evaluate_method(
+                self.method,
+                part,
+                self.data.class_counts,
+                self.data.normalisation,
+                device=self.device,
+                precision=self.recipe.precision,
+                workers=self.options.workers,
+            )
+        return self._since(before).times(len(test) / number), number
+
+    def _checkpoint(self) -> tuple[Cost, int]:
+        """Time and size of a checkpoint, written to memory."""
+        before = self._now()
+        buffer = io.BytesIO()
+        torch.save(self.training_step.state(), buffer)
+        return self._since(before), len(buffer.getbuffer())
+
+
+def _forget_peak() -> None:
+    """Let Linux count a process's peak memory from now on; elsewhere it counts from the process's start."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_memory() -> int | None:
+    """Largest resident memory of this process, in bytes."""
+    with suppress(OSError):
+        return _kilobytes(Path("/proc/self/status"), "VmHWM")
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def _memory_of_children() -> int:
+    """Resident memory of the processes that this one has started, in bytes; 0 where the system does not tell."""
+    total = 0
+    for child in multiprocessing.active_children():
+        with suppress(OSError):
+            total += _kilobytes(Path(f"/proc/{child.pid}/smaps_rollup"), "Pss")
+    return total
+
+
+def _kilobytes(file: Path, name: str) -> int:
+    """A line `name:  123 kB` of one of Linux's files, in bytes."""
+    line = next(line for line in file.read_text().splitlines() if line.startswith(f"{name}:"))
+    return 1024 * int(line.split()[1])
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2g} s" if value < 10 else duration(value)
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{math.ceil(number / 1e5) / 10:.1f} MB"
