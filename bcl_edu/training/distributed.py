@@ -148,6 +148,15 @@ def from_main_process(make: Callable[[], T]) -> T:
     return made[0]  # type: ignore[return-value]
 
 
+def from_all_processes(items: list[str]) -> list[str]:
+    """What any process lists, each once, in the order of their ranks."""
+    if not several_processes():
+        return items
+    lists: list[list[str]] = [[] for _ in range(dist.get_world_size())]
+    dist.all_gather_object(lists, items)
+    return list(dict.fromkeys(item for its_items in lists for item in its_items))
+
+
 def sum_over_processes(share: Tensor, device: torch.device) -> Tensor:
     """Each process's tensor, added up; the group communicates on `device`."""
     if not several_processes():

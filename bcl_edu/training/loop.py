@@ -29,12 +29,13 @@ from bcl_edu.training.display import Progress, StepDisplay, epoch_line
 from bcl_edu.training.distributed import (
     Processes,
     any_process,
+    from_all_processes,
     from_main_process,
     main_process_first,
     process_group,
 )
 from bcl_edu.training.evaluation import Evaluation, evaluate_method
-from bcl_edu.training.loading import BatchLoader
+from bcl_edu.training.loading import SMALL, BatchLoader
 from bcl_edu.training.options import RunOptions, choose_device
 from bcl_edu.training.recipe import Recipe, recipe_as_dict, recipe_differences, recipe_from_dict
 from bcl_edu.training.record import (
@@ -166,8 +167,10 @@ class _Run:
             rank=processes.rank,
             world_size=processes.world_size,
         )
-        # on a GPU, looking at each loss would make the host wait for every step
-        self.look_every = 1 if device.type == "cpu" else 20
+        # On a GPU, looking at each loss would make the host wait for every step. Steps with photographs take long, and
+        # it is when looking that the run notices that it is to stop.
+        small = max(self.data.train.image_shape[1:]) <= SMALL
+        self.look_every = 1 if device.type == "cpu" else 20 if small else 4
         self.epoch, self.step = 0, 0  # the position: epochs finished, steps finished in the current one
         self.sums: dict[str, float] = {}  # loss parts summed over those steps
         self.seconds = 0.0  # spent in the current epoch
@@ -369,8 +372,9 @@ class _Run:
                 self._save()
                 saved = time.monotonic()
 
-        if loader.unreadable:
-            self.record["sessions"][-1]["unreadable_images"] = loader.unreadable
+        unreadable = from_all_processes(loader.unreadable)
+        if unreadable:
+            self.record["sessions"][-1]["unreadable_images"] = unreadable
         evaluation = self._evaluate()
         self._close_epoch(evaluation, rate, time.monotonic() - began)
         return evaluation

@@ -14,9 +14,16 @@ from torch.nn.parallel import DistributedDataParallel
 from bcl_edu.datasets import LabelledImages
 from bcl_edu.methods import OBJECTIVES, build_method
 from bcl_edu.training import RECIPES, Recipe, RunOptions, train
-from bcl_edu.training.distributed import any_process, from_main_process, gather, process_group
+from bcl_edu.training.distributed import (
+    any_process,
+    from_all_processes,
+    from_main_process,
+    gather,
+    process_group,
+)
 from bcl_edu.training.evaluation import Normalisation, evaluate_method
 from bcl_edu.training.global_batch_norm import with_global_batch_norm
+from bcl_edu.training.options import Device
 from tests.training.ranks import on_ranks
 
 RECIPE = replace(RECIPES["digits-lt"][1], head_hidden=16, head_dim=8)
@@ -77,11 +84,13 @@ def agreements() -> list[Any]:
             any_process(processes.rank == 1, CPU),
             any_process(False, CPU),
             from_main_process(lambda: f"made by {processes.rank}"),
+            from_all_processes(["seen by all", f"seen by {processes.rank}"]),
         ]
 
 
 def test_processes_agree() -> None:
-    assert on_ranks(2, agreements) == [[True, True, False, "made by 0"], [False, True, False, "made by 0"]]
+    common = [True, False, "made by 0", ["seen by all", "seen by 0", "seen by 1"]]
+    assert on_ranks(2, agreements) == [[True, *common], [False, *common]]
 
 
 # ---- evaluation
@@ -131,9 +140,11 @@ def test_every_test_image_counts_once_whatever_the_number_of_processes() -> None
 SHORT = replace(RECIPES["digits-lt"][1], epochs=2, head_count=60, imbalance_factor=10.0, batch_size=74)
 
 
-def whole_run(folder: Path, share_statistics: bool = True, recipe: Recipe = SHORT) -> dict[str, Any]:
+def whole_run(
+    folder: Path, share_statistics: bool = True, recipe: Recipe = SHORT, device: Device = "cpu"
+) -> dict[str, Any]:
     """What this process knows of the run in the end."""
-    options = RunOptions(output=folder, workers=0, device="cpu", tensorboard=False, progress=False)
+    options = RunOptions(output=folder, workers=0, device=device, tensorboard=False, progress=False)
     with pytest.MonkeyPatch.context() as patch:
         if not share_statistics:
             patch.setattr("bcl_edu.training.step.with_global_batch_norm", lambda model, device: model)
@@ -142,7 +153,8 @@ def whole_run(folder: Path, share_statistics: bool = True, recipe: Recipe = SHOR
         {name: value for name, value in row.items() if isinstance(value, float) and name != "seconds"}
         for row in result.metrics
     ]
-    return {"data": result.record["data"], "metrics": numbers, "weights": result.method.model.state_dict()}
+    weights = {name: value.cpu() for name, value in result.method.model.state_dict().items()}
+    return {"data": result.record["data"], "metrics": numbers, "weights": weights}
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +189,15 @@ def test_a_run_that_computes_its_batches_in_parts_is_the_same_on_two_processes(
     for of_process in on_ranks(2, whole_run, tmp_path / "shared", True, recipe):
         assert of_process["metrics"][0] == pytest.approx(alone["metrics"][0], rel=1e-5)
         torch.testing.assert_close(of_process["weights"], alone["weights"], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_run_is_the_same_on_two_gpus(parts: int, tmp_path: Path) -> None:
+    recipe = replace(SHORT, accumulate=parts, batch_size=50 if parts > 1 else SHORT.batch_size)
+    alone = whole_run(tmp_path / "alone", True, recipe, "cuda")
+    for of_process in on_ranks(2, whole_run, tmp_path / "shared", True, recipe, "cuda"):
+        assert of_process["data"] == alone["data"]
+        assert of_process["metrics"][0] == pytest.approx(alone["metrics"][0], rel=1e-3)
+        torch.testing.assert_close(of_process["weights"], alone["weights"], atol=1e-2, rtol=1e-2)
