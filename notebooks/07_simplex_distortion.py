@@ -381,7 +381,7 @@ curves(by_temperature, temperatures, "temperature", "Ten classes, imbalance fact
 # %%
 optima = {
     named[loss]: geometry.certified_optimum(profile(100, 10), loss, temperature=1.0)
-    for loss in ("scl", "bcl", "bcl-class-anchors")
+    for loss in ("scl", "bcl")
 }
 figures.cosine_heatmap(
     {name: optimum.gram for name, optimum in optima.items()},

@@ -48,12 +48,13 @@ def count_verdicts(checked: Mapping[str, Checked]) -> dict[str, int]:
 
 def as_markdown(checked: Mapping[str, Checked]) -> str:
     """One row a claim, for a notebook in `notebooks/`: links are relative to that folder."""
-    head = "| in the paper | it says | verdict | checked by | came out | see |"
-    lines = [head, "|:---|:---|:---|:---|:---|:---|"]
+    head = "| in the paper | it says | verdict | how it was checked, and what came out | see |"
+    lines = [head, "|:---|:---|:---|:---|:---|"]
     for one in checked.values():
         claim = one.claim
         see = "<br>".join(_link(link) for link in claim.links)
-        cells = (claim.where, claim.statement, f"**{one.in_words}**", claim.method, one.evidence.found, see)
+        outcome = f"{claim.method}: *{one.evidence.found}*"
+        cells = (claim.where, claim.statement, f"**{one.in_words}**", outcome, see)
         lines.append("| " + " | ".join(_escaped(cell) for cell in cells) + " |")
     return "\n".join(lines)
 

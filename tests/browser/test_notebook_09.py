@@ -44,7 +44,7 @@ def test_it_runs_and_its_tables_are_read_in_both_themes_and_followed(visit: Visi
         assert visit.photograph(f"{NOTEBOOK}-{theme.split()[-1].lower()}") > 5
     visit.set_theme("JupyterLab Light")
 
-    link = rows.filter(has_text="whatever the class counts").first.get_by_role("link", name="06, section 4")
+    link = rows.filter(has_text="✗ false as printed").get_by_role("link", name="06, section 4")
     visit.scroll_to(link)
     link.click()
     expect(visit.page.locator(".lm-TabBar-tab.lm-mod-current").first).to_contain_text("06_theorem_3")
