@@ -10,9 +10,9 @@ from tests.browser.jupyterlab import Visit
 
 
 def drawn(figure: Locator, trace: int) -> dict[str, list[Any]]:
-    """Coordinates of the points of one trace as plotly drew them, not as it was told to."""
+    """Coordinates of the points of one trace as plotly drew them, not as it was told to; -1 is the last trace."""
     return figure.evaluate(
-        "(e, n) => ({ x: e.calcdata[n].map(p => p.x), y: e.calcdata[n].map(p => p.y) })", trace
+        "(e, n) => ({ x: e.calcdata.at(n).map(p => p.x), y: e.calcdata.at(n).map(p => p.y) })", trace
     )
 
 
