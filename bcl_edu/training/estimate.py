@@ -220,6 +220,12 @@ class _Estimator:
             self.options.workers,
             replace_unreadable=self.recipe.unreadable_images == "replace",
         )
+        try:
+            return self._timed_steps(loader, seconds)
+        finally:
+            loader.close()
+
+    def _timed_steps(self, loader: BatchLoader, seconds: float) -> tuple[Cost, int, int]:
         self.method.model.train()
         warm_up = WARM_UP_STEPS + 2 * loader.working
         costs: list[Cost] = []

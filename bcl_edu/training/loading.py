@@ -6,9 +6,12 @@ in worker processes, which read image files as well. Which of these it is, only 
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import warnings
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -44,7 +47,7 @@ class UnreadableImageWarning(UserWarning):
 
 
 class BatchLoader:
-    """Loads the batches of one epoch after another.
+    """Loads the batches of one epoch after another, and is closed at the end.
 
     Args:
         train: the training set.
@@ -52,7 +55,7 @@ class BatchLoader:
         batches: which samples are in which batch.
         seed: of the run.
         device: where the step is computed.
-        workers: processes that make the views of large images; they live as long as the loader.
+        workers: processes that make the views of large images; they live from epoch to epoch.
         replace_unreadable: whether an image file that cannot be read is replaced by the next one of its class.
 
     Attributes:
@@ -74,6 +77,7 @@ class BatchLoader:
         self.batches, self.device = batches, device
         self.unreadable: list[str] = []
         self.working = 0
+        self.loader: DataLoader[Any] | None = None
         self.views: TrainingViews | BatchedTrainingViews | FileViews
         if isinstance(train, ImageFiles):
             self.views = FileViews(train, policy, seed, replace=replace_unreadable)
@@ -84,6 +88,11 @@ class BatchLoader:
             self.views = TrainingViews(train.images, train.labels, policy, seed)
         self.loader = _data_loader(self.views, device, workers, batch_sampler=batches)
         self.working = workers
+
+    def close(self) -> None:
+        """Let the workers go. Where an error keeps the loader alive, nothing else would."""
+        if self.loader is not None:
+            _let_workers_go(self.loader._iterator)
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """This process's share of each batch of an epoch, from a step on.
@@ -101,15 +110,17 @@ class BatchLoader:
             yield images, labels[:n].to(self.device, non_blocking=True), indices[:n]
 
     def _loaded(self) -> Iterator[Batch]:
+        loaded: Iterable[Any]
+        if isinstance(self.views, BatchedTrainingViews):
+            loaded = map(self.views.__getitem__, self.batches)
+        else:
+            assert self.loader is not None
+            loaded = self.loader
         if isinstance(self.views, FileViews):
-            for batch in self.loader:
+            for batch in loaded:
                 self._report(batch)
                 yield batch.images, batch.labels, batch.indices
             return
-        if isinstance(self.views, TrainingViews):
-            loaded: Iterable[Any] = self.loader
-        else:
-            loaded = map(self.views.__getitem__, self.batches)
         for images, labels, indices in loaded:
             yield images.transpose(0, 1), labels, indices
 
@@ -152,10 +163,14 @@ def load_images(
             yield chosen, images.images[chosen].to(device)
         return
     parts = [chosen.tolist() for chosen in positions.split(min(batch_size, 256))]
-    for batch in _data_loader(FileCentres(images), device, workers, batch_sampler=parts, lasting=False):
-        if batch.black:
-            raise UnreadableImage(f"{batch.unreadable[0]}; a test image is never replaced. {_CHECK}")
-        yield batch.indices, batch.images.to(device, non_blocking=True)
+    loaded = iter(_data_loader(FileCentres(images), device, workers, batch_sampler=parts, lasting=False))
+    try:
+        for batch in loaded:
+            if batch.black:
+                raise UnreadableImage(f"{batch.unreadable[0]}; a test image is never replaced. {_CHECK}")
+            yield batch.indices, batch.images.to(device, non_blocking=True)
+    finally:
+        _let_workers_go(loaded)
 
 
 _CHECK = "`python -m bcl_edu.datasets check NAME --decode` finds all such files"
@@ -177,17 +192,29 @@ def _data_loader(
         pin_memory=device.type == "cuda",
         persistent_workers=lasting and workers > 0,
         prefetch_factor=2 if workers > 0 else None,
-        worker_init_fn=_in_a_worker,
+        worker_init_fn=partial(_in_a_worker, _ending),
         generator=torch.Generator().manual_seed(0),  # else each loader draws from the global generator
     )
 
 
-def _in_a_worker(worker: int) -> None:
-    """Leave signals to the main process, which stops its workers when it has saved; and one thread is enough.
+def _let_workers_go(iterator: Any) -> None:
+    """End the worker processes of a DataLoader's iterator, if it has any; torch has no public way to."""
+    shutdown = getattr(iterator, "_shutdown_workers", None)
+    if shutdown is not None:
+        shutdown()
+
+
+# Whether the main process is at its end; shared with the workers. Python ends what is left of them with SIGTERM then.
+_ending = torch.zeros((), dtype=torch.bool).share_memory_()
+atexit.register(_ending.fill_, True)
+
+
+def _in_a_worker(ending: Tensor, worker: int) -> None:
+    """Leave signals to the main process, which lets its workers go when it has saved.
 
     Ctrl-C and a scheduler's SIGTERM reach the whole group of processes.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0) if ending else None)
     # some of ImageNet's photographs have damaged EXIF data, which nobody reads
     warnings.filterwarnings("ignore", "Corrupt EXIF data", module="PIL")

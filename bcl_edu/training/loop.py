@@ -331,6 +331,7 @@ class _Run:
                         if on_epoch is not None:
                             on_epoch(EpochReport(row, evaluation, self.method))
         finally:
+            loader.close()
             progress.close()
             if events is not None:
                 events.close()

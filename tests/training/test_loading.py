@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from bcl_edu.training.loading import BatchLoader, UnreadableImage, UnreadableIma
 from bcl_edu.views import FileCentres, FileViews, view_policy
 from tests.datasets.small_imagenet import own_lists, small_imagenet
 
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
 CPU = torch.device("cpu")
 POLICY = view_policy("sim-rand", image_size=32)
 
@@ -81,6 +85,27 @@ def test_a_class_that_has_no_other_image_is_refused_all_the_same(files: ImageFil
     files.file(6).write_text("no image")
     with pytest.raises(UnreadableImage, match=r"n01484850_0\.JPEG.*no other image of its class can be read"):
         list(loader(files, replace_unreadable=True).epoch(0))
+
+
+@pytest.mark.slow
+def test_python_ends_even_where_nobody_closed_the_loader(files: ImageFiles) -> None:
+    script = """
+from pathlib import Path
+import torch
+from bcl_edu.datasets import open_dataset
+from bcl_edu.training.batches import EpochBatches
+from bcl_edu.training.loading import BatchLoader
+from bcl_edu.views import view_policy
+lists = {"train": Path("train.txt"), "test": Path("test.txt")}
+files = open_dataset("imagenet-lt", ".", lists=lists, image_size=32).train
+policy = view_policy("sim-rand", image_size=32)
+loader = BatchLoader(files, policy, EpochBatches(7, 3, seed=0), 0, torch.device("cpu"), 1)
+kept = loader.epoch(0)
+next(kept)
+raise SystemExit(3)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], cwd=files.root, env=ENVIRONMENT, timeout=120)
+    assert ended.returncode == 3
 
 
 @pytest.mark.parametrize("workers", [0, 1])
