@@ -17,6 +17,8 @@ CELL_INK = "#1a1a1a"
 MOST_NUMBERS = 12
 """With more classes than this, the cells are too small for numbers."""
 CELL = 34
+WIDEST = 1060
+"""Pixels of a cell of the matrix, unless the figure would be wider than a notebook in a small window."""
 """Pixels of a cell, as long as there are few classes."""
 
 
@@ -51,13 +53,15 @@ def cosine_heatmap(
 
     off_diagonal = ~torch.eye(classes, dtype=torch.bool)
     between = {name: matrix[off_diagonal] for name, matrix in matrices.items()}
+    shown = min(classes, 24)
+    cell = min(CELL, int(((WIDEST - 150) / len(panels) - 100) / shown))
     # One unit of colour for both sides, so that equal shades are equal deviations.
     reach = max(0.05, *(float((values - simplex).abs().max()) for values in between.values()))
     figure = style.page(
         title,
         f"Pale: the regular simplex ({simplex:.3f}). Orange: too close. Blue: too far apart.",
         " ".join(_in_words(name, values, simplex) for name, values in between.items()),
-        height=190 + CELL * min(classes, 24),
+        height=190 + cell * shown,
     )
     figure.set_subplots(rows=1, cols=len(panels), subplot_titles=list(panels), horizontal_spacing=0.12)
     for column, matrix in enumerate(matrices.values(), start=1):
@@ -70,7 +74,7 @@ def cosine_heatmap(
                 xgap=1,
                 ygap=1,
                 texttemplate="%{z:.2f}" if classes <= MOST_NUMBERS else None,
-                textfont={"color": CELL_INK, "size": 11},
+                textfont={"color": CELL_INK, "size": 11 if cell > 25 else 9},
                 hovertemplate="%{y} and %{x}: %{z:.3f}<extra></extra>",
                 hoverongaps=False,
             ),
@@ -92,7 +96,7 @@ def cosine_heatmap(
         figure.layout[f"yaxis{number}"].scaleanchor = f"x{number}"
     figure.update_annotations(font={"size": 15, "color": style.INK})
     figure.update_layout(
-        width=max(620, 150 + len(panels) * (100 + CELL * min(classes, 24))),
+        width=max(620, 150 + len(panels) * (100 + cell * shown)),
         margin={"t": 110 if len(panels) > 1 else 84},
         coloraxis={
             "colorscale": [list(stop) for stop in SCALE],

@@ -1,0 +1,145 @@
+"""The site that `make site` writes, opened from disk: complete, drawn, and without a word to the outside."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Request
+
+from bcl_edu.course import read_course
+from tests.browser.conftest import VIEWPORT
+from tests.browser.jupyterlab import SCREENSHOTS
+from tools.notebooks import NOTEBOOKS
+from tools.site import build
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+NOTEBOOK_PAGES = ["00_start_here", *(lesson.name for lesson in read_course(NOTEBOOKS))]
+PAGES = ["index", "glossary", *NOTEBOOK_PAGES]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built once."""
+    return build(tmp_path_factory.mktemp("site") / "site").parent
+
+
+class Read(HTMLParser):
+    """Addresses that a page uses, ids that it has, and its text outside of scripts and code."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.ids: set[str] = set()
+        self.text: list[str] = []
+        self._inside: list[str] = []
+        self.feed(page.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        for name, value in attributes:
+            if name in ("href", "src") and value:
+                self.addresses.append(value)
+            if name == "id" and value:
+                self.ids.add(value)
+        if tag in ("script", "style", "pre", "code"):
+            self._inside.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._inside and self._inside[-1] == tag:
+            self._inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._inside:
+            self.text.append(data)
+
+
+def test_every_link_leads_to_a_page_of_the_site(site: Path) -> None:
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > len(PAGES)
+    ids = {page: Read(page).ids for page in pages}
+    broken = []
+    for page in pages:
+        if page.name == "simplex_explorer.html":
+            continue  # a page of its own, with tests of its own
+        for address in Read(page).addresses:
+            parts = urlsplit(address)
+            if parts.scheme == "data" or (parts.scheme == "https" and "github.com" in parts.netloc):
+                continue
+            target = (page.parent / parts.path).resolve() if parts.path else page
+            if parts.scheme or not target.is_file():
+                broken.append(f"{page.name}: {address}")
+            elif parts.fragment and parts.fragment not in ids[target]:
+                broken.append(f"{page.name}: {address} (no such heading)")
+    assert broken == []
+
+
+def test_no_formula_is_left_as_tex(site: Path) -> None:
+    for name in PAGES:
+        text = "".join(Read(site / f"{name}.html").text)
+        assert not re.search(r"\$[^$\n]*[\\_^][^$\n]*\$|\\(frac|sum|mathrm|tau)\b", text), name
+
+
+@pytest.fixture
+def page(browser: Browser, site: Path) -> Iterator[Page]:
+    """A page that notes what goes wrong, and whatever it asks of others, which is cut off."""
+    context = browser.new_context(viewport=VIEWPORT, offline=True)
+    page = context.new_page()
+    page.wrong = []  # type: ignore[attr-defined]
+
+    def note(request: Request) -> None:
+        if urlsplit(request.url).scheme not in ("file", "data", "blob"):
+            page.wrong.append(request.url)  # type: ignore[attr-defined]
+
+    page.on("request", note)
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))  # type: ignore[attr-defined]
+    page.on(
+        "console",
+        lambda said: page.wrong.append(said.text) if said.type == "error" else None,  # type: ignore[attr-defined]
+    )
+    yield page
+    context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_draws_all_its_figures_from_disk(page: Page, site: Path, name: str) -> None:
+    page.goto((site / f"{name}.html").as_uri())
+    figures = page.locator("figure.live")
+    for number in range(figures.count()):
+        figure = figures.nth(number)
+        figure.scroll_into_view_if_needed()
+        page.wait_for_function(
+            "figure => figure.dataset.drawn && figure.querySelector('.gtitle')", arg=figure.element_handle()
+        )
+    assert page.locator("main").evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    if name in NOTEBOOK_PAGES[1:]:
+        assert figures.count() >= 3
+        assert page.locator("math").count() > 5
+        assert page.locator("math").first.evaluate("e => e.getBoundingClientRect().width") > 0
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        page.evaluate("scrollTo(0, 0)")
+        SCREENSHOTS.mkdir(exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / f"site-{name}-{theme}.png")
+    assert page.wrong == []  # type: ignore[attr-defined]
+
+
+def test_the_picture_of_the_start_plays_without_python(page: Page, site: Path) -> None:
+    page.goto((site / "00_start_here.html").as_uri())
+    figure = page.locator("figure.live[data-drawn]").first
+    shown = figure.locator(".slider-label").first
+    assert shown.text_content() == "imbalance factor 1000"
+    figure.locator(".updatemenu-button", has_text="play").click()
+    page.wait_for_function("label => label.textContent === 'imbalance factor 5'", arg=shown.element_handle())
+    assert page.wrong == []  # type: ignore[attr-defined]
+
+
+def test_the_classes_of_the_counter_example_follow_the_keys_without_python(page: Page, site: Path) -> None:
+    page.goto((site / "06_theorem_3_class_complement.html").as_uri())
+    slider = page.get_by_label("angle of class 2")
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    assert slider.get_attribute("aria-valuetext") == "239°"
+    assert page.wrong == []  # type: ignore[attr-defined]
