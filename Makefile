@@ -19,7 +19,7 @@ FIRST_NOTEBOOK := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint test-code test-notebooks train sync clean
+.PHONY: help lab test lint test-code test-notebooks train sync site clean
 .DELETE_ON_ERROR:
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make train   train and evaluate the long-tailed digits, in under a minute on a CPU"
 	@echo "make test    lint, type-check, test the code, the notebooks and JupyterLab in a browser"
 	@echo "make sync    write the .ipynb notebooks anew from their .py twins, executed"
+	@echo "make site    write all notebooks as pages to read without Python, into build/site"
 	@echo "make clean   remove caches and test artefacts (the environment $(VENV) stays)"
 
 $(BIN)/python:
@@ -56,6 +57,9 @@ train: $(LAB_READY)
 
 sync: $(TEST_READY)
 	$(BIN)/python -m tools.notebooks sync
+
+site: $(TEST_READY)
+	$(BIN)/python -m tools.site
 
 test: lint test-code test-notebooks
 

@@ -36,6 +36,8 @@ from tools.notebooks import NOTEBOOKS, PLOTLY
 ROOT = NOTEBOOKS.parent
 ASSETS = Path(__file__).parent / "site_assets"
 EXPLORER = "simplex_explorer.html"
+OUTSIDE = "../"
+"""How a notebook's link to a file of the project begins that is not among the notebooks."""
 START = "00_start_here"
 LIVE = "(a live widget: run this cell to use it)"
 """What `tools.notebooks` stores for a widget."""
@@ -80,11 +82,13 @@ def _as_page(url: str) -> str:
     """Where a link of a notebook leads on the site."""
     if "://" in url:
         return url
+    if url.startswith(OUTSIDE):
+        return "source/" + url.removeprefix(OUTSIDE).replace("/", "-").removesuffix(".py") + ".html"
     return re.sub(r"\.(ipynb|md|py)(?=$|#)", ".html", url)
 
 
 def _markdown(source: str) -> str:
-    return str(MarkdownWithMath(renderer=_Renderer(escape=False, exclude_anchor_links=True)).render(source))
+    return str(MarkdownWithMath(renderer=_Renderer(escape=False, anchor_link_text="#")).render(source))
 
 
 class _Exporter(HTMLExporter):
@@ -109,6 +113,7 @@ def build(target: Path) -> Path:
         site = Path(scratch) / "site"
         (site / "assets").mkdir(parents=True)
         (site / "solutions").mkdir()
+        (site / "source").mkdir()
         _write_assets(site / "assets")
         _write_pages(site)
         if target.exists():
@@ -136,20 +141,31 @@ def _write_pages(site: Path) -> None:
     _write(site / "index.html", "Balanced contrastive learning", _index(lessons), _navigation(names))
     glossary = _markdown((NOTEBOOKS / "glossary.md").read_text("utf-8"))
     _write(site / "glossary.html", "Glossary", glossary, _navigation(names))
-    for path in sorted((NOTEBOOKS / "solutions").iterdir()):
-        if path.suffix == ".md":
-            body = _markdown(path.read_text("utf-8"))
-        elif path.suffix == ".py":
-            code = Highlight2HTML()(path.read_text("utf-8"), language="python")
-            body = f"<h1>{path.stem}</h1>\n{code}"
-        else:
-            continue
+    for path in sorted((NOTEBOOKS / "solutions").glob("*.md")):
+        body = _markdown(path.read_text("utf-8"))
         _write(
             site / "solutions" / f"{path.stem}.html", path.stem, body, _navigation(names, up="../"), up="../"
         )
+    for path in sorted((NOTEBOOKS / "solutions").glob("*.py")):
+        _write_source(path, site / "solutions" / f"{path.stem}.html", names)
+    for path in sorted(_linked_sources()):
+        _write_source(path, site / _as_page(OUTSIDE + path.relative_to(ROOT).as_posix()), names)
     shutil.copy(NOTEBOOKS / EXPLORER, site / EXPLORER)
     for picture in (ROOT / "docs").glob("*.png"):
         shutil.copy(picture, site / "assets")
+
+
+def _linked_sources() -> set[Path]:
+    """Files of Python code outside of the notebooks' folder that a notebook links to."""
+    texts = (path.read_text("utf-8") for path in NOTEBOOKS.glob("*.ipynb"))
+    return {ROOT / name for text in texts for name in re.findall(r"\]\(\.\./([\w/]+\.py)\b", text)}
+
+
+def _write_source(source: Path, page: Path, names: Sequence[str]) -> None:
+    """A page with the code of one file, one folder below the site's."""
+    code = Highlight2HTML()(source.read_text("utf-8"), language="python")
+    body = f"<h1>{source.relative_to(ROOT)}</h1>\n{code}"
+    _write(page, source.name, body, _navigation(names, up="../"), up="../")
 
 
 def _write(path: Path, title: str, body: str, navigation: str, up: str = "") -> None:
@@ -191,7 +207,7 @@ def notebook_html(notebook: NotebookNode) -> str:
                 output["data"] = nbformat.from_dict({"text/html": widget_html(cell.source)})
             elif "text/markdown" in bundle:
                 output["data"] = nbformat.from_dict({"text/html": _markdown(bundle["text/markdown"])})
-    body, _ = _Exporter(template_name="basic", exclude_anchor_links=True).from_notebook_node(notebook)
+    body, _ = _Exporter(template_name="basic").from_notebook_node(notebook)
     return str(body)
 
 

@@ -17,9 +17,11 @@ CELL_INK = "#1a1a1a"
 MOST_NUMBERS = 12
 """With more classes than this, the cells are too small for numbers."""
 CELL = 34
-WIDEST = 1060
-"""Pixels of a cell of the matrix, unless the figure would be wider than a notebook in a small window."""
 """Pixels of a cell, as long as there are few classes."""
+NUMBERED_CELL = 26
+"""In a smaller cell there is no room for a number."""
+WIDEST = 1060
+"""Pixels that a notebook has in a small window."""
 
 
 def cosine_heatmap(
@@ -73,8 +75,8 @@ def cosine_heatmap(
                 coloraxis="coloraxis",
                 xgap=1,
                 ygap=1,
-                texttemplate="%{z:.2f}" if classes <= MOST_NUMBERS else None,
-                textfont={"color": CELL_INK, "size": 11 if cell > 25 else 9},
+                texttemplate="%{z:.2f}" if classes <= MOST_NUMBERS and cell >= NUMBERED_CELL else None,
+                textfont={"color": CELL_INK, "size": 11},
                 hovertemplate="%{y} and %{x}: %{z:.3f}<extra></extra>",
                 hoverongaps=False,
             ),
