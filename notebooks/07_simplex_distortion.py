@@ -50,7 +50,7 @@ torch.set_num_threads(1)  # many small matrices: threads would only wait for eac
 #    to the simplex, and by how much?
 # 3. The same at temperature 1?
 # 4. Which classes come close to each other, and can two of them end up in *one point*?
-# 5. Choose *BCL, anchors by class* on the right. What will the imbalance factor do?
+# 5. Choose *BCL, class-averaged anchors* on the right. What will the imbalance factor do?
 #
 # Every slider answers the arrow keys. With up to four classes the picture is exact; with more it is a projection, and the
 # matrix and the curve are what to trust.
@@ -68,8 +68,8 @@ display(explorer)
 # under both losses from 0 to 0.47 and 0.44](../docs/simplex_explorer.png)
 #
 # The sliders set one problem, and Python can solve it again. **What the browser shows and what
-# `geometry.certified_optimum` finds are two programmes in two languages;** if you run this cell after moving a slider, it compares
-# them at *your* settings. The explorer counts each image twice, for its two views.
+# `geometry.certified_optimum` finds are two programmes in two languages;** if you run this cell after moving a slider,
+# it compares them at *your* settings. The explorer counts each image twice, for its two views.
 
 # %%
 for loss in explorer.losses:
@@ -114,9 +114,9 @@ assert angle < 1e-3
 figures.film(positions, quantity="imbalance factor", start="10")
 
 # %% [markdown]
-# At 1 the three classes are 120° apart. From then on the two smaller ones close up behind the back of the head, and at 100 they
-# are in one point. *No network, no optimiser, no randomness is in this picture:* it is where the loss itself wants the
-# classes to be. What stands behind it?
+# At 1 the three classes are 120° apart. From then on the two smaller ones close up behind the back of the head, and at
+# 100 they are in one point. *No network, no optimiser, no randomness is in this picture:* it is where the loss itself
+# wants the classes to be. What stands behind it?
 #
 # ## 2. A valley without side valleys
 #
@@ -166,8 +166,8 @@ for loss in ("scl", "scl-complement", "scl-averaging", "bcl", "bcl-class-anchors
     assert max(above) < 1e-12
 
 # %% [markdown]
-# Never, for any of the losses. The *embeddings* have no such luck. A geometry and its mirror image have the same loss, and
-# half way between them, back on the sphere, there need not be anything good:
+# Never, for any of the losses. The *embeddings* have no such luck. A geometry and its mirror image have the same loss,
+# and half way between them, back on the sphere, there need not be anything good:
 
 # %%
 triangle = geometry.certified_optimum(profile(100, 6), "bcl", temperature=1.0).means
@@ -180,8 +180,8 @@ assert abs(ends[0] - ends[1]) < 1e-12 < 0.01 < between - ends[0]
 
 # %% [markdown]
 # That is why gradient descent on embeddings proves nothing, and why we look at $G$. (What does *not* follow: that no
-# spread-out, uncollapsed configuration is better. For SCL and class-averaging, Jensen's inequality shows that none is; with prototypes at the
-# class means none was found.)
+# spread-out, uncollapsed configuration is better. For SCL and class-averaging, Jensen's inequality shows that none is;
+# with prototypes at the class means none was found.)
 #
 # ## 3. The certificate
 #
@@ -190,8 +190,8 @@ assert abs(ends[0] - ends[1]) < 1e-12 < 0.01 < between - ends[0]
 #
 # $$f(H) \;\ge\; f(G) + \langle g, H - G\rangle \qquad \text{for every Gram matrix } H.$$
 #
-# So we need to know how negative $\langle g, H \rangle$ can be. Take *any* numbers $\lambda_1, \dots, \lambda_K$ and put them
-# on the diagonal: $S = g + \operatorname{Diag}(\lambda)$. Since $H_{ii} = 1$,
+# So we need to know how negative $\langle g, H \rangle$ can be. Take *any* numbers $\lambda_1, \dots, \lambda_K$ and
+# put them on the diagonal: $S = g + \operatorname{Diag}(\lambda)$. Since $H_{ii} = 1$,
 #
 # $$\langle g, H\rangle = \langle S, H\rangle - \sum_i \lambda_i \;\ge\; -K \max\bigl(0, -\lambda_{\min}(S)\bigr) - \sum_i
 # \lambda_i ,$$
@@ -223,8 +223,8 @@ def gap_and_slack(gram, terms):
 
 
 # %% [markdown]
-# **Before you run the cell:** the gap at the optimum, at the regular simplex, and at random geometries. A gap is a promise
-# about how much could be gained at most. How much of it is really there to gain?
+# **Before you run the cell:** the gap at the optimum, at the regular simplex, and at random geometries. A gap is a
+# promise about how much could be gained at most. How much of it is really there to gain?
 
 # %%
 counts = profile(100, 6)
@@ -239,9 +239,9 @@ for name, gram in {"optimum": best.gram, "simplex": simplex, "random": random_gr
 assert gap_and_slack(best.gram, terms)[0] < 1e-8
 
 # %% [markdown]
-# At the optimum nothing is left to gain, to ten digits or more. At the simplex a good deal is, and the gap, a promise that
-# must hold for the worst case, is larger still. **Try to break it:** ten thousand random geometries and small changes of the optimum. Does
-# any of them go below the lower bound?
+# At the optimum nothing is left to gain, to ten digits or more. At the simplex a good deal is, and the gap, a promise
+# that must hold for the worst case, is larger still. **Try to break it:** ten thousand random geometries and small
+# changes of the optimum. Does any of them go below the lower bound?
 
 # %%
 lowest = math.inf
@@ -255,10 +255,10 @@ assert lowest >= best.lower_bound
 # %% [markdown]
 # ## 4. How many dimensions an optimum needs
 #
-# Why is a circle enough for three classes, and a sphere for four? At an optimum the gap is 0, which means $\langle S, G\rangle
-# = 0$ with both matrices positive semidefinite, so $SG = 0$: the columns of $G$ lie where $S$ vanishes. But $S$ is not zero.
-# Off its diagonal it is $g$, and every entry of $g$ is positive, since two classes that come closer always make the loss
-# larger. So $\operatorname{rank} S \ge 1$, and
+# Why is a circle enough for three classes, and a sphere for four? At an optimum the gap is 0, which means $\langle S,
+# G\rangle = 0$ with both matrices positive semidefinite, so $SG = 0$: the columns of $G$ lie where $S$ vanishes. But
+# $S$ is not zero. Off its diagonal it is $g$, and every entry of $g$ is positive, since two classes that come closer
+# always make the loss larger. So $\operatorname{rank} S \ge 1$, and
 #
 # $$\operatorname{rank} G \;\le\; K - \operatorname{rank} S \;\le\; K - 1 .$$
 
@@ -273,8 +273,8 @@ assert best.means.shape[1] <= 6 - rank_of_slack <= 5
 # %% [markdown]
 # Here the optimum needs even fewer than five, and we shall come back to that.
 #
-# **And with less room?** If the embedding has too few dimensions, the Gram matrices of that rank are no convex set, and the
-# proof is gone. `certified_optimum` then returns the best of several starts and says that it proves nothing:
+# **And with less room?** If the embedding has too few dimensions, the Gram matrices of that rank are no convex set, and
+# the proof is gone. `certified_optimum` then returns the best of several starts and says that it proves nothing:
 
 # %%
 for dimension in (2, 3, 4):
@@ -290,12 +290,13 @@ for dimension in (2, 3, 4):
 #
 # ## 5. Is BCL nearer to the simplex than SCL?
 #
-# Back to your second prediction, now for ten classes as in CIFAR-10-LT and for all factors. **Before you look:** sketch the four
-# curves, SCL, BCL, BCL with anchors averaged per class (notebook 06), and logit compensation (Eq. 10) with bounded features.
+# Back to your second prediction, now for ten classes as in CIFAR-10-LT and for all factors. **Before you look:** sketch
+# the four curves, SCL, BCL, BCL with anchors averaged per class (notebook 06), and logit compensation (Eq. 10) with
+# bounded features.
 
 # %%
 factors = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-named = {"scl": "SCL", "bcl": "BCL (Eq. 9)", "bcl-class-anchors": "BCL, anchors by class", "lc": "LC"}
+named = {"scl": "SCL", "bcl": "BCL (Eq. 9)", "bcl-class-anchors": "BCL, class-averaged anchors", "lc": "LC"}
 
 
 def deviations(loss, temperature):
@@ -319,14 +320,15 @@ low = {name: deviations(loss, 0.1) for loss, name in named.items()}
 difference = max(abs(b - s) for b, s in zip(low["BCL (Eq. 9)"], low["SCL"], strict=True))
 print(f"largest difference between BCL and SCL: {difference:.4f}, where SCL reaches {low['SCL'][-1]:.3f}")
 assert difference < 0.002
-assert max(low["BCL, anchors by class"]) < 1e-6
+assert max(low["BCL, class-averaged anchors"]) < 1e-6
 curves(low, factors, "imbalance factor", "Temperature 0.1, ten classes")
 
 # %% [markdown]
-# **At the paper's temperature the two curves are one.** At its exact optimum BCL is no closer to the regular simplex than SCL, at any
-# imbalance factor; averaging the *denominator* over classes has changed the geometry by less than two thousandths. Averaging the
-# *anchors*, too, keeps it a simplex at every factor: that is the corrected Theorem 3. *(If you predicted otherwise, you read the paper
-# well. It is its Theorem 3 that misleads.)* And at temperature 1, that of the theorem?
+# **At the paper's temperature the two curves are one.** At its exact optimum BCL is no closer to the regular simplex
+# than SCL, at any imbalance factor; averaging the *denominator* over classes has changed the geometry by less than two
+# thousandths. Averaging the *anchors*, too, keeps it a simplex at every factor: that is the corrected Theorem 3. *(If
+# you predicted otherwise, you read the paper well. It is its Theorem 3 that misleads.)* And at temperature 1, that of
+# the theorem?
 
 # %%
 high = {name: deviations(loss, 1.0) for loss, name in named.items()}
@@ -338,9 +340,9 @@ assert at_100["BCL (Eq. 9)"] > 2 * at_100["SCL"]
 curves(high, factors, "imbalance factor", "Temperature 1, ten classes")
 
 # %% [markdown]
-# For a mild imbalance BCL bends a little less, for a strong one much more. So neither "BCL is nearer" nor "SCL is nearer" is
-# true of the optima in general: it depends on the temperature, the factor and the number of classes. Here is a corner
-# where BCL is the nearer one, four classes at temperature 0.3. Set it in the explorer, too:
+# For a mild imbalance BCL bends a little less, for a strong one much more. So neither "BCL is nearer" nor "SCL is
+# nearer" is true of the optima in general: it depends on the temperature, the factor and the number of classes. Here is
+# a corner where BCL is the nearer one, four classes at temperature 0.3. Set it in the explorer, too:
 
 # %%
 for factor in (2, 10, 100, 1000):
@@ -352,8 +354,8 @@ for factor in (2, 10, 100, 1000):
     assert 0.9 * scl < bcl < scl
 
 # %% [markdown]
-# A tenth at best. And for ten classes at factor 100, over the temperatures? **Before you look:** is a low temperature good
-# or bad for the simplex?
+# A tenth at best. And for ten classes at factor 100, over the temperatures? **Before you look:** is a low temperature
+# good or bad for the simplex?
 
 # %%
 temperatures = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
@@ -390,8 +392,8 @@ figures.cosine_heatmap(
 )
 
 # %% [markdown]
-# *Look at the lower right corner of BCL:* 1.00 between the three smallest classes. **Before you run the cell:** is that one
-# point, or nearly one? A certified optimum is exact enough to tell.
+# *Look at the lower right corner of BCL:* 1.00 between the three smallest classes. **Before you run the cell:** is that
+# one point, or nearly one? A certified optimum is exact enough to tell.
 
 
 # %%
@@ -414,9 +416,9 @@ assert list(dimensions.values()) == sorted(dimensions.values(), reverse=True)
 assert dimensions[1] == 9 > dimensions[100]
 
 # %% [markdown]
-# They *all but* merge: less than three degrees apart, and no more than that. What vanishes exactly is something else, the
-# **dimensions**. Ten classes need nine at factor 1, six at 100 and four at 1,000. Three classes have one dimension to lose, and losing it puts both smaller ones into one point. Classes of *equal* counts,
-# too, can merge exactly:
+# They *all but* merge: less than three degrees apart, and no more than that. What vanishes exactly is something else,
+# the **dimensions**. Ten classes need nine at factor 1, six at 100 and four at 1,000. Three classes have one dimension
+# to lose, and losing it puts both smaller ones into one point. Classes of *equal* counts, too, can merge exactly:
 
 # %%
 two_tails = geometry.certified_optimum([200, 2, 2], "bcl", temperature=1.0)
@@ -427,16 +429,16 @@ assert abs(equal_tail.gram[5:, 5:].min() - 1) < 1e-6
 assert equal_tail.means.shape[1] == 5  # as for six classes: the tail is one
 
 # %% [markdown]
-# A step profile with a small tail: all five tail classes are one point, and the optimum is a picture of six classes. This is
-# *minority collapse* (Fang et al., PNAS 2021, found it for cross-entropy), and a loss with "balanced" in its name has it. The
-# reason is that of notebook 06: the denominator is balanced, the anchors are not. Five tail classes at one point pay dearly,
-# but they are one per cent of the anchors.
+# A step profile with a small tail: all five tail classes are one point, and the optimum is a picture of six classes.
+# This is *minority collapse* (Fang et al., PNAS 2021, found it for cross-entropy), and a loss with "balanced" in its
+# name has it. The reason is that of notebook 06: the denominator is balanced, the anchors are not. Five tail classes at
+# one point pay dearly, but they are one per cent of the anchors.
 #
 # ## 7. Full data or mini-batches?
 #
-# All this was the full data as one batch. Training takes mini-batches, and in most of them some classes are missing. In the
-# explorer, choose a batch size: SCL's picture moves. And BCL's? **Before you run the cell**, think of what the loss of a
-# collapsed batch depends on, with every prototype present and at its class mean.
+# All this was the full data as one batch. Training takes mini-batches, and in most of them some classes are missing. In
+# the explorer, choose a batch size: SCL's picture moves. And BCL's? **Before you run the cell**, think of what the loss
+# of a collapsed batch depends on, with every prototype present and at its class mean.
 
 # %%
 small = exponential_profile(500, 5, imbalance_factor=100)
@@ -454,12 +456,13 @@ assert all(abs(rms["bcl"] - full) < 0.01 for rms in by_size.values())
 assert by_size[8]["bcl-class-anchors"] > 0.1 > 0.01 > by_size[256]["bcl-class-anchors"]
 
 # %% [markdown]
-# BCL does not care: each anchor sees all $K$ prototypes at the class means whoever else is in the batch, so only the frequency of
-# anchors counts, and that is the class frequency in any batch size (the differences are those of sampling). Averaging the anchors
-# per class repairs the geometry only if the batch is large enough to have all classes.
+# BCL does not care: each anchor sees all $K$ prototypes at the class means whoever else is in the batch, so only the
+# frequency of anchors counts, and that is the class frequency in any batch size (the differences are those of
+# sampling). Averaging the anchors per class repairs the geometry only if the batch is large enough to have all classes.
 #
-# But we put each prototype *at* its class mean. In training it is a free vector. If we leave it free, the optimum is another
-# one, and now BCL has something that SCL has not. `benchmarks/mini_batch_geometry.py` computed it for ten classes, 50 images to 1:
+# But we put each prototype *at* its class mean. In training it is a free vector. If we leave it free, the optimum is
+# another one, and now BCL has something that SCL has not. `benchmarks/mini_batch_geometry.py` computed it for ten
+# classes, 50 images to 1:
 
 # %%
 record = json.loads(Path("../benchmarks/results/mini_batch_geometry.json").read_text())
@@ -478,9 +481,9 @@ for size in (8, 32):
 assert optimum_of[8, "bcl", "free"] < 0.3 * optimum_of[8, "scl", None]
 
 # %% [markdown]
-# With free prototypes and small batches BCL *is* much nearer to the simplex than SCL. Here class-complement helps the geometry, in
-# a way that Theorem 3 does not speak of: the prototypes take the distortion on themselves. One of these numbers, computed again
-# before your eyes:
+# With free prototypes and small batches BCL *is* much nearer to the simplex than SCL. Here class-complement helps the
+# geometry, in a way that Theorem 3 does not speak of: the prototypes take the distortion on themselves. One of these
+# numbers, computed again before your eyes:
 
 # %%
 batches = geometry.sampled_batches(record["counts"], 8, num_batches=4000, views=record["views"])
@@ -497,20 +500,21 @@ assert prototypes.rms > 3 * again.deviation.rms
 #
 # ## In one paragraph
 #
-# At collapse each of the paper's losses is a convex function of the cosines between the class means, so its optimum can be
-# computed and certified by a duality gap: a tangent plane, a multiplier for each class and one smallest eigenvalue. The optimum
-# has at most $K-1$ dimensions, so three classes on a circle and four on a sphere are exact pictures; in fewer dimensions nothing
-# is certified. As soon as the classes are unequal every loss but one leaves the regular simplex; the one is BCL with anchors
-# averaged per class. At the paper's temperature of 0.1 BCL and SCL have the same geometry to within two thousandths: at its exact optimum
-# BCL is no closer to the simplex than SCL. At temperature 1 it is a little closer for a factor of 2 and much further away for
-# factors of five and more; there the optimum loses dimensions, and the tail classes all but merge, or merge exactly if they are equal. With small batches and free
-# prototypes, on the other hand, BCL's class means are several times nearer to the simplex than SCL's. What is balanced is thus not the
-# optimum that the paper's theorem is about.
+# At collapse each of the paper's losses is a convex function of the cosines between the class means, so its optimum can
+# be computed and certified by a duality gap: a tangent plane, a multiplier for each class and one smallest eigenvalue.
+# The optimum has at most $K-1$ dimensions, so three classes on a circle and four on a sphere are exact pictures; in
+# fewer dimensions nothing is certified. As soon as the classes are unequal every loss but one leaves the regular
+# simplex; the one is BCL with anchors averaged per class. At the paper's temperature of 0.1 BCL and SCL have the same
+# geometry to within two thousandths: at its exact optimum BCL is no closer to the simplex than SCL. At temperature 1 it
+# is a little closer for a factor of 2 and much further away for factors of five and more; there the optimum loses
+# dimensions, and the tail classes all but merge, or merge exactly if they are equal or only one dimension is left. With
+# small batches and free prototypes, on the other hand, BCL's class means are several times nearer to the simplex than
+# SCL's. What is balanced is thus not the optimum that the paper's theorem is about.
 #
 # ## Exercises
 #
-# **1. The loss at collapse.** Write $f(G)$ of section 2. The checker tries your function on hidden cases and tells you what kind of
-# mistake it sees, never the answer.
+# **1. The loss at collapse.** Write $f(G)$ of section 2. The checker tries your function on hidden cases and tells you
+# what kind of mistake it sees, never the answer.
 
 
 # %%
@@ -534,9 +538,9 @@ def duality_gap(gram, gradient):
 check("duality_gap", duality_gap)
 
 # %% [markdown]
-# **3. The first lost dimension.** At factor 10 the optimum of BCL at temperature 1 uses all nine dimensions, at 30 only eight.
-# At which whole factor does it lose the first? How far apart are the two smallest classes there?
+# **3. The first lost dimension.** At factor 10 the optimum of BCL at temperature 1 uses all nine dimensions, at 30 only
+# eight. At which whole factor does it lose the first? How far apart are the two smallest classes there?
 #
-# **4. Half a correction.** Let a class weigh as $n_y^{\,a}$ among the anchors: $a = 1$ is Eq. 9, $a = 0$ are class-averaged anchors.
-# *(At collapse* `certified_optimum(counts ** a, "bcl")` *computes it.)* How much of the deviation is left for $a =
-# \frac12$, at the paper's temperature? Would you expect a network to notice?
+# **4. Half a correction.** Let a class weigh as $n_y^{\,a}$ among the anchors: $a = 1$ is Eq. 9, $a = 0$ are
+# class-averaged anchors. *(At collapse* `certified_optimum(counts ** a, "bcl")` *computes it.)* How much of the
+# deviation is left for $a = \frac12$, at the paper's temperature? Would you expect a network to notice?

@@ -16,9 +16,9 @@
 #
 # **What exactly does the paper say, and which of it is true?**
 #
-# A paper is a list of statements. Some can be proved, some can be computed, some need a network to be trained for days. This notebook
-# has them all, one row each, and computes a verdict for every one in front of you. Nobody has typed one in: you will
-# break a function and see the verdict change.
+# A paper is a list of statements. Some can be proved, some can be computed, some need a network to be trained for days.
+# This notebook has them all, one row each, and computes a verdict for every one in front of you. Nobody has typed one
+# in: you will break a function and see the verdict change.
 #
 # *Half a minute of computing, half an hour of reading. You need Theorem 3 (notebook 06) and what a certified optimum is
 # (notebook 07); for the other rows the reasons are where the row's links lead. The statements are those of Zhu et al.,
@@ -50,8 +50,8 @@ torch.set_num_threads(1)  # many small matrices: threads would only wait for eac
 # | ✗ false as printed | failures |
 # | ○ needs … | no case at all: what it takes is not here |
 #
-# ✓ has two strengths. For a theorem it means that no case contradicts it, and *the proof is in the notebook that the row links to*. For a
-# number or a certified optimum it is final. ✗ is always final: one counter-example is enough.
+# ✓ has two strengths. For a theorem it means that no case contradicts it, and *the proof is in the notebook that the
+# row links to*. For a number or a certified optimum it is final. ✗ is always final: one counter-example is enough.
 #
 # Here is one check, with everything that came out of it:
 
@@ -62,8 +62,8 @@ print(f"{one.evidence.failures:,} failures in {one.evidence.cases:,} cases")
 assert one.verdict is Verdict.FALSE
 
 # %% [markdown]
-# **Before you go on, write down two numbers:** there are some forty rows below. How many will be true as they stand, and how many false as
-# printed?
+# **Before you go on, write down two numbers:** there are some forty rows below. How many will be true as they stand,
+# and how many false as printed?
 #
 # ## 2. The regular simplex
 #
@@ -82,8 +82,8 @@ assert simplex["bcl-simplex"].verdict is Verdict.CONDITION
 Markdown(as_markdown(simplex))
 
 # %% [markdown]
-# What the paper says about SCL is true. What it says about its own loss holds for equal classes, for which SCL would have
-# done as well. For unequal ones it takes one more average.
+# What the paper says about SCL is true. What it says about its own loss holds for equal classes, for which SCL would
+# have done as well. For unequal ones it takes one more average.
 #
 # ## 3. The theorems
 
@@ -95,8 +95,8 @@ assert theorems["theorem-1"].verdict is theorems["theorem-3-corrected"].verdict 
 Markdown(as_markdown(theorems))
 
 # %% [markdown]
-# Two of the three theorems hold, one of them after a bracket was moved. The third is true in one direction and false in the
-# other: the regular simplex has the claimed value, and something else has a smaller one.
+# Two of the three theorems hold, one of them after a bracket was moved. The third is true in one direction and false in
+# the other: the regular simplex has the claimed value, and something else has a smaller one.
 #
 # ## 4. The losses
 
@@ -106,8 +106,8 @@ assert all(one.verdict is Verdict.TRUE for one in equations.values())
 Markdown(as_markdown(equations))
 
 # %% [markdown]
-# The equations are what they are said to be. ("True" here also says something about this project: its functions compute what is
-# printed.)
+# The equations are what they are said to be. ("True" here also says something about this project: its functions compute
+# what is printed.)
 #
 # ## 5. The data
 
@@ -123,8 +123,9 @@ Markdown(as_markdown(data))
 #
 # ## 6. The tables
 #
-# Now the paper's measurements. What decides here is a *run record* in `results/`: a finished run that agrees with the table's row in
-# every value that the paper states, at least three seeds of it. **Before you look:** how many rows can be decided today?
+# Now the paper's measurements. What decides here is a *run record* in `results/`: a finished run that agrees with the
+# table's row in every value that the paper states, at least three seeds of it. **Before you look:** how many rows can
+# be decided today?
 
 # %%
 tables = checked_table("the tables")
@@ -134,9 +135,9 @@ assert tables["consistent-tables"].verdict is Verdict.TRUE
 Markdown(as_markdown(tables))
 
 # %% [markdown]
-# On a laptop, hardly any. That is not a verdict about the paper: *nobody here has trained for 200 epochs.* The ten-epoch runs in
-# `results/` are left out, since they are not the row. Train a row (`python -m bcl_edu.train table1-l1`, three
-# seeds), put its `run.json` into `results/`, run this notebook again, and the row decides itself.
+# On a laptop, hardly any. That is not a verdict about the paper: *nobody here has trained for 200 epochs.* The
+# ten-epoch runs in `results/` are left out, since they are not the row. Train a row (`python -m bcl_edu.train
+# table1-l1`, three seeds), put its `run.json` into `results/`, run this notebook again, and the row decides itself.
 #
 # ## 7. All together
 #
@@ -182,25 +183,28 @@ for name, one in broken.items():
 assert check(CLAIMS["theorem-1"]).verdict is Verdict.TRUE  # mended again
 
 # %% [markdown]
-# Every verdict turned over, in both directions: a false promise is caught, and a solver that flatters would make Theorem 3 true. That is why
-# optima are *certified*, and why a check refuses one that is not.
+# Every verdict turned over, in both directions: a false promise is caught, and a solver that flatters would make
+# Theorem 3 true. That is why optima are *certified*, and why a check refuses one that is not.
 #
 # ## In one paragraph
 #
-# Each checkable statement of the paper is one row, with a verdict computed from cases and failures. Most of what it says about
-# supervised contrastive learning, about its losses and about the data is true as it stands. False as printed are the bracket in Eq. 3, the
-# limits of the medium-shot group, and Theorem 3, whose bound is undercut as soon as three or more classes are unequal; true under the condition of equal
-# classes is what is said to follow from it, that BCL leads to a regular simplex. With the anchors averaged per class it holds for all classes. The
-# tables wait for full training runs, and will decide themselves when the records are there.
+# Each checkable statement of the paper is one row, with a verdict computed from cases and failures. Most of what it
+# says about supervised contrastive learning, about its losses and about the data is true as it stands. False as printed
+# are the bracket in Eq. 3, the limits of the medium-shot group, and Theorem 3, whose bound is undercut as soon as three
+# or more classes are unequal; true under the condition of equal classes is what is said to follow from it, that BCL
+# leads to a regular simplex. With the anchors averaged per class it holds for all classes. The tables wait for full
+# training runs, and will decide themselves when the records are there.
 #
 # ## Exercises
 #
-# **1. A row of your own.** Theorem 2, too, is an equality somewhere: where classes have collapsed and are equally far apart. Write
-# the check (an `Evidence` from `bcl_edu.claims`), and give it cases that could fail. *(*`theorem-1-equality` *is a model.)*
+# **1. A row of your own.** Theorem 2, too, is an equality somewhere: where classes have collapsed and are equally far
+# apart. Write the check (an `Evidence` from `bcl_edu.claims`), and give it cases that could fail.
+# *(*`theorem-1-equality` *is a model.)*
 #
 # **2. The wrong evidence.** Theorem 3 was tried on certified optima. Try it on random batches instead, as Theorem 2 was
-# (`bcl_edu.claims.samples.random_batches`, `geometry.theorem_3_as_printed`). Which verdict would the row have got? What does this say about
-# the ✓ of rows that were tried on random batches only?
+# (`bcl_edu.claims.samples.random_batches`, `geometry.theorem_3_as_printed`). Which verdict would the row have got? What
+# does this say about the ✓ of rows that were tried on random batches only?
 #
-# **3. What it would take.** How long would this machine train for the tables' rows to be decided? Take the seconds of an
-# epoch from a record in `results/cifar100-lt-10-epochs`, and epochs and number of images from `bcl_edu.training.catalogue.ROWS`.
+# **3. What it would take.** How long would this machine train for the tables' rows to be decided? Take the seconds of
+# an epoch from a record in `results/cifar100-lt-10-epochs`, and epochs and number of images from
+# `bcl_edu.training.catalogue.ROWS`.
