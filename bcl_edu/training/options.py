@@ -34,7 +34,7 @@ class RunOptions:
     device: Device = "auto"
     """Where to compute; auto takes the GPU if there is one."""
     workers: int = 2
-    """Processes that decode image files and make views of images above 64 x 64; smaller ones get theirs in batches on the device."""
+    """Processes that decode image files and make views of images above 64 x 64; others get theirs on the device."""
     compile: bool = False
     """Compile the model with torch.compile (pays off on GPUs; slower for the small networks on CPUs)."""
     checkpoint_minutes: float = 10.0

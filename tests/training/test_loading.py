@@ -91,7 +91,9 @@ def test_a_class_that_has_no_other_image_is_refused_all_the_same(files: ImageFil
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_pinned_batches_arrive_on_the_gpu_as_they_were_made(files: ImageFiles) -> None:
     batches = BatchLoader(files, POLICY, EpochBatches(7, 3, seed=0), 0, torch.device("cuda"), 1)
-    for (images, labels, _), (expected, _, indices) in zip(batches.epoch(0), loader(files).epoch(0), strict=True):
+    for (images, labels, _), (expected, _, indices) in zip(
+        batches.epoch(0), loader(files).epoch(0), strict=True
+    ):
         assert images.is_cuda
         assert labels.is_cuda
         assert torch.equal(images.cpu(), expected)
