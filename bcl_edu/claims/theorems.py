@@ -23,10 +23,9 @@ def _gaps(name: str, gap: Callable[[Batch], Tensor]) -> Tensor:
 def _is_a_bound(name: str, gap: Callable[[Batch], Tensor], what: str) -> Evidence:
     gaps = _gaps(name, gap)
     below = int((gaps < -ROUNDING).sum())
-    return evidence(
-        (gaps >= -ROUNDING).tolist(),
-        f"{below:,} of {len(gaps):,} {what} below it, the smallest difference {gaps.min():.2g}",
-    )
+    smallest = gaps.min().item()
+    how_far = f"by up to {-smallest:,.2f}" if below else f"the nearest is {max(smallest, 0):.1g} above it"
+    return evidence((gaps >= -ROUNDING).tolist(), f"{below:,} of {len(gaps):,} {what} below it, {how_far}")
 
 
 def _collapsed_simplexes() -> list[tuple[Tensor, Tensor, float]]:
