@@ -364,21 +364,27 @@ class _Run:
             progress.advance(len(steps), self.epoch + 1, loss)
             steps = []
             if any_process(interrupted.is_set(), self.device):
+                self._note_unreadable(from_all_processes(loader.unreadable))
                 self._save()
                 raise Interrupted(
                     f"stopped in epoch {self.epoch + 1} after step {self.step} of {self.batches.steps}; "
                     f"everything is in {self.folder / CHECKPOINT_NAME}: continue with --resume"
                 )
             if time.monotonic() - saved > 60 * self.options.checkpoint_minutes:
+                self._note_unreadable(loader.unreadable)  # the other processes may not be saving now
                 self._save()
                 saved = time.monotonic()
 
-        unreadable = from_all_processes(loader.unreadable)
-        if unreadable:
-            self.record["sessions"][-1]["unreadable_images"] = unreadable
+        self._note_unreadable(from_all_processes(loader.unreadable))
         evaluation = self._evaluate()
         self._close_epoch(evaluation, rate, time.monotonic() - began)
         return evaluation
+
+    def _note_unreadable(self, found: list[str]) -> None:
+        """Keep in the record which image files could not be read in this stretch of the run."""
+        session = self.record["sessions"][-1]
+        if known := {*session.get("unreadable_images", []), *found}:
+            session["unreadable_images"] = sorted(known)
 
     def _look_at(self, steps: list[_Step]) -> float:
         """Add the steps' losses to the epoch's sums and return the last; refuse one that is not finite.

@@ -55,6 +55,21 @@ def same_weights(one: RunResult, other: RunResult) -> bool:
     return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
 
 
+def interrupt_in_step(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Ctrl-C would, once."""
+    steps = 0
+    take = TrainingStep.take
+
+    def interrupted_take(self: TrainingStep, *arguments: object) -> object:
+        nonlocal steps
+        steps += 1
+        if steps == number:
+            os.kill(os.getpid(), signal.SIGINT)
+        return take(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(TrainingStep, "take", interrupted_take)
+
+
 def test_the_record_says_which_images_by_their_list(recipe: Recipe, options: RunOptions) -> None:
     record = train(replace(recipe, epochs=1), options).record
     data = record["data"]
@@ -73,17 +88,7 @@ def test_interrupted_and_resumed_with_other_workers_it_ends_with_the_same_bits(
     recipe: Recipe, options: RunOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train(recipe, replace(options, output=tmp_path / "whole"))
-    steps = 0
-    take = TrainingStep.take
-
-    def interrupted_take(self: TrainingStep, *arguments: object) -> object:
-        nonlocal steps
-        steps += 1
-        if steps == 4:
-            os.kill(os.getpid(), signal.SIGINT)
-        return take(self, *arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(TrainingStep, "take", interrupted_take)
+    interrupt_in_step(4, monkeypatch)
     with pytest.raises(Interrupted, match="in epoch 2 after step 1 of 3"):
         train(recipe, replace(options, workers=2))
     resumed = train(recipe, replace(options, workers=1, resume=True))
@@ -139,6 +144,18 @@ def test_replaced_images_are_counted_in_the_record(
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     (reason,) = record["sessions"][-1]["unreadable_images"]
     assert str(damaged) in reason
+
+
+def test_replaced_images_are_counted_also_in_an_epoch_that_was_interrupted(
+    recipe: Recipe, options: RunOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = tmp_path / "imagenet" / TRAIN[2].split()[0]
+    damaged.write_bytes(damaged.read_bytes()[:500])
+    interrupt_in_step(3, monkeypatch)
+    with pytest.warns(UnreadableImageWarning), pytest.raises(Interrupted, match="after step 3 of 3"):
+        train(replace(recipe, unreadable_images="replace"), options)
+    (session,) = load_checkpoint(tmp_path / "run" / "checkpoint.pt")["sessions"]
+    assert len(session["unreadable_images"]) == 1
 
 
 def test_photographs_of_ones_own_of_any_size_can_be_brought_to_one(
