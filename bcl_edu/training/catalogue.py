@@ -73,7 +73,9 @@ def idle_fields(recipe: Recipe) -> frozenset[str]:
     objective = OBJECTIVES[recipe.loss]
     idle: set[str] = set()
     if objective.contrastive is None:
-        idle |= {"mu", "temperature", "head_hidden", "head_dim", "crop_scale", "blur"}
+        idle |= {"mu", "temperature", "head_hidden", "head_dim", "crop_scale", "blur", "contrast"}
+    if recipe.accumulate == 1:
+        idle.add("contrast")
     if objective.classification not in ("focal", "class-balanced-focal"):
         idle.add("focal_gamma")
     if objective.classification != "class-balanced-focal":
@@ -224,6 +226,7 @@ _STATED = frozenset(
         "epochs",
         "schedule_epochs",
         "batch_size",
+        "contrast",  # of parts alone is contrast in a smaller batch than the paper's
         "learning_rate",
         "schedule",
         "momentum",

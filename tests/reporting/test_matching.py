@@ -45,6 +45,7 @@ def test_the_short_name_fills_the_rows_that_it_trains(store_run: StoreRun) -> No
         ({"imbalance_factor": 20.0}, "imbalance factor 20, the row's 100"),
         ({"lambda_": 1.0}, "lambda 1, the row's 2"),
         ({"milestones": (100, 150)}, "milestones [100, 150], the row's [160, 180]"),
+        ({"accumulate": 4, "contrast": "part"}, "contrast part, the row's batch"),
         ({"finished": 12}, "unfinished, 12 of 200 epochs"),
         ({"data": {"subset_sha256": "f" * 64}}, "training subset ffffffffffff, the row's is 6941f3a64765"),
         ({"data": {"test_images": 500}}, "tested on 500 images, the row's test set has 10,000"),
@@ -79,6 +80,12 @@ def test_a_value_that_the_paper_leaves_open_is_a_choice_not_an_obstacle(store_ru
     run = only(store_run("a", "cifar100-lt-if50-bcl", 50.0, classifier="cosine", blur=False))
     assert names(run) == ["cifar100-lt-if50-bcl"]
     assert choices(run, ROWS["cifar100-lt-if50-bcl"]) == ("classifier cosine", "blur False")
+
+
+def test_a_batch_in_parts_that_is_contrasted_whole_is_a_choice(store_run: StoreRun) -> None:
+    run = only(store_run("a", "cifar100-lt-if100-bcl", 50.0, accumulate=4))
+    assert names(run) == ["table1-l1", "cifar100-lt-if100-bcl"]
+    assert choices(run, ROWS["cifar100-lt-if100-bcl"]) == ("accumulate 4",)
 
 
 def test_a_value_that_changes_nothing_is_neither(store_run: StoreRun) -> None:
