@@ -66,8 +66,9 @@ def deviation_curves(
         )
         if name in ends:
             figure.add_trace(_end(name, ends[name], moments, look, logarithmic))
-    seeds = len(next(iter(runs.values())))
-    over = f"mean of {seeds} seeds; " if seeds > 1 else ""
+    fewest, most = (bound(len(values) for values in runs.values()) for bound in (min, max))
+    seeds = str(most) if fewest == most else f"{fewest} to {most}"
+    over = f"mean of {seeds} seeds; " if most > 1 else ""
     legend = 26 * ((len(runs) + 1) // 2)  # two names a row, above the plot and below the caption
     figure.update_layout(
         margin={"t": 72 + legend},

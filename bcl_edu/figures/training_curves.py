@@ -18,7 +18,7 @@ QUANTITIES = {
     "medium": "medium-shot accuracy, %",
     "few": "few-shot accuracy, %",
     "simplex_deviation": "distance from the simplex (rms)",
-    "feature_simplex_deviation": "distance of the features from the simplex (rms)",
+    "feature_simplex_deviation": "features from the simplex (rms)",
     "learning_rate": "learning rate",
 }
 """Names of the numbers in a run's metrics, and how an axis calls them."""

@@ -27,6 +27,11 @@ def test_one_seed_has_no_band() -> None:
     assert "seeds" not in text_alternative(figure)
 
 
+def test_the_words_say_how_many_seeds_there_are() -> None:
+    figure = deviation_curves(PATHS | {"LC": PATHS["SCL"][:1]}, [1, 10, 100], moment="step", **WORDS)
+    assert "mean of 1 to 2 seeds" in text_alternative(figure)
+
+
 def test_losses_differ_by_colour_dash_and_symbol_and_are_named_in_the_legend() -> None:
     lines = [
         trace
