@@ -353,9 +353,9 @@ class _Run:
         steps: list[_Step] = []  # taken, but not looked at yet
         for images, labels, indices in loader.epoch(self.epoch, self.step):
             rate = learning_rate(self.recipe, self.epoch * self.batches.steps + self.step, self.batches.steps)
-            parts = self.training_step.take(images, labels, rate, self.batches.parts_of(self.step))
-            values = torch.stack(list(parts.values()))
-            steps.append(_Step(self.step, tuple(parts), values, indices, labels, rate))
+            losses = self.training_step.take(images, labels, rate, self.batches.parts_of(self.step))
+            values = torch.stack(list(losses.values()))
+            steps.append(_Step(self.step, tuple(losses), values, indices, labels, rate))
             self.step += 1
             self.seconds = time.monotonic() - began
             if len(steps) < self.look_every and self.step < self.batches.steps:
@@ -392,12 +392,12 @@ class _Run:
         Only here does the host wait for the device, once for all the steps.
         """
         for step, values in zip(steps, torch.stack([step.values for step in steps]).tolist(), strict=True):
-            parts = dict(zip(step.names, values, strict=True))
+            losses = dict(zip(step.names, values, strict=True))
             if not all(map(math.isfinite, values)):
-                raise LossNotFinite(self._bad_batch(step, parts))
-            for name, value in parts.items():
+                raise LossNotFinite(self._bad_batch(step, losses))
+            for name, value in losses.items():
                 self.sums[name] = self.sums.get(name, 0.0) + value
-        return parts["loss"]
+        return losses["loss"]
 
     def _evaluate(self) -> Evaluation:
         return evaluate_method(
@@ -424,12 +424,12 @@ class _Run:
         self._save()
         self._write_record()
 
-    def _bad_batch(self, step: _Step, parts: Mapping[str, float]) -> str:
+    def _bad_batch(self, step: _Step, losses: Mapping[str, float]) -> str:
         counts = torch.bincount(step.labels.cpu(), minlength=self.data.train.num_classes)
         checkpoint = self.folder / CHECKPOINT_NAME
         kept = f"the last good checkpoint is {checkpoint}" if checkpoint.exists() else "nothing was saved yet"
         return (
-            f"the loss is not finite ({', '.join(f'{name} {value}' for name, value in parts.items())}) in epoch "
+            f"the loss is not finite ({', '.join(f'{name} {value}' for name, value in losses.items())}) in epoch "
             f"{self.epoch + 1}, step {step.number + 1} of {self.batches.steps}, learning rate {step.rate:.4g}, "
             f"{len(step.labels)} samples (first indices {step.indices[:8].tolist()}) of {int((counts > 0).sum())} "
             f"classes, largest {int(counts.max())}; {kept}. "
