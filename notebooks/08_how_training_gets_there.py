@@ -27,7 +27,7 @@
 # then look at class means of really trained networks, five seeds of each loss. What is said is what was measured,
 # also where it is not what the paper leads one to expect.
 #
-# *Half a minute of computing. You need the simplex deviation (notebook 03), gradient shares (notebook 05) and the certified
+# *Half a minute of computing, an hour of reading. You need the simplex deviation (notebook 03), gradient shares (notebook 05) and the certified
 # optimum (notebook 06). Runs that take longer are read from `benchmarks/results/` and `results/`, with the scripts that
 # make them named beside.*
 
