@@ -12,15 +12,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import sparse
 
 from bcl_edu.geometry.compositions import BatchCompositions
 from bcl_edu.geometry.loss_names import CrossEntropy
 from bcl_edu.geometry.programme import Programme
 from bcl_edu.losses import Contrastive
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 
 @dataclass(frozen=True)
@@ -301,6 +304,8 @@ class _LogitMap:
     def matrix(self, row_scale: Float[np.ndarray, " r"]) -> sparse.csr_array:
         """M, for rows that are multiplied by `row_scale` before their products are taken."""
         where, entry, value = (np.concatenate(parts) for parts in zip(*self._entries, strict=True))
+        from scipy import sparse  # see programme.py
+
         row, other = np.divmod(entry, self.groups.num_rows)
         shape = (self.offset.size, self.groups.num_rows**2)
         return sparse.csr_array((value * row_scale[row] * row_scale[other], (where, entry)), shape=shape)

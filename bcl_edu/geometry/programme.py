@@ -47,10 +47,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import sparse
+
+if (
+    TYPE_CHECKING
+):  # at run time scipy is imported where a matrix is made: training measures geometry, but solves nothing
+    from scipy import sparse
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,8 @@ class Programme:
         row, column = np.divmod(entries.col, self.num_rows)
         squared = np.concatenate([entries.data**2, entries.data**2])
         where = (np.concatenate([row, column]), np.concatenate([entries.row, entries.row]))
+        from scipy import sparse
+
         return sparse.csr_array((squared, where), shape=(self.num_rows, self.offset.size))
 
     @cached_property
@@ -121,6 +128,8 @@ class Programme:
     def by_anchor(self) -> sparse.csr_array:
         """Sums terms of the same anchor, shape (A, T)."""
         terms = np.arange(len(self.anchor))
+        from scipy import sparse
+
         return sparse.csr_array(
             (np.ones(len(terms)), (self.anchor, terms)), shape=(len(self.offset), len(terms))
         )

@@ -22,6 +22,7 @@ from bcl_edu.training.distributed import Processes, gather
 from bcl_edu.training.evaluation import Normalisation, autocast
 from bcl_edu.training.global_batch_norm import with_global_batch_norm
 from bcl_edu.training.memory import keep_freed_memory
+from bcl_edu.training.optimizer import fused_sgd
 from bcl_edu.training.recipe import Recipe
 from bcl_edu.views import normalise
 
@@ -57,16 +58,12 @@ class TrainingStep:
         if device.type == "cpu":
             keep_freed_memory()
         method.model.to(device).to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.SGD(
+        self.optimizer = fused_sgd(
             method.model.parameters(),
-            lr=recipe.learning_rate,
+            rate=recipe.learning_rate,
             momentum=recipe.momentum,
             weight_decay=recipe.weight_decay,
-            fused=True,  # one kernel for all weights; on a GPU also no waiting for the gradient scale
         )
-        # else a first step that the gradient scaler skips would leave torch's fused SGD a momentum never written
-        for parameter in method.model.parameters():
-            self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
         self.model = wrapped_model(method, device, processes or Processes(), compile=compile)
 

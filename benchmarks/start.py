@@ -1,0 +1,124 @@
+"""How long until a run has taken its first step, and where that time goes.
+
+    BCL_EDU_DATA=DIR python benchmarks/start.py                       cifar100-lt, data in the cache
+    python benchmarks/start.py --recipe digits-lt                     nothing to download
+    python -X importtime -c "import bcl_edu.train" 2>&1 | sort -t'|' -k2n | tail -30       which import is slow
+
+Every figure is of a process of its own, from its start as the parent sees it to where it stands: the interpreter and
+torch, our own imports, the command line, the data and the network, the first step. The first round only warms the
+system's file cache up. Wall-clock time beside processor time: on a busy machine only the second one means something.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+# one line of JSON: what was reached, seconds since the parent started the process, processor seconds so far
+CHILD = """
+import json, sys, time
+began = float(sys.argv[1])
+marks = {}
+def mark(name):
+    marks[name] = (time.time() - began, time.process_time())
+import torch
+mark("torch")
+import bcl_edu
+mark("bcl_edu")
+import bcl_edu.train
+mark("bcl_edu.train")
+if len(sys.argv) > 2:
+    command = bcl_edu.train.parse(sys.argv[2:])
+    from bcl_edu.training.loop import train
+    from bcl_edu.training.step import TrainingStep
+    take = TrainingStep.take
+    class FirstStep(Exception):
+        pass
+    def first(self, *arguments):
+        mark("data and network")
+        values = take(self, *arguments)
+        values["loss"].item()
+        mark("first step")
+        raise FirstStep
+    TrainingStep.take = first
+    try:
+        train(command.recipe, command.run)
+    except FirstStep:
+        pass
+print(json.dumps(marks))
+"""
+PARTS = ("torch", "bcl_edu", "bcl_edu.train", "data and network", "first step")
+
+
+def measure(arguments: list[str]) -> dict[str, tuple[float, float]]:
+    """Seconds that each part took, wall-clock and processor."""
+    began = time.time()
+    command = [sys.executable, "-c", CHILD, str(began), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    marks = json.loads(done.stdout.splitlines()[-1])
+    parts, before = {}, (0.0, 0.0)
+    for name in PARTS:
+        parts[name] = (marks[name][0] - before[0], marks[name][1] - before[1])
+        before = marks[name]
+    return parts | {"all": before}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--recipe", default="cifar100-lt")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    default = Path(__file__).parent / "results" / "start.json"
+    parser.add_argument("--output", type=Path, default=default)
+    options = parser.parse_args()
+
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    runs = []
+    for _ in range(options.rounds + 1):
+        with tempfile.TemporaryDirectory() as folder:
+            where = ["--output", f"{folder}/run", "--no-tensorboard", "--no-progress", "--device", "cpu"]
+            runs.append(measure([options.recipe, *where]))
+    runs = runs[1:]
+
+    facts = {
+        "machine": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": options.threads,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "recipe": options.recipe,
+        "rounds": options.rounds,
+        "load_average": os.getloadavg()[0],
+    }
+    rows = {
+        name: {
+            clock: {
+                "median": statistics.median(run[name][index] for run in runs),
+                "min": min(run[name][index] for run in runs),
+                "max": max(run[name][index] for run in runs),
+            }
+            for index, clock in enumerate(("wall_seconds", "processor_seconds"))
+        }
+        for name in (*PARTS, "all")
+    }
+    print(", ".join(f"{key} {value}" for key, value in facts.items()))
+    print(f"{'':20s} {'wall s, median (min to max)':>30s} {'processor s':>30s}")
+    for name, row in rows.items():
+        columns = [f"{row[c]['median']:.2f} ({row[c]['min']:.2f} to {row[c]['max']:.2f})" for c in row]
+        print(f"{name:20s} {columns[0]:>30s} {columns[1]:>30s}")
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = options.output.with_suffix(".tmp")
+    temporary.write_text(json.dumps(facts | {"parts": rows}, indent=1) + "\n")
+    temporary.replace(options.output)
+
+
+if __name__ == "__main__":
+    main()
