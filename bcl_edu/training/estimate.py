@@ -199,7 +199,7 @@ class _Estimator:
             epoch_steps=of_an_image.times(images),
             evaluation=evaluation,
             checkpoint=checkpoint,
-            memory=_peak_memory(),
+            memory=peak_memory(),
             workers_memory=workers_memory,
             device_memory=torch.cuda.max_memory_allocated(self.device)
             if self.device.type == "cuda"
@@ -285,7 +285,7 @@ def _forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _peak_memory() -> int | None:
+def peak_memory() -> int | None:
     """Largest resident memory of this process, in bytes."""
     with suppress(OSError):
         return _kilobytes(Path("/proc/self/status"), "VmHWM")
