@@ -19,13 +19,14 @@ FIRST_NOTEBOOK := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint test-code test-notebooks train sync site clean
+.PHONY: help lab test lint test-code test-notebooks train sync site bench clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make lab     open the notebooks in JupyterLab"
 	@echo "make train   train and evaluate the long-tailed digits, in under a minute on a CPU"
 	@echo "make test    lint, type-check, test the code, the notebooks and JupyterLab in a browser"
+	@echo "make bench   measure loss, views, step, start, estimates and growth (15 minutes), write docs/benchmarks.md"
 	@echo "make sync    write the .ipynb notebooks anew from their .py twins, executed"
 	@echo "make site    write all notebooks as pages to read without Python, into build/site"
 	@echo "make clean   remove caches and test artefacts (the environment $(VENV) stays)"
@@ -60,6 +61,9 @@ sync: $(TEST_READY)
 
 site: $(TEST_READY)
 	$(BIN)/python -m tools.site
+
+bench: $(TEST_READY)
+	$(BIN)/python -m tools.benchmark_page
 
 test: lint test-code test-notebooks
 

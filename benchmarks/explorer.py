@@ -16,20 +16,17 @@ the fastest that keyboards repeat, and at 60.
 """
 
 import argparse
-import json
-import os
-import platform
 import shutil
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
+from common import RESULTS, facts, table, verdict, write
 from playwright.sync_api import Page, sync_playwright
 
 from bcl_edu.widgets.explorer import LOSSES, write_page
 
-RESULTS = Path(__file__).parent / "results" / "explorer.json"
 GOAL_TO_PAINT = 50.0
 
 CHROMIUM_FLAGS = [
@@ -179,21 +176,26 @@ def precomputed_grid(page_bytes: int) -> dict:
     }
 
 
-def machine(chromium: str) -> dict:
-    cpu = next(
-        (
-            line.split(":", 1)[1].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
+def for_the_page(scenes: list[dict]) -> dict:
+    """What the page shows."""
+    columns = ["K", "tau", "losses", "batch", "to paint, ms (95 %)", "solve", "draw", "remembered"]
+    columns += ["painted at 30 presses a second", "at 60"]
+    rows = []
+    for scene in scenes:
+        figures = [
+            f"{scene[name]['median']:.1f} ({scene[name]['p95']:.1f})"
+            for name in ("to_paint", "solve", "draw", "remembered")
+        ]
+        held = [f"{part['painted']} of {part['presses']}" for part in scene["held"].values()]
+        losses = ", ".join(scene["losses"])
+        rows.append(
+            [scene["classes"], scene["temperature"], losses, scene["batch_size"] or "all", *figures, *held]
+        )
+    slowest = max(scene["to_paint"]["median"] for scene in scenes)
+    goal = "explorer: ms from key press to painted picture, median of the slowest scene"
     return {
-        "cpu": cpu,
-        "cores": os.cpu_count() or 0,
-        "load_average_1min_before": round(os.getloadavg()[0], 2),
-        "chromium": chromium,
-        "python": platform.python_version(),
+        "verdicts": [verdict(goal, slowest, at_most=GOAL_TO_PAINT)],
+        "tables": [table("From key press to picture, median (95th percentile)", columns, rows)],
     }
 
 
@@ -204,7 +206,7 @@ def main() -> None:
     parser.add_argument(
         "--presses", type=int, default=60, help="key presses a measurement (at most 60 positions)"
     )
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--output", type=Path, default=RESULTS / "explorer.json")
     arguments = parser.parse_args()
 
     path = next((found for name in ("chromium", "google-chrome") if (found := shutil.which(name))), None)
@@ -213,8 +215,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         html = write_page(Path(folder) / "explorer.html")
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        report = {"machine": machine(browser.version), "goal_to_paint_median": GOAL_TO_PAINT, "scenes": []}
-        print(", ".join(f"{name} {value}" for name, value in report["machine"].items()))
+        report = facts() | {"scenes": []}
+        report["versions"]["chromium"] = browser.version
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(html.as_uri())
         page.evaluate(INSTRUMENTS)
@@ -237,12 +239,8 @@ def main() -> None:
                 flush=True,
             )
         report["precomputed_grid"] = precomputed_grid(html.stat().st_size)
-        report["machine"]["load_average_1min_after"] = round(os.getloadavg()[0], 2)
         browser.close()
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = arguments.output.with_suffix(".tmp")
-    temporary.write_text(json.dumps(report, indent=1) + "\n")
-    os.replace(temporary, arguments.output)
+    write(report | for_the_page(report["scenes"]), arguments.output)
 
 
 if __name__ == "__main__":

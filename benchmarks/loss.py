@@ -15,8 +15,10 @@ The sides:
                 to count classes, a number at a time to weigh them, exp and later log; written here from its
                 description
 
-Freed memory is kept, as in a training process (see bcl_edu.training.memory). Without that all sides are slower, the
-rivals more than the kernel, which allocates less: a ratio of published to kernel taken so flatters the kernel.
+All is measured twice: first with the C library's allocator as it is, which is how other code runs; then with freed memory
+kept (bcl_edu.training.memory), which is how `bcl_edu.train` runs. As it is, glibc returns blocks above 32 MB to the
+system at once, and every new one costs a page fault for each 4 kB. What allocates such matrices suffers most from it,
+the rivals and at B = 2,048 the floor as well: kept memory makes them up to three times as fast, and ratios smaller.
 """
 
 import argparse
@@ -43,6 +45,7 @@ from bcl_edu.losses.definition import anchor_losses, mean_over_anchors
 from bcl_edu.training.memory import keep_freed_memory
 
 TEMPERATURE = 0.1
+ALLOCATORS = ("default allocator", "freed memory kept")
 
 # B, K, D: at most this many floors, at most this much extra memory (MB), at least this many times as fast as published
 GOALS: dict[tuple[int, int, int], tuple[float | None, float | None, float | None]] = {
@@ -110,7 +113,7 @@ def sides(z: Tensor, labels: Tensor, c: Tensor) -> dict[str, Callable[[], None]]
     }
 
 
-def measure(size: tuple[int, int, int], rounds: int) -> dict:
+def measure(size: tuple[int, int, int], allocator: str, rounds: int) -> dict:
     z, labels, c = batch(*size)
     runs = sides(z, labels, c)
     seconds = in_turns(runs, rounds)
@@ -119,6 +122,7 @@ def measure(size: tuple[int, int, int], rounds: int) -> dict:
         z.grad = c.grad = None
         memory[name] = round(peak_megabytes(runs[name]), 1)
     return {
+        "allocator": allocator,
         "B": size[0],
         "K": size[1],
         "D": size[2],
@@ -135,12 +139,12 @@ def verdicts(result: dict) -> list[dict]:
     """The goals that are set for this size."""
     size = (result["B"], result["K"], result["D"])
     floors, megabytes, times = GOALS.get(size, (None, None, None))
-    where = f"loss, B {size[0]:,}, K {size[1]:,}, D {size[2]:,}"
+    where = f"loss, B {size[0]:,}, K {size[1]:,}, D {size[2]:,}, {result['allocator']}"
     found = []
     if floors is not None:
         name = f"{where}: time of the kernel in floors"
         found.append(verdict(name, result["kernel_to_floor"]["median"], at_most=floors))
-    if megabytes is not None:
+    if megabytes is not None and result["allocator"] == ALLOCATORS[0]:
         name = f"{where}: peak extra memory, MB"
         found.append(verdict(name, result["peak_extra_megabytes"]["kernel"], at_most=megabytes))
     if times is not None:
@@ -156,12 +160,13 @@ def summary(results: list[dict]) -> dict:
         low, high = figure["quartiles"]
         return f"{figure['median']:.2f} ({low:.2f} to {high:.2f})"
 
-    columns = ["B", "K", "D", "n", "floor, ms", "kernel, ms", "definition, ms", "published, ms"]
+    columns = ["B", "K", "D", "allocator", "n", "floor, ms", "kernel, ms", "definition, ms", "published, ms"]
     columns += ["kernel / floor (quartiles)", "published / kernel", "definition / kernel"]
     columns += ["memory: kernel, MB", "definition, MB", "published, MB"]
     rows = [
         [
             *(r[name] for name in "BKD"),
+            r["allocator"],
             r["milliseconds"]["kernel"]["n"],
             *(f"{time['median']:.2f}" for time in r["milliseconds"].values()),
             *(
@@ -182,19 +187,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=0, help="measurements of each side (default: 9 to 101)")
+    parser.add_argument("--rounds", type=int, default=0, help="measurements of each side (default: 7 or 51)")
     parser.add_argument("--sizes", nargs="*", help="B,K,D (default: those of the goals)")
     parser.add_argument("--output", type=Path, default=RESULTS / "loss.json")
     arguments = parser.parse_args()
 
     torch.set_num_threads(1)
     record = facts()
-    keep_freed_memory()
     sizes = [tuple(map(int, size.split(","))) for size in arguments.sizes or []] or list(GOALS)
     results = []
-    for size in sizes:
-        results.append(measure(size, arguments.rounds or (101 if size[0] * size[1] * size[2] < 1e7 else 9)))
-        print(size, results[-1], flush=True)
+    for allocator in ALLOCATORS:
+        if allocator == ALLOCATORS[1]:
+            keep_freed_memory()  # from here to the end of this process
+        for size in sizes:
+            small = size[0] * size[1] * size[2] < 1e7
+            results.append(measure(size, allocator, arguments.rounds or (51 if small else 7)))
+            print(results[-1], flush=True)
     write(record | summary(results) | {"sizes": results}, arguments.output)
 
 

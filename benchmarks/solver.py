@@ -13,8 +13,6 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy loads its BLAS
 
 import argparse
-import json
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -23,10 +21,10 @@ from typing import Any
 
 import numpy as np
 import scipy
+import torch
+from common import RESULTS, facts, table, verdict, write
 
 from bcl_edu.geometry import OptimalGeometry, certified_optimum, sampled_batches
-
-RESULTS = Path(__file__).parent / "results" / "solver.json"
 
 
 def exponential(num_classes: int, imbalance_factor: float) -> np.ndarray:
@@ -94,15 +92,41 @@ def measure(solve: Callable[[], OptimalGeometry], repetitions: int) -> tuple[flo
     return statistics.median(cpu), statistics.median(wall), optimum
 
 
+def summary(rows: list[dict]) -> dict:
+    """What the page shows."""
+    cells = [
+        [
+            row["num_classes"],
+            row["case"],
+            f"{row['cold_cpu_ms']:.1f}",
+            f"{row['warm_cpu_ms']:.1f}",
+            row["newton_steps"],
+            f"{row['relative_gap']:.0e}",
+            "yes" if row["certified"] else "**no**",
+        ]
+        for row in rows
+    ]
+    columns = ["K", "case", "cold, ms", "warm, ms", "Newton steps", "relative gap", "certified"]
+    share = sum(row["certified"] for row in rows) / len(rows)
+    return {
+        "verdicts": [verdict("solver: share of the cases that end certified", share, at_least=1.0)],
+        "tables": [table("Certified optima, processor time", columns, cells)],
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--classes", type=int, help="only cases of this number of classes")
     parser.add_argument("--repetitions", type=int, default=7)
-    parser.add_argument("--output", type=Path, default=RESULTS, help="where the rows are written")
+    parser.add_argument(
+        "--output", type=Path, default=RESULTS / "solver.json", help="where the rows are written"
+    )
     arguments = parser.parse_args()
 
+    torch.set_num_threads(1)
+    record = facts()
     rows = []
     print(
         "   K  case                                         cold cpu   wall     warm cpu   gap      certified"
@@ -132,18 +156,7 @@ def main() -> None:
             f"{'yes' if certified else 'NO'}",
             flush=True,
         )
-    record = {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "processor": platform.processor() or platform.machine(),
-        "threads": os.environ["OMP_NUM_THREADS"],
-        "rows": rows,
-    }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = arguments.output.with_suffix(".tmp")
-    temporary.write_text(json.dumps(record, indent=1) + "\n")
-    os.replace(temporary, arguments.output)
+    write(record | summary(rows) | {"scipy": scipy.__version__, "rows": rows}, arguments.output)
 
 
 if __name__ == "__main__":

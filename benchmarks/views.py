@@ -15,18 +15,14 @@ policy's grey; and parameters come from the global generator, not from (seed, ep
 
 import argparse
 import importlib.util
-import json
-import platform
 import random
-import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import PIL
 import torch
-import torchvision
+from common import RESULTS, facts, in_turns, ratios, spread, table, verdict, write
 from PIL import Image, ImageFilter
 from torch import Tensor
 from torchvision import transforms
@@ -135,7 +131,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "views.json")
+    parser.add_argument("--output", type=Path, default=RESULTS / "views.json")
     options = parser.parse_args()
 
     torch.set_num_threads(1)
@@ -143,6 +139,7 @@ def main() -> None:
     random.seed(0)
     number = options.batch_size
     device = torch.device(options.device)
+    record = facts(device)
     images = pictures(number)
     on_device = images.to(device)
     policy = view_policy("cifar", image_size=SIZE)
@@ -174,43 +171,41 @@ def main() -> None:
         sides["kornia"] = lambda: kornia_views(on_device.float() / 255)
     # time of this process: what others do on the machine is not counted; a GPU's work is not in it either
     clock = time.process_time if device.type == "cpu" else time.perf_counter
-    milliseconds: dict[str, list[float]] = {name: [] for name in sides}
-    for round_ in range(options.rounds + 1):
-        for name, side in sides.items():
-            start = clock()
-            side()
-            if round_ > 0:  # the first warms caches up
-                milliseconds[name].append((clock() - start) * 1e3 / number)
-
+    seconds = in_turns(sides, options.rounds, clock)
     start = clock()
     step(triples)
     step_milliseconds = (clock() - start) * 1e3 / number
 
-    medians = {name: statistics.median(times) for name, times in milliseconds.items()}
-    facts = {
-        "machine": platform.processor() or platform.machine(),
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu, 1 thread",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
-        "pillow": PIL.__version__,
-        "batch_size": number,
-        "rounds": options.rounds,
+    rival_name = "torchvision on Pillow"
+    results = {
+        name: {
+            "milliseconds_per_sample": spread([1e3 * s / number for s in times]),
+            "times_as_fast_as_torchvision": ratios(seconds[rival_name], times),
+        }
+        for name, times in seconds.items()
     }
-    print(", ".join(f"{key} {value}" for key, value in facts.items()))
-    print(f"{'ms a sample for v1 + v2 + v3':30s} {'median':>8s} {'min':>8s} {'max':>8s} {'ratio':>8s}")
-    for name, times in milliseconds.items():
-        ratio = medians["torchvision on Pillow"] / medians[name]
-        print(f"{name:30s} {medians[name]:8.3f} {min(times):8.3f} {max(times):8.3f} {ratio:8.1f}")
-    share = medians["batched"] / (medians["batched"] + step_milliseconds)
-    print(
-        f"forward, loss and backward of the triple: {step_milliseconds:.2f} ms; batched views are {share:.1%} of both"
-    )
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    result = facts | {"milliseconds_per_sample": milliseconds, "median": medians, "step": step_milliseconds}
-    temporary = options.output.with_suffix(".tmp")
-    temporary.write_text(json.dumps(result, indent=1) + "\n")
-    temporary.replace(options.output)
+    batched_milliseconds = results["batched"]["milliseconds_per_sample"]["median"]
+    share = batched_milliseconds / (batched_milliseconds + step_milliseconds)
+    measured = {"batch_size": number, "sides": results, "step_milliseconds_per_sample": step_milliseconds}
+    write(record | summary(results, share) | measured, options.output)
+
+
+def summary(results: dict[str, dict], share: float) -> dict:
+    """What the page shows."""
+    rows = []
+    for name, result in results.items():
+        time, ratio = result["milliseconds_per_sample"], result["times_as_fast_as_torchvision"]
+        low, high = time["quartiles"]
+        rows.append([name, time["n"], time["median"], f"{low} to {high}", ratio["median"]])
+    columns = ["side", "n", "ms a sample", "quartiles", "times as fast as torchvision"]
+    faster = results["batched"]["times_as_fast_as_torchvision"]["median"]
+    return {
+        "verdicts": [
+            verdict("views: times as fast as torchvision on Pillow, one core", faster, at_least=8.0),
+            verdict("views: their share of views, forward, loss and backward", round(share, 4), at_most=0.1),
+        ],
+        "tables": [table("v1, v2 and v3 of a sample of 32 x 32 pixels", columns, rows)],
+    }
 
 
 if __name__ == "__main__":

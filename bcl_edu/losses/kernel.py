@@ -203,7 +203,11 @@ def _over_samples(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
         if few_classes:
             torch.index_select(table, 0, labels[rows], out=block)
         elif averages:
-            torch.where(labels[rows, None] == key_labels, of_own, of_other, out=block)
+            n, own = len(z), labels[rows, None]
+            torch.where(own == labels, of_own[:n], of_other[:n], out=block[:, :n])
+            block[:, n:] = of_other[n:]
+            if form.complement:  # one prototype of a row is of its own class
+                block[:, n:].scatter_(1, own, of_own[n:][own])
         else:
             block.zero_()
         block[:, rows].diagonal().fill_(_lowest(z))  # l_ii = -infinity
