@@ -15,7 +15,7 @@ The sides:
                 to count classes, a number at a time to weigh them, exp and later log; written here from its
                 description
 
-All is measured twice: first with the C library's allocator as it is, which is how other code runs; then with freed memory
+All is measured twice: first with the C library's allocator as it is, as other code runs; then with freed memory
 kept (bcl_edu.training.memory), which is how `bcl_edu.train` runs. As it is, glibc returns blocks above 32 MB to the
 system at once, and every new one costs a page fault for each 4 kB. What allocates such matrices suffers most from it,
 the rivals and at B = 2,048 the floor as well: kept memory makes them up to three times as fast, and ratios smaller.

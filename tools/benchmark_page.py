@@ -148,9 +148,17 @@ def figure(plot: Mapping[str, Any]) -> go.Figure:
             line={"color": style.colour, "dash": style.dash},
             marker={"symbol": style.symbol, "size": 9},
         )
-    drawn.update_xaxes(type="log", title=plot["x"], dtick=1, exponentformat="power")
-    drawn.update_yaxes(type="log", title=plot["y"], dtick=1, exponentformat="power")
+    drawn.update_xaxes(type="log", title=plot["x"], **_ticks(plot, "x"))
+    drawn.update_yaxes(type="log", title=plot["y"], **_ticks(plot, "y"))
     return drawn
+
+
+def _ticks(plot: Mapping[str, Any], axis: str) -> dict[str, object]:
+    """Powers of ten; where there would be but a few, also twice and five times each."""
+    values = [value for points in plot["series"].values() for value in points[axis]]
+    if max(values) > 100 * min(values):
+        return {"dtick": 1, "exponentformat": "power"}
+    return {"dtick": "D2", "tickformat": ",~g"}
 
 
 def write() -> None:
