@@ -12,8 +12,6 @@ system's file cache up. Wall-clock time beside processor time: on a busy machine
 import argparse
 import json
 import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,6 +19,7 @@ import time
 from pathlib import Path
 
 import torch
+from common import RESULTS, facts, spread, table, verdict, write
 
 # one line of JSON: what was reached, seconds since the parent started the process, processor seconds so far
 CHILD = """
@@ -76,11 +75,12 @@ def main() -> None:
     parser.add_argument("--recipe", default="cifar100-lt")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    default = Path(__file__).parent / "results" / "start.json"
-    parser.add_argument("--output", type=Path, default=default)
+    parser.add_argument("--output", type=Path, default=RESULTS / "start.json")
     options = parser.parse_args()
 
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    torch.set_num_threads(options.threads)
+    record = facts()
     runs = []
     for _ in range(options.rounds + 1):
         with tempfile.TemporaryDirectory() as folder:
@@ -88,36 +88,34 @@ def main() -> None:
             runs.append(measure([options.recipe, *where]))
     runs = runs[1:]
 
-    facts = {
-        "machine": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": options.threads,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "recipe": options.recipe,
-        "rounds": options.rounds,
-        "load_average": os.getloadavg()[0],
-    }
-    rows = {
+    parts = {
         name: {
-            clock: {
-                "median": statistics.median(run[name][index] for run in runs),
-                "min": min(run[name][index] for run in runs),
-                "max": max(run[name][index] for run in runs),
-            }
+            clock: spread([run[name][index] for run in runs])
             for index, clock in enumerate(("wall_seconds", "processor_seconds"))
         }
         for name in (*PARTS, "all")
     }
-    print(", ".join(f"{key} {value}" for key, value in facts.items()))
-    print(f"{'':20s} {'wall s, median (min to max)':>30s} {'processor s':>30s}")
-    for name, row in rows.items():
-        columns = [f"{row[c]['median']:.2f} ({row[c]['min']:.2f} to {row[c]['max']:.2f})" for c in row]
-        print(f"{name:20s} {columns[0]:>30s} {columns[1]:>30s}")
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = options.output.with_suffix(".tmp")
-    temporary.write_text(json.dumps(facts | {"parts": rows}, indent=1) + "\n")
-    temporary.replace(options.output)
+    measured = {"recipe": options.recipe, "parts": parts}
+    write(record | summary(options.recipe, parts) | measured, options.output)
+
+
+def summary(recipe: str, parts: dict[str, dict]) -> dict:
+    """What the page shows."""
+    rows = [
+        [name, *(f"{part[clock]['median']:.2f}" for clock in ("wall_seconds", "processor_seconds"))]
+        for name, part in parts.items()
+    ]
+    columns = ["until", "seconds by the clock", "processor seconds"]
+    start, own = (parts[name]["processor_seconds"]["median"] for name in ("all", "bcl_edu"))
+    return {
+        "verdicts": [
+            verdict(
+                f"start of {recipe} until its first step is taken, processor seconds", start, at_most=5.0
+            ),
+            verdict("import bcl_edu beyond torch's own import, processor seconds", own, at_most=0.2),
+        ],
+        "tables": [table(f"Start of {recipe}; all is the sum of its parts", columns, rows)],
+    }
 
 
 if __name__ == "__main__":

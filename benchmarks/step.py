@@ -15,18 +15,16 @@ whose cores the step fills, wall-clock ratios are the same.
 
 import argparse
 import ctypes
-import json
 import platform
 import random
 import resource
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-import torchvision
+from common import RESULTS, facts, ratios, spread, table, verdict, write
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
@@ -230,10 +228,6 @@ def processor_seconds() -> float:
     return sum(of.ru_utime + of.ru_stime for of in usage)
 
 
-def spread(values: list[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--batch-size", type=int, default=256)
@@ -242,10 +236,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--sides", nargs="+", default=list(sides()), choices=list(sides()))
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "step.json")
+    parser.add_argument("--output", type=Path, default=RESULTS / "step.json")
     options = parser.parse_args()
 
     torch.set_num_threads(options.threads)
+    record = facts()
     random.seed(0)
     bench = Bench(options.batch_size, options.steps, options.workers)
     chosen = {name: side for name, side in sides().items() if name in options.sides}
@@ -266,45 +261,44 @@ def main() -> None:
     first = options.sides[0]
     rows, before = {}, processor[first]
     for name in chosen:
-        ratios = {
-            "over_first": [a / b for a, b in zip(processor[first], processor[name], strict=True)],
-            "own_gain": [a / b for a, b in zip(before, processor[name], strict=True)],
-            "wall_over_first": [a / b for a, b in zip(wall[first], wall[name], strict=True)],
-        }
         rows[name] = {
             "processor_seconds": spread(processor[name]),
             "wall_seconds": spread(wall[name]),
-            **{kind: spread(values) for kind, values in ratios.items()},
+            "over_first": ratios(processor[first], processor[name]),
+            "own_gain": ratios(before, processor[name]),
+            "wall_over_first": ratios(wall[first], wall[name]),
         }
         before = processor[name]
-
-    facts = {
-        "machine": platform.processor() or platform.machine(),
-        "capability": torch.backends.cpu.get_cpu_capability(),
-        "threads": options.threads,
+    measured = {
         "workers of the plain side": options.workers,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
         "batch_size": options.batch_size,
         "steps a round": options.steps,
-        "rounds": options.rounds,
-        "note": "the machine was shared with other programs: processor time counts, wall-clock time does not",
+        "sides": rows,
     }
-    print(", ".join(f"{key} {value}" for key, value in facts.items()))
-    print(
-        f"{'each side adds':18s} {'processor s a step':>26s} {'wall':>7s} {'own gain':>9s} {f'over {first}':>11s}"
-    )
-    for name, row in rows.items():
-        time_ = row["processor_seconds"]
-        print(
-            f"{name:18s} {time_['median']:8.3f} ({time_['min']:.3f} to {time_['max']:.3f}) "
-            f"{row['wall_seconds']['median']:7.2f} {row['own_gain']['median']:9.2f} {row['over_first']['median']:11.2f}"
-        )
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = options.output.with_suffix(".tmp")
-    temporary.write_text(json.dumps(facts | {"sides": rows}, indent=1) + "\n")
-    temporary.replace(options.output)
+    write(record | summary(rows) | measured, options.output)
+
+
+def summary(rows: dict[str, dict]) -> dict:
+    """What the page shows."""
+    cells = [
+        [
+            name,
+            row["processor_seconds"]["n"],
+            f"{row['processor_seconds']['median']:.2f}",
+            f"{row['own_gain']['median']:.2f}",
+            f"{row['over_first']['median']:.2f}",
+            f"{row['wall_seconds']['median']:.1f}",
+        ]
+        for name, row in rows.items()
+    ]
+    columns = ["each side adds", "n", "processor seconds a step", "own gain", "times as fast as the first"]
+    columns += ["seconds by the clock"]
+    verdicts = []
+    if {"plain", "ours"} <= rows.keys():
+        faster = rows["ours"]["over_first"]["median"]
+        goal = "step: times as fast as a plain float32 implementation, processor time"
+        verdicts.append(verdict(goal, faster, at_least=3.0))
+    return {"verdicts": verdicts, "tables": [table("From a plain step to ours", columns, cells)]}
 
 
 if __name__ == "__main__":
