@@ -1,6 +1,8 @@
-"""Many seeds of the long-tailed digits, so that the first notebook can tell a difference from luck.
+"""Many seeds of the long-tailed digits, so that a notebook can tell a difference from luck.
 
     python benchmarks/digits_seeds.py              ten seeds of four losses into results/digits-lt-seeds/ (four minutes)
+    python benchmarks/digits_seeds.py --losses lc scl scl-complement scl-averaging bcl bcl-inside bcl-prototypes \
+        bcl-class-anchors --output results/digits-lt-ablation       the rows of Tables 1 and 2 (eight minutes)
     python benchmarks/digits_seeds.py --seeds 2 --output two-seeds
 
 One line a run: accuracies of the last epoch in percent, how far the class means of the test images are from the
@@ -17,6 +19,7 @@ from typing import Any
 import torch
 
 from bcl_edu.geometry import cosine_matrix
+from bcl_edu.methods import OBJECTIVES
 from bcl_edu.training import RECIPES
 from bcl_edu.training.checkpoint import write_atomically
 from bcl_edu.training.recipe import recipe_as_dict
@@ -55,12 +58,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--losses", nargs="+", choices=OBJECTIVES, default=LOSSES)
     parser.add_argument("--output", type=Path, default=Path("results/digits-lt-seeds"))
     arguments = parser.parse_args()
     _, recipe = RECIPES["digits-lt"]
     rows = []
     for seed in range(arguments.seeds):
-        for loss in LOSSES:
+        for loss in arguments.losses:
             rows.append(row(train_quietly(replace(recipe, loss=loss, seed=seed))))
             print(json.dumps(rows[-1]), flush=True)
     facts = {
