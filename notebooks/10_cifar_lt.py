@@ -1,0 +1,188 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # CIFAR-LT: one row of the table, from the data to the report
+#
+# **The paper says 51.93 % on CIFAR-100-LT. What exactly was trained to get there, what would it cost you, and how would
+# you know that you have reproduced it?**
+#
+# You choose a row of the tables, see its data and its three views, learn what it costs before you pay, train it, and
+# look at what came out: which classes it serves, what it takes the others for, and where its class means are. At the end
+# stand all runs that were really made, next to the paper's figures.
+#
+# *On a GPU with the data, the cells below train the whole row. Everywhere else they train the same loss on a small
+# real subset, in a minute, and every picture says so. You need notebook 01; the losses are those of notebooks 04 to 06.*
+
+# %%
+from IPython.display import Markdown
+
+from bcl_edu import figures, geometry, reporting, widgets
+from bcl_edu.datasets import exponential_profile, shot_groups
+from bcl_edu.training.catalogue import ROWS, provenance
+from bcl_edu.training.data import prepare_data
+from bcl_edu.training.metrics import shot_confusion
+from bcl_edu.training.preview import one_of_each, preview_views
+from bcl_edu.training.scale import plan_run
+
+# %% [markdown]
+# ## 1. Choose a row
+#
+# Every row of the paper's tables that is its own, and the baselines beside it, has a name; `python -m bcl_edu.train
+# --list` shows them all. A row is a *recipe*, every value that decides the result, and the paper's figure. Which of the
+# values does the paper state? Fewer than one would wish:
+
+# %%
+row = ROWS["cifar100-lt-if100-bcl"]
+print(row.title)
+print(provenance(row))
+
+# %% [markdown]
+# What the paper does not say had to be chosen; each choice is a named option of the command, so that you can make it
+# differently and say so. **Choose another row if you like**, `ROWS["cifar10-lt-if100-bcl"]` say, and run all cells again.
+#
+# ## 2. The data
+#
+# A long tail is cut into CIFAR's training set; the test set stays balanced. **Before you run the cell:** of 50,000
+# training images, how many are left at an imbalance factor of 100, and how many classes are few-shot?
+
+# %%
+recipe = row.recipe
+num_classes = {"cifar10": 10, "cifar100": 100}[recipe.dataset]
+counts = exponential_profile(recipe.head_count, num_classes, recipe.imbalance_factor)
+groups = shot_groups(counts)
+print(f"{int(counts.sum()):,} images; classes: { {name: len(ids) for name, ids in groups.items()} }")
+if (recipe.dataset, recipe.imbalance_factor) == ("cifar100", 100):
+    assert int(counts.sum()) == 10_847
+
+figures.class_counts_bars(
+    counts, groups, title=f"{recipe.dataset} at imbalance factor {recipe.imbalance_factor:g}"
+)
+
+# %% [markdown]
+# *Which* images of a class stay is decided by a seeded shuffle. Two runs can be compared only if they were trained on
+# the same ones, so every record has the SHA-256 of the chosen indices, and the report refuses to mix subsets. (Differing
+# subsets are a known source of unfair comparisons in this field.)
+#
+# Now for this machine. With a GPU and the data the plan is the row itself; else it is a part of it that says what it is.
+
+# %%
+plan = plan_run(recipe, "../runs")
+data = prepare_data(plan.recipe, plan.options)
+print(plan.note)
+print(
+    f"{len(data.train):,} training images, {len(data.test):,} test images, subset {data.facts['subset_sha256'][:12]}"
+)
+assert plan.recipe.loss == recipe.loss
+
+# %% [markdown]
+# If it says that the data are missing and you want them: `python -m bcl_edu.train cifar100-lt --download` fetches the
+# official archive (161 MB), or `--data-dir` names the folder where you have it; `data/README.md` shows what is understood.
+#
+# ## 3. Three views of an image
+#
+# A batch of $B$ images becomes $3B$ network inputs. The classifier learns from $v_1$, the contrastive loss from $v_2$ and
+# $v_3$. **Before you look:** why would the two branches want different augmentations?
+
+# %%
+preview = preview_views(plan.recipe, data, one_of_each(data, classes=4))
+figures.view_columns(preview.images, preview.views, preview.names)
+
+# %% [markdown]
+# The classifier is helped by strong changes that keep the object whole enough to name it. For the contrastive loss the
+# changes *define the task*: two views are pulled together, so whatever differs between them (colour, crop) is what the
+# embedding learns to ignore. Every view depends on the run's seed, the epoch and the image alone, so that a run resumed
+# in the middle of an epoch sees what it would have seen.
+#
+# ## 4. What it costs
+#
+# Nobody should have to start a run to learn how long it takes. A few real steps on this machine, and the rest is
+# arithmetic:
+
+# %%
+# ESTIMATE
+
+# %% [markdown]
+# ## 5. Train it
+#
+# The cell trains the plan. **The stop button saves and stops; run the cell again and it continues** from the same step
+# to the same weights. If the run is already complete, it is loaded. The command line does the same with the same
+# folders, so you can start in a terminal and look from here.
+
+# %%
+run = widgets.watch_run(plan.recipe, plan.options, note=plan.note)
+
+# %%
+last = run.metrics[-1]
+print({name: last[name] and round(last[name], 1) for name in ("top1", "many", "medium", "few")})
+assert last["epoch"] == plan.recipe.epochs
+assert last["top1"] > 2 * 100 / data.train.num_classes  # better than guessing, twice over
+
+# %% [markdown]
+# ## 6. Whom it serves
+#
+# **Before you look:** which classes lose most, and what are their images taken for?
+
+# %%
+per_class = {f"{plan.recipe.loss}, last epoch": run.evaluation.accuracy.per_class}
+figures.accuracy_by_class_count(per_class, data.class_counts, data.train.class_names, look_at=plan.note)
+
+# %%
+shares = shot_confusion(run.evaluation.predictions, data.test.labels, data.class_counts)
+figures.shot_confusion(shares)
+
+# %% [markdown]
+# *Compare the dotted parts of the three bars.* A classifier with no habit would send its mistakes to the groups in
+# proportion to their number of classes, whatever the true class; an excess of dotted mistakes in the lower bars is what
+# logit compensation is there to remove.
+#
+# ## 7. Where its class means are
+#
+# Balanced contrastive learning is about geometry, so we measure it in every epoch: the root-mean-square distance of the
+# class means' cosines from the regular simplex (0 is the simplex; notebooks 03 and 07).
+
+# %%
+figures.training_curves({f"{plan.recipe.loss}": run.metrics}, "simplex_deviation", look_at=plan.note)
+
+# %%
+cosines = geometry.cosine_matrix(run.evaluation.class_means)
+figures.cosine_heatmap(cosines, data.class_counts, data.train.class_names)
+
+# %% [markdown]
+# ## 8. What was really trained, next to the paper
+#
+# The run above is yours. These are the runs whose records are kept with the project, sorted into the paper's tables. A
+# run counts for a row only if images, epochs, backbone and every value that the paper states are the row's; all others
+# stand apart, with the reason. *Best* is the best epoch, chosen on the test set; only *last* is quoted.
+
+# %%
+report = reporting.build_report(["../results"])
+Markdown(reporting.as_markdown(report))
+
+# %% [markdown]
+# ## In one paragraph
+#
+# A row of the table is a recipe: data, views, loss, schedule and seed. Most of what decides a result can be stated in one
+# page, and what the paper leaves open can be named and varied. Reproducing means training exactly that, on the same subset,
+# to the last epoch, and printing what came out beside what was claimed, with the seeds. A run that differs in any of it may
+# teach you something, but it is not that row.
+#
+# ## Exercises
+#
+# 1. **The habit of a classifier.** Train the same plan with `replace(plan.recipe, loss="ce")` (give it its own folder:
+#    `plan_run(replace(recipe, loss="ce"), "../runs")`). How do the dotted parts of the confusion change, and how does the
+#    first bar pay for the last?
+# 2. **One seed is an anecdote.** Repeat section 5 with `seed=1` and `seed=2`. How large is the spread of the few-shot
+#    accuracy, compared with the two points that separate SCL and BCL in the paper's Table 2?
+# 3. **What is not compared.** In the last table, find a run that stands apart. Which single change to its command would
+#    have made it count?
