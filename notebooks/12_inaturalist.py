@@ -35,6 +35,7 @@ from bcl_edu import figures, geometry, reporting, widgets
 from bcl_edu.datasets.check import check_dataset
 from bcl_edu.training.catalogue import ROWS, provenance
 from bcl_edu.training.data import prepare_data
+from bcl_edu.training.estimate import estimate
 from bcl_edu.training.metrics import shot_confusion
 from bcl_edu.training.preview import one_of_each, preview_views
 from bcl_edu.training.scale import plan_run
@@ -118,7 +119,9 @@ assert abs(shares[0, 8:].sum() - (100 - 8) / 99) < 1e-6
 
 # %%
 with_prototypes, without = 2 * B * (2 * B + K) * 4 / 1e6, 2 * B * 2 * B * 4 / 1e6
-print(f"{with_prototypes:.1f} MB with, {without:.1f} MB without: {with_prototypes / without:.0f} times as much")
+print(
+    f"{with_prototypes:.1f} MB with, {without:.1f} MB without: {with_prototypes / without:.0f} times as much"
+)
 assert 15 < with_prototypes / without < 20
 
 # %% [markdown]
@@ -137,7 +140,9 @@ print(check_dataset("inaturalist2018"))
 plan = plan_run(row.recipe, "../runs")
 data = prepare_data(plan.recipe, plan.options)
 print(plan.note)
-print(f"{len(data.train):,} training images, {len(data.test):,} test images, {data.train.num_classes} classes")
+print(
+    f"{len(data.train):,} training images, {len(data.test):,} test images, {data.train.num_classes} classes"
+)
 preview = preview_views(plan.recipe, data, one_of_each(data, classes=3))
 figures.view_columns(preview.images, preview.views, preview.names)
 
@@ -145,7 +150,8 @@ figures.view_columns(preview.images, preview.views, preview.names)
 # ## 5. What it costs, and the run
 
 # %%
-# ESTIMATE
+expected = estimate(plan.recipe, plan.options, seconds=5)
+print(expected.table())
 
 # %%
 run = widgets.watch_run(plan.recipe, plan.options, note=plan.note)

@@ -83,6 +83,7 @@ figures.shot_group_bars(table_2, title="Table 2 on long-tailed digits")
 # *Look at the dots of one bar before you compare two bars.* Here is the spread in numbers, and each row against the one that it adds a
 # part to, seed by seed: all rows started from the same ten seeds.
 
+
 # %%
 def compared(first, second, quantity="top1"):
     """Mean difference over the ten seeds, its standard error, and in how many seeds it is positive."""
@@ -92,10 +93,18 @@ def compared(first, second, quantity="top1"):
 
 spread = {loss: statistics.stdev(r["top1"] for r in runs[loss]) for loss in names}
 print("standard deviation over seeds:", {names[loss]: round(s, 1) for loss, s in spread.items()})
-pairs = [("scl", "lc"), ("scl-complement", "scl"), ("scl-averaging", "scl"), ("bcl", "scl"), ("bcl-class-anchors", "bcl")]
+pairs = [
+    ("scl", "lc"),
+    ("scl-complement", "scl"),
+    ("scl-averaging", "scl"),
+    ("bcl", "scl"),
+    ("bcl-class-anchors", "bcl"),
+]
 for first, second in pairs:
     gap, error, won = compared(first, second)
-    print(f"{names[first]:20} minus {names[second]:18} {gap:+.2f} ± {error:.2f} points, ahead in {won} of 10 seeds")
+    print(
+        f"{names[first]:20} minus {names[second]:18} {gap:+.2f} ± {error:.2f} points, ahead in {won} of 10 seeds"
+    )
 
 # RESULTS-2
 
@@ -114,7 +123,9 @@ figures.shot_group_bars(table_1, title="Table 1 on long-tailed digits")
 # %%
 for first, second in [("bcl", "bcl-inside"), ("bcl", "bcl-prototypes")]:
     gap, error, won = compared(first, second)
-    print(f"{names[first]:18} minus {names[second]:4} {gap:+.2f} ± {error:.2f} points, ahead in {won} of 10 seeds")
+    print(
+        f"{names[first]:18} minus {names[second]:4} {gap:+.2f} ± {error:.2f} points, ahead in {won} of 10 seeds"
+    )
 
 # RESULTS-3
 
@@ -130,7 +141,9 @@ for first, second in [("bcl", "bcl-inside"), ("bcl", "bcl-prototypes")]:
 for loss in list(names)[1:]:  # LC has no embeddings
     deviation = statistics.mean(r["simplex_deviation"] for r in runs[loss])
     tail = statistics.mean(r["tail_cosine"] for r in runs[loss])
-    print(f"{names[loss]:20} distance from the simplex {deviation:.3f}, mean cosine of the five smallest classes {tail:+.2f}")
+    print(
+        f"{names[loss]:20} distance from the simplex {deviation:.3f}, mean cosine of the five smallest classes {tail:+.2f}"
+    )
 
 # RESULTS-4
 
@@ -144,15 +157,22 @@ for loss in list(names)[1:]:  # LC has no embeddings
 # $n \approx 2\,(3 s / d)^2$. **Before you run the cell:** for the 0.4 points between SC with and without averaging in Table 2,
 # if CIFAR's runs scatter by half a point?
 
+
 # %%
 def seeds_needed(difference, deviation):
     """Seeds of each row that show this difference at two standard errors in five of six tries."""
     return math.ceil(2 * (3 * deviation / difference) ** 2)
 
 
-for first, second in [("table2-scl", "table2-lc"), ("table2-bcl", "table2-scl"), ("table2-scl", "table2-scl-averaging")]:
+for first, second in [
+    ("table2-scl", "table2-lc"),
+    ("table2-bcl", "table2-scl"),
+    ("table2-scl", "table2-scl-averaging"),
+]:
     difference = paper[first] - paper[second]
-    print(f"{first} - {second}: {difference:.1f} points, {seeds_needed(difference, 0.5)} seeds of each at s = 0.5")
+    print(
+        f"{first} - {second}: {difference:.1f} points, {seeds_needed(difference, 0.5)} seeds of each at s = 0.5"
+    )
 assert seeds_needed(paper["table2-bcl"] - paper["table2-scl"], 0.5) <= 3
 assert seeds_needed(paper["table2-scl"] - paper["table2-scl-averaging"], 0.5) > 20
 

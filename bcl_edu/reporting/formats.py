@@ -66,13 +66,13 @@ def as_dataframe(report: Report) -> pandas.DataFrame:
     """One row for each line of the tables, numbers as numbers; runs that are listed apart are not in it.
 
     Raises:
-        ImportError: pandas is not installed; bcl_edu does without it otherwise.
+        ImportError: pandas is not installed; it comes with the notebooks, and nothing else needs it.
     """
     try:
         import pandas
     except ImportError as error:
         raise ImportError(
-            "a DataFrame needs pandas, which bcl_edu does not install: pip install pandas, "
+            "a DataFrame needs pandas, which is installed with the notebooks only: pip install pandas, "
             "or take the same rows as dictionaries from bcl_edu.reporting.records"
         ) from error
     return pandas.DataFrame(records(report))

@@ -49,14 +49,14 @@ class UnreadableRun:
     reason: str
 
 
-def find_runs(paths: Iterable[Path]) -> tuple[list[StoredRun], list[UnreadableRun]]:
+def find_runs(paths: Iterable[Path | str]) -> tuple[list[StoredRun], list[UnreadableRun]]:
     """Every run below the folders, in the order of their paths; a copy of a record that was seen is left out.
 
     Raises:
         ValueError: a folder does not exist.
     """
     folders: dict[Path, Path] = {}
-    for path in paths:
+    for path in map(Path, paths):
         if not path.is_dir():
             raise ValueError(
                 f"there is no folder {path}; name folders that hold runs, such as results or runs"

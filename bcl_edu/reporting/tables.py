@@ -82,7 +82,7 @@ class Report:
         return as_html(self)
 
 
-def build_report(paths: Iterable[Path], *, all_tables: bool = False) -> Report:
+def build_report(paths: Iterable[Path | str], *, all_tables: bool = False) -> Report:
     """Sort the runs below some folders into the rows of the paper's tables.
 
     A run fills a row if it is finished and agrees with the row's recipe in every value that the paper states, and in

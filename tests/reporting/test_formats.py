@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import ModuleType
 from xml.etree import ElementTree
 
 import pytest
@@ -64,12 +63,15 @@ def test_a_notebook_shows_the_html(runs: Path) -> None:
     assert report._repr_html_() == as_html(report)
 
 
-def test_the_dataframe_is_made_of_the_records(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pandas = ModuleType("pandas")
-    pandas.DataFrame = list  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "pandas", pandas)
+def test_the_dataframe_has_a_row_a_line_and_numbers_as_numbers(runs: Path) -> None:
     report = build_report([runs])
-    assert as_dataframe(report) == records(report)
+    frame = as_dataframe(report)
+    assert list(frame.columns) == list(records(report)[0])
+    assert frame["recipe"].tolist() == [row["recipe"] for row in records(report)]
+    assert frame["top1"].dtype == float
+    ours = frame.set_index("recipe")["top1"].dropna().to_dict()
+    assert ours == {row["recipe"]: row["top1"] for row in records(report) if row["top1"] is not None}
+    assert ours
 
 
 def test_without_pandas_the_message_says_what_to_do(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
