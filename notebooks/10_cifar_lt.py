@@ -18,11 +18,12 @@
 # you know that you have reproduced it?**
 #
 # You choose a row of the tables, see its data and its three views, learn what it costs before you pay, train it, and
-# look at what came out: which classes it serves, what it takes the others for, and where its class means are. At the end
-# stand all runs that were really made, next to the paper's figures.
+# look at what came out: which classes it serves, what it takes the others for, and where its class means are. At the
+# end stand all runs that were really made, next to the paper's figures.
 #
 # *On a GPU with the data, the cells below train the whole row. Everywhere else they train the same loss on a small
-# real subset, in a minute, and every picture says so. You need notebook 01; the losses are those of notebooks 04 to 06.*
+# real subset, in a minute, and every picture says so. You need notebook 01; the losses are those of notebooks 04 to
+# 06.*
 
 # %%
 from IPython.display import Markdown
@@ -50,7 +51,8 @@ print(provenance(row))
 
 # %% [markdown]
 # What the paper does not say had to be chosen; each choice is a named option of the command, so that you can make it
-# differently and say so. **Choose another row if you like**, `ROWS["cifar10-lt-if100-bcl"]` say, and run all cells again.
+# differently and say so. **Choose another row if you like**, `ROWS["cifar10-lt-if100-bcl"]` say, and run all cells
+# again.
 #
 # ## 2. The data
 #
@@ -72,10 +74,11 @@ figures.class_counts_bars(
 
 # %% [markdown]
 # *Which* images of a class stay is decided by a seeded shuffle. Two runs can be compared only if they were trained on
-# the same ones, so every record has the SHA-256 of the chosen indices, and the report refuses to mix subsets. (Differing
-# subsets are a known source of unfair comparisons in this field.)
+# the same ones, so every record has the SHA-256 of the chosen indices, and the report refuses to mix subsets.
+# (Differing subsets are a known source of unfair comparisons in this field.)
 #
-# Now for this machine. With a GPU and the data the plan is the row itself; else it is a part of it that says what it is.
+# Now for this machine. With a GPU and the data the plan is the row itself; else it is a part of it that says what it
+# is.
 
 # %%
 plan = plan_run(recipe, "../runs")
@@ -88,12 +91,13 @@ assert plan.recipe.loss == recipe.loss
 
 # %% [markdown]
 # If it says that the data are missing and you want them: `python -m bcl_edu.train cifar100-lt --download` fetches the
-# official archive (161 MB), or `--data-dir` names the folder where you have it; `data/README.md` shows what is understood.
+# official archive (161 MB), or `--data-dir` names the folder where you have it; `data/README.md` shows what is
+# understood.
 #
 # ## 3. Three views of an image
 #
-# A batch of $B$ images becomes $3B$ network inputs. The classifier learns from $v_1$, the contrastive loss from $v_2$ and
-# $v_3$. **Before you look:** why would the two branches want different augmentations?
+# A batch of $B$ images becomes $3B$ network inputs. The classifier learns from $v_1$, the contrastive loss from $v_2$
+# and $v_3$. **Before you look:** why would the two branches want different augmentations?
 
 # %%
 preview = preview_views(plan.recipe, data, one_of_each(data, classes=4))
@@ -107,8 +111,8 @@ figures.view_columns(preview.images, preview.views, preview.names)
 #
 # ## 4. What it costs
 #
-# Nobody should have to start a run to learn how long it takes. A few real steps on this machine, thrown away, and the rest
-# is arithmetic; `python -m bcl_edu.train cifar100-lt --dry-run` says the same of the whole row.
+# Nobody should have to start a run to learn how long it takes. A few real steps on this machine, thrown away, and the
+# rest is arithmetic; `python -m bcl_edu.train cifar100-lt --dry-run` says the same of the whole row.
 
 # %%
 expected = estimate(plan.recipe, plan.options, seconds=5)
@@ -175,16 +179,16 @@ Markdown(reporting.as_markdown(report))
 # %% [markdown]
 # ## In one paragraph
 #
-# A row of the table is a recipe: data, views, loss, schedule and seed. Most of what decides a result can be stated in one
-# page, and what the paper leaves open can be named and varied. Reproducing means training exactly that, on the same subset,
-# to the last epoch, and printing what came out beside what was claimed, with the seeds. A run that differs in any of it may
-# teach you something, but it is not that row.
+# A row of the table is a recipe: data, views, loss, schedule and seed. Most of what decides a result can be stated in
+# one page, and what the paper leaves open can be named and varied. Reproducing means training exactly that, on the
+# same subset, to the last epoch, and printing what came out beside what was claimed, with the seeds. A run that
+# differs in any of it may teach you something, but it is not that row.
 #
 # ## Exercises
 #
-# 1. **The habit of a classifier.** Train the same plan with `replace(plan.recipe, loss="ce")` (give it its own folder:
-#    `plan_run(replace(recipe, loss="ce"), "../runs")`). How do the dotted parts of the confusion change, and how does the
-#    first bar pay for the last?
+# 1. **The habit of a classifier.** Train the same plan with `replace(plan.recipe, loss="ce")` (give it its own
+#    folder: `plan_run(replace(recipe, loss="ce"), "../runs")`). How do the dotted parts of the confusion change, and
+#    how does the first bar pay for the last?
 # 2. **One seed is an anecdote.** Repeat section 5 with `seed=1` and `seed=2`. How large is the spread of the few-shot
 #    accuracy, compared with the two points that separate SCL and BCL in the paper's Table 2?
 # 3. **What is not compared.** In the last table, find a run that stands apart. Which single change to its command would

@@ -14,16 +14,16 @@
 # %% [markdown]
 # # iNaturalist 2018: eight thousand species
 #
-# **8,142 classes, 437,513 photographs, and a batch of 256. Nearly every class is missing from nearly every batch. What is left
-# of a contrastive loss, and what do prototypes change?**
+# **8,142 classes, 437,513 photographs, and a batch of 256. Nearly every class is missing from nearly every batch.
+# What is left of a contrastive loss, and what do prototypes change?**
 #
-# Here the two ideas of balanced contrastive learning meet their hardest case. You compute how many classes a batch holds, who
-# pushes whom then, and what a loss over 8,142 prototypes costs. Then you walk from the official annotations to a trained model,
-# as in notebook 11.
+# Here the two ideas of balanced contrastive learning meet their hardest case. You compute how many classes a batch
+# holds, who pushes whom then, and what a loss over 8,142 prototypes costs. Then you walk from the official
+# annotations to a trained model, as in notebook 11.
 #
-# *With a GPU and the data on disk, the cells train the whole row. Everywhere else they train a small network on a small part,
-# or on digits in iNaturalist's format, in a minute; every picture says which. You need notebooks 05 and 06 for the losses, 10
-# and 11 for the way.*
+# *With a GPU and the data on disk, the cells train the whole row. Everywhere else they train a small network on a
+# small part, or on digits in iNaturalist's format, in a minute; every picture says which. You need notebooks 05 and
+# 06 for the losses, 10 and 11 for the way.*
 
 # %%
 from dataclasses import replace
@@ -43,8 +43,8 @@ from bcl_edu.training.scale import plan_run
 # %% [markdown]
 # ## 1. The row
 #
-# **Before you run the cell:** ImageNet-LT is trained with a learning rate of 0.1 and weight decay 5e-4. In which direction would
-# you change them for eight times as many classes?
+# **Before you run the cell:** ImageNet-LT is trained with a learning rate of 0.1 and weight decay 5e-4. In which
+# direction would you change them for eight times as many classes?
 
 # %%
 row = ROWS["inaturalist2018-resnet50-bcl"]
@@ -54,9 +54,9 @@ print(provenance(row))
 # %% [markdown]
 # ## 2. Who is in a batch?
 #
-# The counts of the real data run from 1,000 down to 2. To compute with them before you have the data, take a curve with
-# the published ends and the published number of classes; only its shape between is ours (a plain exponential one gives 1,308,000
-# images instead of 437,513, so we bend it until the sum is right).
+# The counts of the real data run from 1,000 down to 2. To compute with them before you have the data, take a curve
+# with the published ends and the published number of classes; only its shape between is ours (a plain exponential one
+# gives 1,308,000 images instead of 437,513, so we bend it until the sum is right).
 #
 # **Before you run the cell:** of 8,142 classes, how many do you expect among the 256 images of a batch?
 
@@ -81,10 +81,10 @@ assert abs(counts.sum() / total - 1) < 0.01
 assert expected < B
 
 # %% [markdown]
-# Three classes in a hundred, nearly all of them with one image. For *supervised contrastive learning* this leaves little: an anchor whose
-# class has no other image in the batch is paired with its own second view only, and is pushed by the classes that happen to be
-# there. *Class-complement* adds all prototypes. **Before you run the cell:** after it, and with class-averaging, what share of the
-# repulsion comes from classes of which no image is in the batch?
+# Three classes in a hundred, nearly all of them with one image. For *supervised contrastive learning* this leaves
+# little: an anchor whose class has no other image in the batch is paired with its own second view only, and is pushed
+# by the classes that happen to be there. *Class-complement* adds all prototypes. **Before you run the cell:** after
+# it, and with class-averaging, what share of the repulsion comes from classes of which no image is in the batch?
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -97,9 +97,9 @@ print(f"their share of the repulsion at the start of training: {share:.1%}")
 assert share > 0.95
 
 # %% [markdown]
-# So for this data set, *class-complement is the loss*: 97 % of what pushes an anchor are prototypes, and the images of other
-# classes are a rounding error. Let us not take the formula's word for it. The same with 100 classes, small enough to compute
-# every pair: a batch of eight images, two views, embeddings that are all orthogonal to each other.
+# So for this data set, *class-complement is the loss*: 97 % of what pushes an anchor are prototypes, and the images
+# of other classes are a rounding error. Let us not take the formula's word for it. The same with 100 classes, small
+# enough to compute every pair: a batch of eight images, two views, embeddings that are all orthogonal to each other.
 
 # %%
 small_y = torch.arange(8).repeat(2)
@@ -114,8 +114,8 @@ assert abs(shares[0, 8:].sum() - (100 - 8) / 99) < 1e-6
 #
 # ## 3. What that costs
 #
-# The similarities of a batch with all prototypes are a matrix of $2B \times (2B + K)$ numbers. **Before you run the cell:** how
-# many megabytes, and how many more than without prototypes?
+# The similarities of a batch with all prototypes are a matrix of $2B \times (2B + K)$ numbers. **Before you run the
+# cell:** how many megabytes, and how many more than without prototypes?
 
 # %%
 with_prototypes, without = 2 * B * (2 * B + K) * 4 / 1e6, 2 * B * 2 * B * 4 / 1e6
@@ -125,13 +125,13 @@ print(
 assert 15 < with_prototypes / without < 20
 
 # %% [markdown]
-# Seventeen times as much, and still small beside the activations of a ResNet-50 (gigabytes). The loss of this project keeps
-# one such matrix and no second one (`benchmarks/loss.py`).
+# Seventeen times as much, and still small beside the activations of a ResNet-50 (gigabytes). The loss of this project
+# keeps one such matrix and no second one (`benchmarks/loss.py`).
 #
 # ## 4. Is everything there?
 #
-# iNaturalist publishes annotations in JSON. Labels of the test images were never published, so the validation set is what
-# everybody, the paper included, tests on.
+# iNaturalist publishes annotations in JSON. Labels of the test images were never published, so the validation set is
+# what everybody, the paper included, tests on.
 
 # %%
 print(check_dataset("inaturalist2018"))
@@ -176,17 +176,18 @@ Markdown(reporting.as_markdown(replace(report, tables=tables, apart=[])))
 # %% [markdown]
 # ## In one paragraph
 #
-# With thirty times as many classes as images in a batch, the images hardly see each other: nearly all repulsion that an anchor
-# feels after class-complement and class-averaging comes from prototypes. The loss is then close to a classifier on the unit sphere
-# whose weights are made from the other classifier's, which costs seventeen times the similarities of the images alone and is still
-# small change beside the backbone. Reproducing 71.8 % takes the photographs, a GPU and some days; from the annotations to the report
-# every step has been walked here.
+# With thirty times as many classes as images in a batch, the images hardly see each other: nearly all repulsion that
+# an anchor feels after class-complement and class-averaging comes from prototypes. The loss is then close to a
+# classifier on the unit sphere whose weights are made from the other classifier's, which costs seventeen times the
+# similarities of the images alone and is still small change beside the backbone. Reproducing 71.8 % takes the
+# photographs, a GPU and some days; from the annotations to the report every step has been walked here.
 #
 # ## Exercises
 #
-# 1. **How large a batch?** For which batch size does half of the repulsion come from classes that have an image in the batch?
-#    Use `counts` of section 2. Is there a GPU that could hold it?
-# 2. **One say each.** In section 2 every class pushes alike, head or tail. Compute with `loss="scl"` and the labels `y` who pushes
-#    without class-averaging and prototypes. How many images of the ten largest classes are in the batch?
+# 1. **How large a batch?** For which batch size does half of the repulsion come from classes that have an image in
+#    the batch? Use `counts` of section 2. Is there a GPU that could hold it?
+# 2. **One say each.** In section 2 every class pushes alike, head or tail. Compute with `loss="scl"` and the labels
+#    `y` who pushes without class-averaging and prototypes. How many images of the ten largest classes are in the
+#    batch?
 # 3. **Where the images matter.** The attraction is an average over the other view, further images of the class, and the
 #    prototype (Eq. 9). For an anchor that is alone in its class, which share of the attraction is the prototype's?

@@ -13,6 +13,9 @@ from bcl_edu.figures import style
 Runs = Sequence[Mapping[str, float | None]]
 """Accuracies in percent of several seeds of one method: per run, by group name; None where a group is empty."""
 
+MOST_NUMBERS_ABOVE = 4
+"""With more methods than this side by side, numbers above the bars would overlap."""
+
 GROUPS = {"top1": "all classes", "many": "many-shot", "medium": "medium-shot", "few": "few-shot"}
 
 
@@ -97,6 +100,7 @@ def shot_group_bars(
     )
     figure = style.page(title, look_at, "", height=400)
     words = []
+    narrow = len(results) > MOST_NUMBERS_ABOVE
     for position, (method, runs) in enumerate(results.items()):
         look = style.series(position)
         values = {group: _of_all_runs(runs, group, method) for group in GROUPS}
@@ -107,13 +111,15 @@ def shot_group_bars(
                 y=means,
                 name=method,
                 offsetgroup=method,
-                marker={"color": look.colour, "pattern": style.hatching(look.pattern)},
+                marker={"color": look.colour, "pattern": style.hatching(look.pattern, under_text=narrow)},
                 hovertemplate=method + ", %{x}: %{y:.1f} %<extra></extra>",
+                **(_numbers_inside(means) if narrow else {}),
             )
         )
         if len(runs) > 1:
             _add_seeds(figure, method, values, look)
-        _add_numbers(figure, method, values, means)
+        if not narrow:
+            _add_numbers(figure, method, values, means)
         words.append(
             f"{method}: "
             + ", ".join(f"{g} {_percent(m)}" for g, m in zip(GROUPS.values(), means, strict=True))
@@ -155,6 +161,17 @@ def _add_seeds(figure: go.Figure, method: str, values: Mapping[str, list[float]]
             hovertemplate=method + ", one seed: %{y:.1f} %<extra></extra>",
         )
     )
+
+
+def _numbers_inside(means: Sequence[float | None]) -> dict[str, object]:
+    """Each bar's number upright at its foot: narrow bars leave no room for it above."""
+    return {
+        "text": [f"<b>{_percent(mean)}</b>" for mean in means],
+        "textangle": -90,
+        "textposition": "inside",
+        "insidetextanchor": "start",
+        "textfont": {"color": style.LIGHT_PAGE, "size": 13},
+    }
 
 
 def _add_numbers(

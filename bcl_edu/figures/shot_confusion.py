@@ -52,8 +52,9 @@ def shot_confusion(
                 name=_part_name(part),
                 marker={
                     "color": style.SERIES[3].colour if part == RIGHT else style.GROUP_COLOURS[part],
-                    "pattern": style.hatching("" if part == RIGHT else style.GROUP_PATTERNS[part] or ".")
-                    | {"fgopacity": 0.35},  # numbers stand on it
+                    "pattern": style.hatching(
+                        "" if part == RIGHT else style.GROUP_PATTERNS[part] or ".", under_text=True
+                    ),
                 },
                 # a number where there is room for it
                 text=[f"<b>{value:.0f}</b>" if value >= 4 else "" for value in values],

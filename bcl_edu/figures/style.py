@@ -93,13 +93,13 @@ def class_marker_sizes(
     return [largest + (smallest - largest) * fraction for fraction in tail_fraction(class_counts)]
 
 
-def hatching(shape: str) -> dict[str, object]:
-    """The pattern of a bar: pale strokes over its own colour, so that the bar stays a bar."""
+def hatching(shape: str, *, under_text: bool = False) -> dict[str, object]:
+    """The pattern of a bar: pale strokes over its own colour, so that the bar stays a bar; fainter under text."""
     return {
         "shape": shape,
         "fillmode": "overlay",
         "fgcolor": "#ffffff",
-        "fgopacity": 0.75,
+        "fgopacity": 0.3 if under_text else 0.75,
         "size": 7,
         "solidity": 0.22,
     }

@@ -138,6 +138,12 @@ def test_results_without_a_mean_are_refused(
         shot_group_bars(results)
 
 
+def test_numbers_of_many_methods_stand_in_their_bars() -> None:
+    figure = shot_group_bars({f"method {k}": [run(50.0 + k, 60.0, None, 20.0)] for k in range(5)})
+    assert len(figure.data) == 5  # bars only, no text above them
+    assert figure.data[1].text == ("<b>51.0</b>", "<b>60.0</b>", "<b>n/a</b>", "<b>20.0</b>")
+
+
 # ---- curves
 
 
