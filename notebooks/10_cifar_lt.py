@@ -21,9 +21,9 @@
 # look at what came out: which classes it serves, what it takes the others for, and where its class means are. At the
 # end stand all runs that were really made, next to the paper's figures.
 #
-# *On a GPU with the data, the cells below train the whole row. Everywhere else they train the same loss on a small
-# real subset, in a minute, and every picture says so. You need notebook 01; the losses are those of notebooks 04 to
-# 06.*
+# *A minute of computing, half an hour of reading. You need notebook 01; the losses are those of notebooks 04 to 06.
+# On a GPU with the data, the cells below train the whole row. Everywhere else they train the same loss on a small
+# real subset, and every picture says so.*
 
 # %%
 from IPython.display import Markdown

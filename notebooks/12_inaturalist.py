@@ -21,9 +21,9 @@
 # holds, who pushes whom then, and what a loss over 8,142 prototypes costs. Then you walk from the official
 # annotations to a trained model, as in notebook 11.
 #
-# *With a GPU and the data on disk, the cells train the whole row. Everywhere else they train a small network on a
-# small part, or on digits in iNaturalist's format, in a minute; every picture says which. You need notebooks 05 and
-# 06 for the losses, 10 and 11 for the way.*
+# *A minute of computing, half an hour of reading. You need notebook 05 and notebook 06 for the losses, and notebook
+# 11 for the way. With a GPU and the data on disk, the cells train the whole row. Everywhere else they train a small
+# network on a small part, or on digits in iNaturalist's format; every picture says which.*
 
 # %%
 from dataclasses import replace

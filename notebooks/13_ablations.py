@@ -21,7 +21,8 @@
 # each, measure how far two seeds of *one* method lie apart, and work out how many seeds a difference of the paper's
 # size needs. Then you train a row yourself.
 #
-# *A minute of computing. You need notebooks 01, 05 and 06; 10 explains how a row is trained.*
+# *A minute of computing, half an hour of reading. You need notebook 01, notebook 05 for the losses, and notebook 10
+# for how a row is trained.*
 
 # %%
 import json

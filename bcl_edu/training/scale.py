@@ -88,18 +88,14 @@ def plan_run(
         what = (
             f"Not {recipe.dataset}: digits in its format" if missing else f"A small part of {recipe.dataset}"
         )
-        note = f"{what}, {reduced.image_size} pixels, a small network, {reduced.epochs} epochs."
-        note += " Not the paper's figures."
+        note = f"{what}, a small network, {reduced.epochs} epochs."
     elif missing:
         reduced = _on_the_stand_in(recipe)
-        note = f"Not {recipe.dataset}: digits and a small network, {reduced.epochs} epochs. Not the paper's figures."
+        note = f"Not {recipe.dataset}: digits and a small network, {reduced.epochs} epochs."
     else:
         options = replace(options, data_dir=folder)
         reduced = _on_few_images(recipe)
-        note = (
-            f"A part of {recipe.dataset}: at most {reduced.head_count} images a class, {reduced.epochs} epochs. "
-            "Not the paper's figures."
-        )
+        note = f"A part of {recipe.dataset}: at most {reduced.head_count} images a class, {reduced.epochs} epochs."
     plan = Plan(reduced, options, False, note)
     weakref.finalize(plan, shutil.rmtree, temporary, ignore_errors=True)
     return plan

@@ -92,7 +92,7 @@ def test_a_reduced_run_leaves_nothing_behind() -> None:
 @pytest.mark.parametrize("name", ["imagenet-lt", "inaturalist2018"])
 def test_without_its_photographs_digits_in_the_format_of_the_set_are_trained(name: str) -> None:
     plan = plan_run(RECIPES[name][1])
-    assert plan.note.startswith(f"Not {name}: digits in its format, 32 pixels")
+    assert plan.note.startswith(f"Not {name}: digits in its format, a small network")
     assert (plan.recipe.views, plan.recipe.profile, plan.recipe.classifier) == (
         "sim-sim",
         "as-found",
