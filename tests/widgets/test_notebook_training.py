@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bcl_edu.training import RECIPES, Interrupted
+from bcl_edu.training import RECIPES, EpochReport, Interrupted
 from bcl_edu.widgets import LiveClassMeans, notebook_training, train_live, train_quietly
 
 RECIPE = replace(RECIPES["digits-lt"][1], epochs=2, head_dim=3)
