@@ -106,7 +106,7 @@ class TwoBranchMethod:
         return {"loss": total, "classification": classification, "contrastive": contrastive}
 
     def _classification_loss(self, logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Tensor:
-        counts, kind = self.class_counts.to(logits.device), self.objective.classification
+        counts, kind = self.class_counts.to(logits.device, non_blocking=True), self.objective.classification
         if kind == "focal":
             return focal_loss(logits, labels, gamma=self.recipe.focal_gamma, check=False)
         if kind == "class-balanced-focal":

@@ -161,7 +161,7 @@ class _Estimator:
         torch.manual_seed(derive_seed(recipe.seed, "initial weights"))
         self.method = build_method(recipe, self.data.class_counts, self.data.train.image_shape)
         self.training_step = TrainingStep(
-            self.method, recipe, self.data.normalisation, device, compile=options.compile
+            self.method, recipe, self.data.normalisation, device, compile=options.compiled_as
         )
         self.batches = EpochBatches(
             len(self.data.train),

@@ -156,7 +156,7 @@ class _Run:
         torch.manual_seed(derive_seed(recipe.seed, "initial weights"))
         self.method = build_method(recipe, self.data.class_counts, self.data.train.image_shape)
         self.training_step = TrainingStep(
-            self.method, recipe, self.normalisation, device, processes, compile=options.compile
+            self.method, recipe, self.normalisation, device, processes, compile=options.compiled_as
         )
         self.batches = EpochBatches(
             len(self.data.train),
@@ -237,7 +237,7 @@ class _Run:
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "from_epoch": self.epoch,
             "processes": self.processes.world_size,
-            "compile": self.options.compile,
+            "compile": self.options.compiled_as,
             "workers": self.options.workers,
             "git_revision": git_revision(),
             "versions": versions(),

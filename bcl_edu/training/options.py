@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 
 Device = Literal["auto", "cpu", "cuda"]
+CompileMode = Literal["default", "reduce-overhead", "max-autotune"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,8 @@ class RunOptions:
     """Processes that decode image files and make views of images above 64 x 64; others get theirs on the device."""
     compile: bool = False
     """Compile the model with torch.compile (pays off on GPUs; slower for the small networks on CPUs)."""
+    compile_mode: CompileMode = "default"
+    """How: reduce-overhead replays CUDA graphs, for small networks on a fast GPU (see docs/gpu.md)."""
     checkpoint_minutes: float = 10.0
     """Besides the end of each epoch, save a checkpoint after this many minutes."""
     tensorboard: bool = True
@@ -50,6 +53,11 @@ class RunOptions:
             raise ValueError(f"workers is {self.workers}, but must be at least 0")
         if self.checkpoint_minutes <= 0:
             raise ValueError(f"checkpoint_minutes is {self.checkpoint_minutes}, but must be above 0")
+
+    @property
+    def compiled_as(self) -> CompileMode | None:
+        """The mode of torch.compile, None for no compilation."""
+        return self.compile_mode if self.compile else None
 
     @property
     def lists(self) -> dict[str, Path]:

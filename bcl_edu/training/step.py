@@ -23,6 +23,7 @@ from bcl_edu.training.evaluation import Normalisation, autocast
 from bcl_edu.training.global_batch_norm import with_global_batch_norm
 from bcl_edu.training.memory import keep_freed_memory
 from bcl_edu.training.optimizer import fused_sgd
+from bcl_edu.training.options import CompileMode
 from bcl_edu.training.recipe import Recipe
 from bcl_edu.views import normalise
 
@@ -36,7 +37,7 @@ class TrainingStep:
         normalisation: of the training images.
         device: where the step is computed.
         processes: this process among those that share a global batch.
-        compile: whether the model goes through torch.compile.
+        compile: the mode in which the model goes through torch.compile; None if it does not.
 
     Attributes:
         optimizer: SGD over the model's parameters.
@@ -52,7 +53,7 @@ class TrainingStep:
         device: torch.device,
         processes: Processes | None = None,
         *,
-        compile: bool = False,
+        compile: CompileMode | None = None,
     ) -> None:
         self.method, self.recipe, self.normalisation, self.device = method, recipe, normalisation, device
         if device.type == "cpu":
@@ -131,13 +132,13 @@ class TrainingStep:
 
 
 def wrapped_model(
-    method: Method, device: torch.device, processes: Processes, *, compile: bool = False
+    method: Method, device: torch.device, processes: Processes, *, compile: CompileMode | None = None
 ) -> nn.Module:
     """The model as the step calls it: global among several processes, compiled on demand."""
     model = method.model
     if processes.world_size > 1:
         model = method.model = with_global_batch_norm(model, device)
         model = DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
-    if compile:
-        model = torch.compile(model)  # type: ignore[assignment]
+    if compile is not None:
+        model = torch.compile(model, mode=compile)  # type: ignore[assignment]
     return model

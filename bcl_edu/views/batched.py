@@ -97,7 +97,9 @@ def _one_view(images: Tensor, recipe: ViewRecipe, drawn: ViewParameters, size: i
     if drawn.blur is not None:
         images = _on_rows(images, drawn.blur > 0, gaussian_blur, box_weights(drawn.blur))
     if drawn.noise is not None:
-        images = (images + torch.from_numpy(drawn.noise).to(images).reshape(images.shape)).clamp_(0, 255)
+        images = (
+            images + torch.from_numpy(drawn.noise).to(images, non_blocking=True).reshape(images.shape)
+        ).clamp_(0, 255)
     if drawn.cutout is not None:
         images = cut_out(images, drawn.cutout)
     return images
@@ -110,8 +112,11 @@ def _on_rows(
     if not chosen.any():
         return images
     rows = np.flatnonzero(chosen)
-    index = torch.from_numpy(rows).to(images.device)
-    own = (torch.from_numpy(values[rows]).to(images.device, torch.float32) for values in parameters)
+    index = torch.from_numpy(rows).to(images.device, non_blocking=True)
+    own = (
+        torch.from_numpy(values[rows]).to(images.device, torch.float32, non_blocking=True)
+        for values in parameters
+    )
     return images.index_copy_(0, index, step(images.index_select(0, index), *own))
 
 

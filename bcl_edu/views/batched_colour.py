@@ -65,7 +65,7 @@ def turn_hue(images: Float[Tensor, "n 3 h w"], steps: Float[Tensor, " n"]) -> Fl
 
     # back: how much of the chroma a channel lacks, in 85ths, depends on the way from where it lacks all of it
     # (red at cyan, green at magenta, blue at yellow) around a circle of 510
-    opposite = torch.tensor([255.0, 425.0, 85.0], device=hue.device)[:, None, None]
+    opposite = torch.tensor([255.0, 425.0, 85.0]).to(hue.device, non_blocking=True)[:, None, None]
     lack = hue.mul_(2)[:, None].sub(opposite).abs_().sub_(255).abs_().sub_(85).clamp_(0, 85)
     # value (1 - saturation/255 lack/85), rounded: with the denominator 255 * 85 = 21675 all numbers are exact
     scaled = (21675 * highest).add_(10837.5)

@@ -34,10 +34,11 @@ def resampling_weights(
         dtype: of the matrices; in float64 their numbers have 22 binary places, as Pillow's.
     """
     start_, length_ = (
-        torch.from_numpy(values).to(device, dtype)[:, None, None] for values in (start, length)
+        torch.from_numpy(values).to(device, dtype, non_blocking=True)[:, None, None]
+        for values in (start, length)
     )
     pixel = torch.arange(size, dtype=dtype, device=device)[:, None]
-    turned = torch.from_numpy(mirrored).to(device)[:, None, None]
+    turned = torch.from_numpy(mirrored).to(device, non_blocking=True)[:, None, None]
     pixel = torch.where(turned, size - 1 - pixel, pixel)
     scale = length_ / size
     centre = (pixel + 0.5) * scale
@@ -92,7 +93,9 @@ def window_maps(
 
 def cut_out(images: Float[Tensor, "n c h w"], square: Int64[np.ndarray, "n 4"]) -> Float[Tensor, "n c h w"]:
     """Blacken the rectangle from (top, left) to (bottom, right), those excluded, in each image."""
-    top, left, bottom, right = torch.from_numpy(square).to(images.device)[:, :, None].unbind(1)
+    top, left, bottom, right = (
+        torch.from_numpy(square).to(images.device, non_blocking=True)[:, :, None].unbind(1)
+    )
     row = torch.arange(images.shape[2], device=images.device)
     column = torch.arange(images.shape[3], device=images.device)
     rows = ((row >= top) & (row < bottom)).to(images.dtype)
@@ -150,7 +153,9 @@ def move(
     maps = maps.copy()
     maps[:, 2] += (maps[:, 0] + maps[:, 1]) / 2  # from the middle of a pixel
     maps[:, 5] += (maps[:, 3] + maps[:, 4]) / 2
-    fixed = torch.from_numpy(np.floor(maps * 65536 + 0.5).astype(np.int32)).to(images.device)
+    fixed = torch.from_numpy(np.floor(maps * 65536 + 0.5).astype(np.int32)).to(
+        images.device, non_blocking=True
+    )
     a, b, c, d, e, f = fixed[:, :, None, None].unbind(1)
     x = torch.arange(size, dtype=torch.int32, device=images.device)
     y = x[:, None]

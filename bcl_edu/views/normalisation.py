@@ -38,9 +38,12 @@ def normalise(
     if not all(value > 0 for value in std):
         raise ValueError(f"std = {tuple(std)}, expected positive values; is a channel constant?")
     # one multiplication and one addition: image * (1 / (255 std)) - mean / std
-    scale = torch.tensor([1 / (255 * s) for s in std], dtype=dtype, device=images.device)
-    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], dtype=dtype, device=images.device)
-    return torch.addcmul(shift[:, None, None], images.to(dtype), scale[:, None, None])
+    coefficients = [[1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)]]
+    # non_blocking: a GPU's host queues the copy instead of waiting for all work before it
+    scale, shift = torch.tensor(coefficients, dtype=dtype).to(images.device, non_blocking=True)[
+        ..., None, None
+    ]
+    return torch.addcmul(shift, images.to(dtype), scale)
 
 
 def channel_statistics(

@@ -137,7 +137,7 @@ class BatchedTrainingViews(Dataset[Batch]):
         return len(self.labels)
 
     def __getitem__(self, indices: list[int]) -> Batch:
-        chosen = torch.tensor(indices, dtype=torch.int64, device=self.images.device)
+        chosen = torch.tensor(indices, dtype=torch.int64).to(self.images.device, non_blocking=True)
         seeds = sample_seeds(self.seed, self.epoch, indices)
         views = batched_views(self.policy, self.images[chosen], seeds)
         return views.transpose(0, 1), self.labels[chosen], chosen

@@ -11,16 +11,17 @@ import torch
 from bcl_edu.methods import build_method
 from bcl_edu.training import Recipe
 from bcl_edu.training.evaluation import Normalisation
+from bcl_edu.training.options import CompileMode, RunOptions
 from bcl_edu.training.step import TrainingStep
 
 COUNTS = torch.tensor([30, 10, 5])
 CPU = torch.device("cpu")
 
 
-def new_step(recipe: Recipe, device: torch.device = CPU, **options: bool) -> TrainingStep:
+def new_step(recipe: Recipe, device: torch.device = CPU, compile: CompileMode | None = None) -> TrainingStep:
     torch.manual_seed(0)
     method = build_method(recipe, COUNTS, (1, 8, 8))
-    return TrainingStep(method, recipe, Normalisation((0.5,), (0.25,)), device, **options)
+    return TrainingStep(method, recipe, Normalisation((0.5,), (0.25,)), device, compile=compile)
 
 
 def batch(number: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
@@ -75,6 +76,36 @@ def test_a_restored_step_goes_on_to_the_same_bits(tiny: Recipe) -> None:
         step.take(*batch(), rate=0.1)
     after, expected = weights(second), weights(first)
     assert all(torch.equal(after[name], expected[name]) for name in expected)
+
+
+def test_the_mode_of_compilation_reaches_the_compiler(tiny: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def compile_nothing(model: torch.nn.Module, *, mode: str) -> torch.nn.Module:
+        asked.append(mode)
+        return model
+
+    monkeypatch.setattr(torch, "compile", compile_nothing)
+    for options in (
+        RunOptions(),
+        RunOptions(compile=True),
+        RunOptions(compile=True, compile_mode="reduce-overhead"),
+    ):
+        new_step(tiny, compile=options.compiled_as).take(*batch(), rate=0.1)
+    assert asked == ["default", "reduce-overhead"]
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("mode", ["default", "reduce-overhead"])
+def test_a_compiled_step_learns_and_restores_like_an_eager_one(mode: CompileMode, tiny: Recipe) -> None:
+    cuda = torch.device("cuda")
+    images, labels = (tensor.to(cuda) for tensor in batch())
+    eager, compiled = new_step(tiny, cuda), new_step(tiny, cuda, compile=mode)
+    for _ in range(5):  # the first ones record the graphs
+        expected = eager.take(images, labels, rate=0.01)["loss"].item()
+        assert compiled.take(images, labels, rate=0.01)["loss"].item() == pytest.approx(expected, rel=2e-2)
+    assert compiled.state()["model"].keys() == eager.state()["model"].keys()
 
 
 @pytest.mark.cuda

@@ -15,6 +15,7 @@ from bcl_edu.views import (
     ViewPolicy,
     ViewRecipe,
     batched_views,
+    normalise,
     three_views,
     view_policy,
 )
@@ -269,6 +270,21 @@ def test_a_gpu_makes_the_same_views() -> None:
     away = difference(batched_views(policy, images.cuda(), seeds).cpu(), batched_views(policy, images, seeds))
     assert away.max() <= 1
     assert (away > 0).double().mean() < 1e-3
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_making_views_on_a_gpu_does_not_make_the_host_wait() -> None:
+    data = BatchedTrainingViews(
+        pictures(300), torch.arange(300), view_policy("cifar", image_size=32), device="cuda"
+    )
+    data[list(range(300))]  # chooses kernels
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        images, _, _ = data[list(range(300))]
+        normalise(images, (0.5,) * 3, (0.25,) * 3)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 # ---- the data set

@@ -1,0 +1,47 @@
+"""The benchmarks that others run where we cannot: that they run at all, on sizes too small to say anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(script: str, output: Path, *arguments: str) -> tuple[str, dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / script), *arguments, "--output", str(output)],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(output.read_text())
+    return done.stdout, result
+
+
+def test_the_gpu_benchmark_prints_a_table_and_says_which_row_failed(tmp_path: Path) -> None:
+    sizes = ("--device", "cpu", "--batch-size", "4", "--steps", "1", "--rounds", "1")
+    printed, result = run("gpu.py", tmp_path / "gpu.json", *sizes, "--only", "eager, float32")
+    assert result["rows"].keys() == {"eager, float32", "eager, float32, TF32 products"}
+    assert all(row["step_ms"]["median"] > 0 for row in result["rows"].values())
+    assert printed.count("| eager, float32") == 2
+    printed, result = run(
+        "gpu.py", tmp_path / "gpu.json", "--device", "cpu", "--batch-size", "0", "--only", "16"
+    )
+    assert all("failed" in row for row in result["rows"].values())
+    assert printed.count("failed: ") == len(result["rows"]) > 0
+
+
+def test_the_step_benchmark_compares_the_plain_step_with_ours(tmp_path: Path) -> None:
+    sizes = ("--batch-size", "8", "--steps", "1", "--rounds", "1", "--workers", "0")
+    printed, result = run("step.py", tmp_path / "step.json", *sizes, "--sides", "plain", "ours")
+    assert result["sides"]["plain"]["over_first"]["median"] == 1
+    assert result["sides"]["ours"]["processor_seconds"]["median"] > 0
+    assert "over plain" in printed
