@@ -23,7 +23,9 @@ os.environ.setdefault(
 
 import torch
 
+from bcl_edu.training import Recipe, RunOptions
 from bcl_edu.training.checkpoint import write_atomically
+from bcl_edu.training.data import prepare_data
 from bcl_edu.training.record import git_revision, hardware, versions
 
 RESULTS = Path(__file__).parent / "results"
@@ -39,6 +41,16 @@ def facts(device: torch.device | str = "cpu") -> dict[str, Any]:
     }
     print(", ".join(f"{name} {value}" for name, value in (found["machine"] | found["versions"]).items()))
     return found
+
+
+def data_is_there(recipe: Recipe) -> bool:
+    """Whether a recipe's data set is found where `BCL_EDU_DATA` says, or in data/; says why if not."""
+    try:
+        prepare_data(recipe, RunOptions())
+    except (ValueError, OSError) as error:
+        print(f"{recipe.name}: {error}")
+        return False
+    return True
 
 
 def spread(values: Sequence[float], digits: int = 3) -> dict[str, Any]:

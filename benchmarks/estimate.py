@@ -19,10 +19,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from common import RESULTS, facts, table, verdict, write
+from common import RESULTS, data_is_there, facts, table, verdict, write
 
 from bcl_edu.training import RECIPES, EpochReport, RunOptions, estimate, train
-from bcl_edu.training.data import prepare_data
 from bcl_edu.training.estimate import peak_memory
 
 TOLERANCE = 0.15
@@ -76,15 +75,6 @@ def in_a_process(side: str, case: str) -> dict:
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def is_there(case: str) -> bool:
-    try:
-        prepare_data(CASES[case], RunOptions())
-    except (ValueError, OSError) as error:
-        print(f"{case} is left out: {error}")
-        return False
-    return True
-
-
 def summary(cases: dict[str, dict]) -> dict:
     """What the page shows."""
     kinds = (
@@ -120,7 +110,10 @@ def main() -> None:
         return
     record = facts()
     cases = {}
-    for case in filter(is_there, arguments.cases):
+    for case in arguments.cases:
+        if not data_is_there(CASES[case]):
+            print(f"{case} is left out")
+            continue
         cases[case] = {side: in_a_process(side, case) for side in SIDES}
         print(case, json.dumps(cases[case]), flush=True)
     write(record | summary(cases) | {"cases": cases}, arguments.output)

@@ -19,7 +19,9 @@ import time
 from pathlib import Path
 
 import torch
-from common import RESULTS, facts, spread, table, verdict, write
+from common import RESULTS, data_is_there, facts, spread, table, verdict, write
+
+from bcl_edu.training import RECIPES
 
 # one line of JSON: what was reached, seconds since the parent started the process, processor seconds so far
 CHILD = """
@@ -72,11 +74,14 @@ def measure(arguments: list[str]) -> dict[str, tuple[float, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--recipe", default="cifar100-lt")
+    parser.add_argument("--recipe", help="default: cifar100-lt, or digits-lt where CIFAR-100 is not found")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--output", type=Path, default=RESULTS / "start.json")
     options = parser.parse_args()
+    if options.recipe is None:
+        there = data_is_there(RECIPES["cifar100-lt"][1])
+        options.recipe = "cifar100-lt" if there else "digits-lt"
 
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     torch.set_num_threads(options.threads)
