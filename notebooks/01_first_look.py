@@ -108,12 +108,18 @@ figures.accuracy_by_class_count(
 # $$L_i = -\frac{1}{|B_y|-1}\sum_{p \in B_y \setminus \{i\}} \log
 # \frac{\exp(z_i\cdot z_p/\tau)}{\sum_{k \neq i} \exp(z_i\cdot z_k/\tau)}$$
 #
+# The fraction is a softmax over all other images $k$ of the batch: "which of them belongs with $z_i$?" The right answers
+# are the *positives* $p$, the $|B_y|-1$ other images of its class, and the loss averages over them. The product
+# $z_i \cdot z_k$ of two unit vectors is the cosine of the angle between them. It is divided by the *temperature* $\tau$:
+# the lower that is, the more the nearest images decide alone. (In the network, a small *projection head* makes the
+# embedding from the features; its width is `head_dim` in the recipe.)
+#
 # So each class pulls its own points together and pushes all others away. With equally many images the pushes are in
 # balance, and the *class means* spread out. In a sphere we can watch this happen: below, embeddings have three
 # dimensions, so the picture is exact (the temperature is $\tau = 0.3$ here, so that classes keep pushing once they are
 # apart; the paper's 0.1 comes back in section 4).
 #
-# First the balanced case: 37 images of every digit. Each arrow is the mean of one digit's test images, drawn after
+# First the balanced case: 37 images of every digit, together as many as the long tail has. Each arrow is the mean of one digit's test images, drawn after
 # every epoch. **Turn the sphere with the mouse while it trains.**
 
 # %%

@@ -128,8 +128,8 @@ assert counts[shot_groups(counts)["few"]].sum() < counts[0]
 # ### Cut one yourself
 #
 # Choose a data set and slide. The digits come with scikit-learn and are always there. Fashion-MNIST and CIFAR are used
-# if they are on this machine, in the folder where `open_dataset` looks for them: `data/` beside this notebook, or the
-# folder that the environment variable `BCL_EDU_DATA` names. Nothing is downloaded.
+# if they are on this machine, in the folder where `open_dataset` looks for them: the project's `data/`, or the folder
+# that the environment variable `BCL_EDU_DATA` names. Nothing is downloaded.
 #
 # **Before you slide to 100:** which class of your data set would you least like to be? What would you still recognise
 # from the images that it keeps?

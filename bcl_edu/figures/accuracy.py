@@ -96,7 +96,7 @@ def shot_group_bars(
     seeds = {len(runs) for runs in results.values()}
     number = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
     look_at = look_at or (
-        "One run each." if seeds == {1} else f"Bars are means of {number} seeds, dots the seeds."
+        "One run each. Look at the few-shot bars first." if seeds == {1} else f"Bars are means of {number} seeds, dots the seeds."
     )
     figure = style.page(title, look_at, "", height=400)
     words = []

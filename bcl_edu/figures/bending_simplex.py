@@ -45,7 +45,7 @@ def bending_simplex(
         epochs=list(factors),
         quantity="imbalance factor",
         title=f"Where {loss.upper()} puts {num_classes} classes",
-        look_at="Press play: what do the two thin orange classes do as the tail gets longer?",
+        look_at="Press play: what do the two thin arrows, the rare classes, do as the tail gets longer?",
     )
 
 

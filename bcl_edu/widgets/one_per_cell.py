@@ -34,9 +34,11 @@ def one_per_cell(widget: AnyWidget) -> AnyWidget:
 
 
 def close(widget: ipywidgets.Widget) -> None:
-    """Close a widget and all that is inside it."""
-    for child in getattr(widget, "children", ()):
-        close(child)
+    """Close a widget, all that is inside it, and its looks, which are widgets, too."""
+    looks = (getattr(widget, name, None) for name in ("layout", "style"))
+    for part in (*getattr(widget, "children", ()), *looks):
+        if isinstance(part, ipywidgets.Widget):
+            close(part)
     widget.unobserve_all()
     widget.close()
 

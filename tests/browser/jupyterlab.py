@@ -1,5 +1,6 @@
 """What a reader does in JupyterLab, as functions: open a notebook, run it, look at it, change the theme."""
 
+import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,12 +8,49 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page, Request, expect
 
+from bcl_edu.course import read_course
+
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 SLOW_START = "[anywidget] Failed to initialize model."
 """What anywidget says if a widget needs more than two seconds to start, as on a busy machine. It then no longer hears
 Python."""
+
+
+START = "00_start_here"
+MINUTES = {START: 1.0} | {lesson.name: lesson.computing for lesson in read_course(ROOT / "notebooks")}
+"""What each notebook says that it takes."""
+
+PATIENCE_FACTOR = 5
+"""How much slower than an idle machine one is that runs other tests at the same time."""
+
+OVERLAPS = """() => {
+    const found = [];
+    const name = e => `${e.getAttribute('class') || e.tagName}: ${(e.textContent || '').trim().slice(0, 50)}`;
+    const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 3
+        && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3;
+    for (const figure of document.querySelectorAll('.jp-OutputArea .js-plotly-plot')) {
+        const page = figure.getBoundingClientRect();
+        const parts = [...figure.querySelectorAll(
+            '.gtitle, .legend, .g-xtitle text, .g-ytitle text, .slider-group, .updatemenu-button, .cbtitle text')]
+            .map(e => [e, e.getBoundingClientRect()]).filter(([, box]) => box.width);
+        for (const [e, box] of parts) {
+            const inside = box.left > page.left - 3 && box.right < page.right + 3
+                && box.top > page.top - 3 && box.bottom < page.bottom + 3;
+            if (!inside) found.push(`sticks out, ${name(e)}`);
+        }
+        parts.forEach(([e, box], i) => parts.slice(i + 1).forEach(([other, its]) => {
+            const apart = e.contains(other) || other.contains(e) || !meet(box, its);
+            if (!apart) found.push(`${name(e)} lies on ${name(other)}`);
+        }));
+    }
+    const cells = [...document.querySelectorAll('.jp-Notebook .jp-Cell')].map(e => [e, e.getBoundingClientRect()]);
+    cells.slice(1).forEach(([e, box], i) => {
+        if (meet(cells[i][1], box)) found.push(`cell lies on cell, ${name(e)}`);
+    });
+    return found;
+}"""
 
 
 @dataclass
@@ -63,6 +101,20 @@ class Visit:
         """Start all cells, without waiting for them."""
         self.menu("Run", "Run All Cells")
 
+    def run_instead(self, cell: Locator, source: str) -> Locator:
+        """Replace what a cell says, run it, and return its output."""
+        cell.locator(".cm-content").click()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.insert_text(source)
+        self.page.keyboard.press("Control+Enter")
+        return cell.locator(".jp-OutputArea")
+
+    def restart_kernel(self) -> None:
+        """Restart the kernel; outputs stay."""
+        self.menu("Kernel", "Restart Kernel…")
+        self.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+        expect(self.page.locator("#jp-main-statusbar")).to_contain_text("Python 3 (ipykernel) | Idle")
+
     def wait_until_done(self, seconds: float) -> None:
         """Wait until no cell is running or waiting, and every cell was run."""
         deadline = time.monotonic() + seconds
@@ -103,6 +155,39 @@ class Visit:
                 .map(e => `${e.scrollWidth} > ${e.clientWidth}: ${e.innerText.slice(0, 80)}`)"""
         )
 
+    def overlaps(self) -> list[str]:
+        """Parts of a figure that lie on each other or stick out of it, and cells that lie on each other."""
+        return self.page.evaluate(OVERLAPS)
+
+    def run_through(self, notebook: str) -> None:
+        """Open a notebook, run it whole, page through it in both themes; nothing may be wrong with it.
+
+        It has the minutes that it states, times what a machine takes that is busy with other tests. The time it took
+        is kept beside the pictures.
+        """
+        self.open(notebook)
+        began = time.monotonic()
+        self.run_all()
+        self.wait_until_done(60 * PATIENCE_FACTOR * MINUTES[notebook])
+        _note_time(notebook, time.monotonic() - began)
+        assert self.errors_shown() == []
+        assert self.cut_off() == []
+        # every figure has drawn its title: one that came up empty has only bare axes
+        figures = self.page.locator(".jp-OutputArea .js-plotly-plot")
+        expect(figures.locator(".gtitle")).to_have_count(figures.count())
+        assert self.overlaps() == []
+        for theme in ("JupyterLab Light", "JupyterLab Dark"):
+            self.set_theme(theme)
+            assert self.photograph(f"{notebook}-{theme.split()[-1].lower()}") >= 3
+        self.set_theme("JupyterLab Light")
+        self.all_is_well()
+
+    def all_is_well(self) -> None:
+        """No error on the page or behind it, and no word to the outside."""
+        assert self.errors_shown() == []
+        assert [error for error in self.errors if error != SLOW_START] == []
+        assert self.foreign == []
+
     def photograph(self, name: str) -> int:
         """Page through the notebook, one picture a screen; returns how many."""
         panel = self.page.locator(".jp-WindowedPanel-outer").first
@@ -114,3 +199,10 @@ class Visit:
             pages += 1
             self.page.screenshot(path=SCREENSHOTS / f"{name}-{pages:02}.png")
         return pages
+
+
+def _note_time(notebook: str, seconds: float) -> None:
+    """Keep how long a notebook took, beside the pictures."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    path = SCREENSHOTS / f"{notebook}-seconds.json"
+    path.write_text(json.dumps({"notebook": notebook, "seconds": round(seconds, 1)}) + "\n")

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from bcl_edu.geometry import theorem_1
 from bcl_edu.widgets.bound_sliders import two_classes
-from tests.browser.jupyterlab import SLOW_START, Visit
+from tests.browser.jupyterlab import Visit
 from tests.browser.pictures import drag_slider, drawn, film_to, wait_until_drawn
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -24,11 +24,7 @@ def losses_at(first: int, second: int, angle: float, spread: float) -> list[floa
 
 
 def test_it_runs_and_sliders_and_films_draw_what_they_say(visit: Visit) -> None:
-    visit.open(NOTEBOOK)
-    visit.run_all()
-    visit.wait_until_done(400)
-    assert visit.errors_shown() == []
-    assert visit.cut_off() == []
+    visit.run_through(NOTEBOOK)
 
     widget = visit.page.locator(".widget-vbox").filter(has_text="samples of class 0")
     visit.scroll_to(widget)
@@ -55,10 +51,4 @@ def test_it_runs_and_sliders_and_films_draw_what_they_say(visit: Visit) -> None:
     at_the_simplex = drawn(films.nth(0), THEOREM)
     assert at_the_simplex["x"] == pytest.approx(at_the_simplex["y"], abs=1e-3)
     assert film_to(visit, films.nth(1), 0.0) == "imbalance factor 1"
-
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        visit.set_theme(theme)
-        assert visit.photograph(f"{NOTEBOOK}-{theme.split()[-1].lower()}") > 10
-    visit.set_theme("JupyterLab Light")
-    assert [error for error in visit.errors if error != SLOW_START] == []
-    assert visit.foreign == []
+    visit.all_is_well()

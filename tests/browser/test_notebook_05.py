@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.jupyterlab import SLOW_START, Visit
+from tests.browser.jupyterlab import Visit
 from tests.browser.pictures import drawn, film_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -14,11 +14,7 @@ SCL, AVERAGED = 0, 1
 
 
 def test_it_runs_and_its_film_draws_who_pushes(visit: Visit) -> None:
-    visit.open(NOTEBOOK)
-    visit.run_all()
-    visit.wait_until_done(400)
-    assert visit.errors_shown() == []
-    assert visit.cut_off() == []
+    visit.run_through(NOTEBOOK)
 
     film = visit.page.locator(".js-plotly-plot").filter(has=visit.page.locator(".slider-group")).first
     head = {}
@@ -30,10 +26,4 @@ def test_it_runs_and_its_film_draws_who_pushes(visit: Visit) -> None:
     assert head["1"][0] == pytest.approx(100 / 9, abs=3)  # equal classes have an equal say
     assert head["100"][0] > 2 * head["100"][1]  # a long tail under SCL; averaged it does not matter
     assert head["1"][0] < head["10"][0] < head["100"][0]
-
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        visit.set_theme(theme)
-        assert visit.photograph(f"{NOTEBOOK}-{theme.split()[-1].lower()}") > 10
-    visit.set_theme("JupyterLab Light")
-    assert [error for error in visit.errors if error != SLOW_START] == []
-    assert visit.foreign == []
+    visit.all_is_well()

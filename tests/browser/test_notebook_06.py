@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.jupyterlab import SLOW_START, Visit
+from tests.browser.jupyterlab import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -11,11 +11,7 @@ NOTEBOOK = "06_theorem_3_class_complement"
 
 
 def test_it_runs_and_a_class_follows_mouse_and_keys(visit: Visit) -> None:
-    visit.open(NOTEBOOK)
-    visit.run_all()
-    visit.wait_until_done(400)
-    assert visit.errors_shown() == []
-    assert visit.cut_off() == []
+    visit.run_through(NOTEBOOK)
 
     widget = visit.page.locator(".bcl-counter-example")
     visit.scroll_to(widget)
@@ -35,10 +31,4 @@ def test_it_runs_and_a_class_follows_mouse_and_keys(visit: Visit) -> None:
     slider.focus()
     visit.page.keyboard.press("ArrowLeft")
     expect(slider).to_have_attribute("aria-valuetext", "239°")
-
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        visit.set_theme(theme)
-        assert visit.photograph(f"{NOTEBOOK}-{theme.split()[-1].lower()}") > 10
-    visit.set_theme("JupyterLab Light")
-    assert [error for error in visit.errors if error != SLOW_START] == []
-    assert visit.foreign == []
+    visit.all_is_well()

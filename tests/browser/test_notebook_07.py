@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, expect
 
 from bcl_edu.geometry import certified_optimum
 from bcl_edu.widgets.explorer import Settings
-from tests.browser.jupyterlab import SLOW_START, Visit
+from tests.browser.jupyterlab import Visit
 from tests.browser.pictures import drawn, film_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -32,11 +32,7 @@ def places(explorer: Locator, panel: int) -> list[list[float]]:
 
 
 def test_it_runs_and_the_simplex_bends_under_keys_and_mouse(visit: Visit) -> None:
-    visit.open(NOTEBOOK)
-    visit.run_all()
-    visit.wait_until_done(400)
-    assert visit.errors_shown() == []
-    assert visit.cut_off() == []
+    visit.run_through(NOTEBOOK)
 
     explorer = visit.page.locator(".bcl-explorer")
     visit.scroll_to(explorer)
@@ -86,11 +82,4 @@ def test_it_runs_and_the_simplex_bends_under_keys_and_mouse(visit: Visit) -> Non
     assert drawn(film, MEANS)["x"] == pytest.approx([1, -0.5, -0.5], abs=1e-4)
     assert film_to(visit, film, 1.0) == "imbalance factor 1000"
     assert drawn(film, MEANS)["x"] == pytest.approx([1, -1, -1], abs=1e-4)
-
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        visit.set_theme(theme)
-        assert visit.photograph(f"{NOTEBOOK}-{theme.split()[-1].lower()}") > 10
-    visit.set_theme("JupyterLab Light")
-    assert visit.errors_shown() == []
-    assert [error for error in visit.errors if error != SLOW_START] == []
-    assert visit.foreign == []
+    visit.all_is_well()

@@ -21,11 +21,7 @@ def colour(css: str) -> str:
 
 
 def test_it_runs_and_its_tables_are_read_in_both_themes_and_followed(visit: Visit) -> None:
-    visit.open(NOTEBOOK)
-    visit.run_all()
-    visit.wait_until_done(400)
-    assert visit.errors_shown() == []
-    assert visit.cut_off() == []
+    visit.run_through(NOTEBOOK)
 
     tables = visit.page.locator(".jp-OutputArea-output table")
     expect(tables).to_have_count(len(SECTIONS))
@@ -43,12 +39,10 @@ def test_it_runs_and_its_tables_are_read_in_both_themes_and_followed(visit: Visi
         for part in ("td", "th", "td strong", "td a"):
             ink = tables.nth(1).locator(part).first.evaluate("e => getComputedStyle(e).color")
             assert style.contrast(colour(ink), colour(page)) > 4.5, (theme, part)
-        assert visit.photograph(f"{NOTEBOOK}-{theme.split()[-1].lower()}") > 5
     visit.set_theme("JupyterLab Light")
 
     link = rows.filter(has_text="✗ false as printed").get_by_role("link", name="06, section 4")
     visit.scroll_to(link)
     link.click()
     expect(visit.page.locator(".lm-TabBar-tab.lm-mod-current").first).to_contain_text("06_theorem_3")
-    assert visit.errors == []
-    assert visit.foreign == []
+    visit.all_is_well()

@@ -1,0 +1,120 @@
+"""What may happen to any widget: its cell runs again, its kernel goes away, its callback fails, its work is stopped."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.jupyterlab import SCREENSHOTS, Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+SLIDER = """\
+import ipywidgets
+from bcl_edu import widgets
+from bcl_edu.datasets import open_dataset
+
+widgets.imbalance_slider(open_dataset('digits').train)"""
+COUNT = "from ipywidgets.widgets.widget import _instances; print(len(_instances))"
+FAILING = """\
+import ipywidgets
+from bcl_edu.widgets.reaction import react
+
+slider = ipywidgets.IntSlider(1, 0, 3, description='root of')
+
+def redraw():
+    if slider.value == 2:
+        raise ValueError('two has no root that I know')
+
+ipywidgets.VBox([slider, react([slider], redraw)])"""
+TRAIN = """\
+from dataclasses import replace
+from bcl_edu import widgets
+from bcl_edu.training import RECIPES
+
+recipe = replace(RECIPES['digits-lt'][1], loss='scl', head_dim=3, temperature=0.3)
+run = widgets.train_live(recipe)
+print('epochs seen:', [report.metrics['epoch'] for report in run.reports])"""
+
+
+def cells(visit: Visit) -> Locator:
+    return visit.page.locator(".jp-Notebook .jp-CodeCell")
+
+
+def step(visit: Visit, output: Locator, key: str) -> None:
+    output.locator(".noUi-handle").focus()
+    visit.page.keyboard.press(key)
+
+
+def test_a_cell_that_runs_again_shows_one_widget_and_leaks_none(visit: Visit) -> None:
+    visit.open("03_regular_simplex")
+    first, second = cells(visit).nth(0), cells(visit).nth(1)
+    counts = []
+    for _ in range(3):
+        output = visit.run_instead(first, SLIDER)
+        expect(output.locator(".gtitle").first).to_contain_text("the largest class has 134", timeout=120_000)
+        told = visit.run_instead(second, COUNT)
+        expect(second.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"))
+        counts.append(told.inner_text())
+    assert counts[1] == counts[2], counts
+    expect(output.locator(".noUi-handle")).to_have_count(1)
+    expect(output.locator(".js-plotly-plot")).to_have_count(2)
+    step(visit, output, "ArrowRight")
+    expect(output.locator(".gtitle").first).to_contain_text("the smallest 11")
+    visit.all_is_well()
+
+
+def test_after_a_restart_a_dead_slider_says_so_and_comes_back_with_its_cell(visit: Visit) -> None:
+    visit.open("03_regular_simplex")
+    output = visit.run_instead(cells(visit).first, SLIDER)
+    caption = output.locator(".gtitle").first
+    expect(caption).to_contain_text("the smallest 13", timeout=120_000)
+    visit.restart_kernel()
+    dead = output.locator(".jupyter-widgets-disconnected")
+    expect(dead.first).to_be_visible()
+    icon = dead.first.evaluate("e => getComputedStyle(e, '::before').content")
+    assert icon not in ("none", "normal")  # a broken link, drawn beside the slider
+    visit.page.screenshot(path=SCREENSHOTS / "widget-after-restart.png")
+
+    output = visit.run_instead(cells(visit).first, SLIDER)
+    step(visit, output, "ArrowRight")
+    expect(output.locator(".gtitle").first).to_contain_text("the smallest 11", timeout=120_000)
+    expect(output.locator(".jupyter-widgets-disconnected")).to_have_count(0)
+    assert visit.errors_shown() == []
+
+
+def test_an_error_in_a_callback_is_shown_to_the_reader_until_it_is_over(visit: Visit) -> None:
+    visit.open("03_regular_simplex")
+    output = visit.run_instead(cells(visit).first, FAILING)
+    expect(output.locator(".noUi-handle")).to_be_visible(timeout=120_000)
+    step(visit, output, "ArrowRight")
+    expect(output.get_by_role("alert")).to_contain_text("ValueError: two has no root that I know")
+    visit.page.screenshot(path=SCREENSHOTS / "widget-error.png")
+    step(visit, output, "ArrowRight")
+    expect(output.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_training_is_stopped_by_the_button_and_goes_on_where_it_was(visit: Visit) -> None:
+    visit.open("03_regular_simplex")
+    cell = cells(visit).first
+    output = visit.run_instead(cell, TRAIN)
+    caption = output.locator(".gtitle").first
+    expect(caption).to_contain_text(re.compile(r"epoch [2-9] of \d+: .* s left"), timeout=120_000)
+    height = output.bounding_box()["height"]  # type: ignore[index]
+    visit.page.locator("[data-command='notebook:interrupt-kernel'], [title^='Interrupt']").first.click()
+    expect(caption).to_contain_text(
+        re.compile(r"stopped after epoch \d+ of \d+; run the cell again to continue")
+    )
+    expect(output).to_contain_text("epochs seen: [1, 2")
+    stopped = int(re.search(r"after epoch (\d+)", caption.text_content() or "").group(1))  # type: ignore[union-attr]
+    visit.page.screenshot(path=SCREENSHOTS / "training-stopped.png")
+    assert output.locator(".js-plotly-plot").count() == 1
+    assert output.bounding_box()["height"] < height + 60  # type: ignore[index]  # one printed line more, no second figure
+
+    visit.run_instead(cell, TRAIN)
+    expect(caption).to_contain_text(re.compile(rf"epoch ({stopped}|{stopped + 1}) of"))  # nothing is lost
+    expect(output).to_contain_text("epochs seen: [1, 2, 3", timeout=240_000)
+    last = re.search(r"epoch (\d+) of (\d+)", caption.text_content() or "")
+    assert last
+    assert last.group(1) == last.group(2)
+    visit.all_is_well()
