@@ -36,3 +36,11 @@ def test_conda_installs_what_make_installs() -> None:
     assert pip == ["--constraint constraints.txt", "--editable .[lab,test]"]
     assert "--editable '.[lab,test]'" in (ROOT / "Makefile").read_text()
     assert f"python {PROJECT['requires-python']}" in environment["dependencies"]
+
+
+def test_make_lab_opens_the_start() -> None:
+    assert (
+        "FIRST_NOTEBOOK := $(firstword $(sort $(wildcard notebooks/*.ipynb)))"
+        in (ROOT / "Makefile").read_text()
+    )
+    assert min(path.name for path in (ROOT / "notebooks").glob("*.ipynb")) == "00_start_here.ipynb"

@@ -95,9 +95,9 @@ def shot_group_bars(
         raise ValueError("each method needs at least one run")
     seeds = {len(runs) for runs in results.values()}
     number = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
-    look_at = look_at or (
-        "One run each. Look at the few-shot bars first." if seeds == {1} else f"Bars are means of {number} seeds, dots the seeds."
-    )
+    one_each = "One run each. Look at the few-shot bars first."
+    several = f"Bars are means of {number} seeds, dots the seeds."
+    look_at = look_at or (one_each if seeds == {1} else several)
     figure = style.page(title, look_at, "", height=400)
     words = []
     narrow = len(results) > MOST_NUMBERS_ABOVE
