@@ -10,11 +10,7 @@ NOTEBOOK = "08_how_training_gets_there"
 
 
 def test_it_runs_and_its_film_moves(visit: Visit) -> None:
-    visit.open(NOTEBOOK)
-    visit.run_all()
-    visit.wait_until_done(600)
-    assert visit.errors_shown() == []
-    assert visit.cut_off() == []
+    visit.run_through(NOTEBOOK)
 
     film = visit.page.locator(".js-plotly-plot", has=visit.page.locator(".slider-group")).first
     visit.scroll_to(film)
@@ -30,9 +26,4 @@ def test_it_runs_and_its_film_moves(visit: Visit) -> None:
         arg=[film.element_handle(), before],
     )
 
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        visit.set_theme(theme)
-        assert visit.photograph(f"{NOTEBOOK}-{theme.split()[-1].lower()}") > 10
-    visit.set_theme("JupyterLab Light")
-    assert visit.errors == []
-    assert visit.foreign == []
+    visit.all_is_well()
