@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import html
-import json
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -29,13 +28,11 @@ from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
 from bcl_edu.course import Lesson, course_map, read_course
-from bcl_edu.widgets import counter_example
 from tools.mathematics import mathml
 from tools.notebooks import NOTEBOOKS, PLOTLY
+from tools.site_figures import ASSETS, EXPLORER, figure_html, widget_html
 
 ROOT = NOTEBOOKS.parent
-ASSETS = Path(__file__).parent / "site_assets"
-EXPLORER = "simplex_explorer.html"
 OUTSIDE = "../"
 """How a notebook's link to a file of the project begins that is not among the notebooks."""
 START = "00_start_here"
@@ -202,74 +199,14 @@ def notebook_html(notebook: NotebookNode) -> str:
         for output in cell.get("outputs", ()):
             bundle = output.get("data", {})
             if PLOTLY in bundle:
-                output["data"] = nbformat.from_dict({"text/html": figure_html(bundle)})
+                drawn = figure_html(bundle[PLOTLY], bundle["image/png"])
+                output["data"] = nbformat.from_dict({"text/html": drawn})
             elif bundle.get("text/plain") == LIVE:
                 output["data"] = nbformat.from_dict({"text/html": widget_html(cell.source)})
             elif "text/markdown" in bundle:
                 output["data"] = nbformat.from_dict({"text/html": _markdown(bundle["text/markdown"])})
     body, _ = _Exporter(template_name="basic").from_notebook_node(notebook)
     return str(body)
-
-
-def figure_html(bundle: NotebookNode) -> str:
-    """A figure that is drawn when it comes into view, and its picture for readers without scripts."""
-    drawing = bundle[PLOTLY]
-    layout = drawing["layout"]
-    words = html.escape(layout["meta"]["alternative"], quote=True)
-    picture = bundle["image/png"].replace("\n", "")
-    inside = _in_script(json.dumps({name: drawing.get(name, []) for name in ("data", "layout", "frames")}))
-    return (
-        f'<figure class="live" style="min-height: {layout.get("height", 400)}px" role="img" aria-label="{words}">'
-        f'<noscript><img alt="{words}" src="data:image/png;base64,{picture}"></noscript>'
-        f'<script type="application/json">{inside}</script></figure>'
-    )
-
-
-def _in_script(text: str) -> str:
-    """Text that cannot end the script element in which it stands."""
-    return text.replace("</", "<\\/")
-
-
-def _counter_example() -> str:
-    """The widget of Theorem 3, which computes in the browser; a page has no Python to tell."""
-    widget = counter_example()
-    state = {
-        name: getattr(widget, name) for name in ("angles", "class_counts", "temperature", "looks", "names")
-    }
-    script = _in_script(str(widget._esm))
-    model = (ASSETS / "widget_model.js").read_text("utf-8")
-    return (
-        f'<style>{widget._css}</style><div class="widget"></div>'
-        f'<script type="module">{_as_local(script)}\n'
-        f"const state = new Map(Object.entries({json.dumps(state)}));\n{model}</script>"
-    )
-
-
-def _as_local(module: str) -> str:
-    """A widget's module, with its default export in a constant instead."""
-    return re.sub(r"^export default ", "const widget = ", module, flags=re.MULTILINE)
-
-
-def _explorer() -> str:
-    return (
-        f'<iframe src="{EXPLORER}" title="simplex explorer" loading="lazy"></iframe>'
-        f'<p><a href="{EXPLORER}">The explorer on a page of its own</a></p>'
-    )
-
-
-IN_THE_BROWSER: dict[str, Callable[[], str]] = {
-    "counter_example(": _counter_example,
-    "SimplexExplorer(": _explorer,
-}
-"""Widgets that need no Python, by how a cell makes them."""
-
-
-def widget_html(source: str) -> str:
-    """What stands for a widget: the widget itself if it can do without Python, otherwise a word where it lives."""
-    for call, make in IN_THE_BROWSER.items():
-        if call in source:
-            return make()
-    return '<p class="elsewhere">Here is a widget that computes with Python: open this notebook in JupyterLab.</p>'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -144,8 +144,8 @@ class Visit:
         return self.page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").all_inner_texts()
 
     def errors_shown(self) -> list[str]:
-        """Error outputs on the page."""
-        return self.page.locator("[data-mime-type='application/vnd.jupyter.error']").all_inner_texts()
+        """Errors and warnings in the outputs: JupyterLab shows both as red text."""
+        return self.page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
 
     def cut_off(self) -> list[str]:
         """Outputs wider than their place, by the beginning of their text."""

@@ -116,7 +116,8 @@ def test_a_page_draws_all_its_figures_from_disk(page: Page, site: Path, name: st
     if name in NOTEBOOK_PAGES:
         stored = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
         outputs = [output.get("data", {}) for cell in stored.cells for output in cell.get("outputs", ())]
-        assert figures.count() == sum(PLOTLY in bundle for bundle in outputs)
+        films = page.locator(".in-place").count()
+        assert figures.count() == sum(PLOTLY in bundle for bundle in outputs) + films
     if name in NOTEBOOK_PAGES[1:]:
         assert page.locator("math").count() > 5
         assert page.locator("math").first.evaluate("e => e.getBoundingClientRect().width") > 0
@@ -144,4 +145,31 @@ def test_the_classes_of_the_counter_example_follow_the_keys_without_python(page:
     slider.focus()
     page.keyboard.press("ArrowLeft")
     assert slider.get_attribute("aria-valuetext") == "239°"
+    assert page.wrong == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("01_first_look", "imbalance factor"),
+        ("02_long_tails", "imbalance factor"),
+        ("04_theorem_1_attraction_and_repulsion", "angle between the classes"),
+    ],
+)
+def test_a_slider_that_needs_python_has_a_film_in_its_place(
+    page: Page, site: Path, name: str, told: str
+) -> None:
+    page.goto((site / f"{name}.html").as_uri())
+    note = page.locator(".in-place")
+    figure = page.locator("figure.live:has(+ .in-place)")
+    note.scroll_into_view_if_needed()
+    page.wait_for_function("figure => figure.dataset.drawn", arg=figure.element_handle())
+    shown = figure.locator(".slider-group > text.slider-label")
+    assert (shown.text_content() or "").startswith(told)
+    before, rail = shown.text_content(), figure.locator(".slider-rail-touch-rect").bounding_box()
+    assert rail
+    page.mouse.click(rail["x"] + rail["width"] - 12, rail["y"] + rail["height"] / 2)
+    page.wait_for_function(
+        "([label, before]) => label.textContent !== before", arg=[shown.element_handle(), before]
+    )
     assert page.wrong == []  # type: ignore[attr-defined]

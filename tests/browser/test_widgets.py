@@ -118,3 +118,11 @@ def test_a_training_is_stopped_by_the_button_and_goes_on_where_it_was(visit: Vis
     assert last
     assert last.group(1) == last.group(2)
     visit.all_is_well()
+
+
+def test_an_error_of_a_cell_would_be_noticed(visit: Visit) -> None:
+    visit.open("03_regular_simplex")
+    output = visit.run_instead(cells(visit).first, "1 / 0")
+    expect(output).to_contain_text("ZeroDivisionError")
+    (told,) = visit.errors_shown()
+    assert "ZeroDivisionError: division by zero" in told

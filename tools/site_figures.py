@@ -1,0 +1,126 @@
+"""Figures and widgets of the notebooks as a page without Python shows them."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+
+from bcl_edu.datasets import exponential_profile, open_dataset, shot_groups
+from bcl_edu.figures import bound_versus_loss, class_counts_bars, film
+from bcl_edu.geometry import theorem_1
+from bcl_edu.widgets import counter_example
+from bcl_edu.widgets.bound_sliders import reach, two_classes
+
+ASSETS = Path(__file__).parent / "site_assets"
+EXPLORER = "simplex_explorer.html"
+
+
+def figure_html(drawing: Mapping[str, Any], picture: str | None = None) -> str:
+    """A figure that is drawn when it comes into view.
+
+    Args:
+        drawing: data, layout and frames of a figure of this project, in plotly's JSON.
+        picture: the figure as PNG in base64, for readers without scripts.
+    """
+    layout = drawing["layout"]
+    words = html.escape(layout["meta"]["alternative"], quote=True)
+    inside = _in_script(json.dumps({name: drawing.get(name, []) for name in ("data", "layout", "frames")}))
+    still = (
+        f'<img alt="{words}" src="data:image/png;base64,{picture.replace(chr(10), "")}">'
+        if picture
+        else words
+    )
+    return (
+        f'<figure class="live" style="min-height: {layout.get("height", 400)}px" role="img" aria-label="{words}">'
+        f'<noscript>{still}</noscript><script type="application/json">{inside}</script></figure>'
+    )
+
+
+def widget_html(source: str) -> str:
+    """What stands for a widget, by the code of its cell; for one that cannot do without Python, where it lives."""
+    for call, make in WITHOUT_PYTHON.items():
+        if call in source:
+            return make()
+    return '<p class="elsewhere">Here is a widget that computes with Python: open this notebook in JupyterLab.</p>'
+
+
+def _film_html(shown: go.Figure, sliders: str) -> str:
+    note = f'<p class="elsewhere in-place">In JupyterLab {sliders}.</p>'
+    return figure_html(json.loads(shown.to_json())) + note
+
+
+def _imbalance() -> str:
+    """The class counts of the digits, over the imbalance factor."""
+    digits = open_dataset("digits").train
+    head = int(digits.class_counts.min())
+    positions = {}
+    for factor in (1, 2, 5, 10, 20, 50, 100):
+        counts = exponential_profile(head, digits.num_classes, factor)
+        bars = class_counts_bars(counts, shot_groups(counts), digits.class_names)
+        positions[str(factor)] = bars.update_yaxes(range=[0, head * 1.12])
+    shown = film(positions, quantity="imbalance factor", start="10")
+    return _film_html(
+        shown, "the slider stops everywhere in between, shows the images that are left, and takes other data"
+    )
+
+
+def _bounds() -> str:
+    """Two classes of ten samples under Theorem 1 and its misprint, over the angle between them."""
+    positions = {}
+    for angle in range(0, 181, 20):
+        theorem, printed = (
+            theorem_1(*two_classes(10, 10, angle, 30), as_printed=as_printed) for as_printed in (False, True)
+        )
+        positions[f"{angle}°"] = bound_versus_loss(
+            theorem.loss,
+            {"Theorem 1": theorem.bound, "Eq. 3 as printed": printed.bound},
+            title="Every anchor of two classes of ten samples",
+            reach=reach(theorem.loss.max().item()),
+        )
+    shown = film(positions, quantity="angle between the classes", start="60°")
+    return _film_html(
+        shown, "there are sliders for the sizes and the spread of the classes and the temperature, too"
+    )
+
+
+def _counter_example() -> str:
+    """The widget of Theorem 3, which computes in the browser; a page has no Python to tell."""
+    widget = counter_example()
+    state = {
+        name: getattr(widget, name) for name in ("angles", "class_counts", "temperature", "looks", "names")
+    }
+    script = re.sub(r"^export default ", "const widget = ", str(widget._esm), flags=re.MULTILINE)
+    model = (ASSETS / "widget_model.js").read_text("utf-8")
+    return (
+        f'<style>{widget._css}</style><div class="widget"></div>'
+        f'<script type="module">{_in_script(script)}\n'
+        f"const state = new Map(Object.entries({json.dumps(state)}));\n{model}</script>"
+    )
+
+
+def _explorer() -> str:
+    return (
+        f'<iframe src="{EXPLORER}" title="simplex explorer" loading="lazy"></iframe>'
+        f'<p><a href="{EXPLORER}">The explorer on a page of its own</a></p>'
+    )
+
+
+WITHOUT_PYTHON: dict[str, Callable[[], str]] = {
+    "imbalance_slider(": _imbalance,
+    "long_tail_explorer(": _imbalance,
+    "bound_sliders(": _bounds,
+    "counter_example(": _counter_example,
+    "SimplexExplorer(": _explorer,
+}
+"""What a page shows for a widget, by how a cell makes it."""
+
+
+def _in_script(text: str) -> str:
+    """Text that cannot end the script element in which it stands."""
+    return text.replace("</", "<\\/")
