@@ -1,12 +1,13 @@
-"""Does bfloat16 learn what float32 learns? Ten epochs of each, with three seeds, the difference against the seeds' own.
+"""Does bfloat16 learn what float32 learns? Ten epochs of each, with several seeds, their difference against the seeds'.
 
     python benchmarks/convergence.py --output runs/convergence             hours; stop and start it again at will
     python benchmarks/convergence.py --output runs/convergence --report    only what is finished so far
 
 The cases run one after the other through `python -m bcl_edu.train`, so what is compared is the training that users
 get; both precisions of a seed see the same initial weights, batches and views. In the order of the list: the whole
-method on digits, CIFAR-100-LT with the classification branch alone (a third of the price), and CIFAR-100-LT with the
-whole method and one seed. Every finished case is in benchmarks/results/convergence.json at once.
+method on digits, with their own small network (ten seeds) and with ResNet-32 (three); CIFAR-100-LT with the
+classification branch alone (a third of the price); and CIFAR-100-LT with the whole method and one seed.
+Every finished case is in benchmarks/results/convergence.json at once.
 """
 
 import argparse
@@ -29,16 +30,24 @@ class Case(NamedTuple):
     loss: str
     seed: int
     precision: str
+    backbone: str = ""
+    """Another network than the recipe's."""
+
+    @property
+    def what(self) -> str:
+        """Everything but seed and precision."""
+        return "-".join(filter(None, (self.recipe, self.backbone, self.loss)))
 
     @property
     def name(self) -> str:
-        return f"{self.recipe}-{self.loss}-seed{self.seed}-{self.precision}"
+        return f"{self.what}-seed{self.seed}-{self.precision}"
 
 
 EPOCHS = 10
 PRECISIONS = ("bfloat16", "float32")
 CASES = [
-    *(Case("digits-lt", "bcl", seed, precision) for seed in range(3) for precision in PRECISIONS),
+    *(Case("digits-lt", "bcl", seed, precision) for seed in range(10) for precision in PRECISIONS),
+    *(Case("digits-lt", "bcl", seed, precision, "resnet32") for seed in range(3) for precision in PRECISIONS),
     *(Case("cifar100-lt", "lc", seed, precision) for seed in range(3) for precision in PRECISIONS),
     *(Case("cifar100-lt", "bcl", 0, precision) for precision in PRECISIONS),
 ]
@@ -51,6 +60,7 @@ def run(case: Case, folder: Path, epochs: int) -> None:
     command = [
         *(sys.executable, "-m", "bcl_edu.train", case.recipe, "--loss", case.loss),
         *("--seed", str(case.seed), "--precision", case.precision, "--epochs", str(epochs)),
+        *(("--backbone", case.backbone) if case.backbone else ()),
         *("--no-tensorboard", "--checkpoint-minutes", "2", "--output", str(output)),
     ]
     if (output / "run.json").exists():
@@ -66,20 +76,20 @@ def finished(case: Case, folder: Path, epochs: int) -> list[dict[str, Any]] | No
 
 
 def comparison(results: dict[Case, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """For each recipe and loss: last epoch of each seed in both precisions, and their difference beside the seeds'."""
+    """For each recipe, network and loss: the last epoch in both precisions, their difference, and that of seeds."""
     table = []
-    for recipe, loss in dict.fromkeys((case.recipe, case.loss) for case in CASES):
+    for what in dict.fromkeys(case.what for case in CASES):
         for measure in MEASURES:
             last = {
                 precision: {
                     case.seed: rows[-1][measure]
                     for case, rows in results.items()
-                    if (case.recipe, case.loss, case.precision) == (recipe, loss, precision)
+                    if (case.what, case.precision) == (what, precision)
                 }
                 for precision in PRECISIONS
             }
             pairs = sorted(set(last["bfloat16"]) & set(last["float32"]))
-            row: dict[str, Any] = {"recipe": recipe, "loss": loss, "measure": measure, "last_epoch": last}
+            row: dict[str, Any] = {"what": what, "measure": measure, "last_epoch": last}
             if pairs:
                 differences = [last["bfloat16"][seed] - last["float32"][seed] for seed in pairs]
                 row["bfloat16_minus_float32"] = statistics.mean(differences)
@@ -87,6 +97,8 @@ def comparison(results: dict[Case, list[dict[str, Any]]]) -> list[dict[str, Any]
             spreads = [
                 statistics.stdev(of_seed.values()) for of_seed in last.values() if len(of_seed) > 1
             ]  # of one precision between seeds
+            if len(pairs) > 1:
+                row["standard_error_of_difference"] = statistics.stdev(differences) / len(pairs) ** 0.5
             if spreads:
                 row["standard_deviation_between_seeds"] = statistics.mean(spreads)
             table.append(row)
@@ -96,18 +108,18 @@ def comparison(results: dict[Case, list[dict[str, Any]]]) -> list[dict[str, Any]
 def report(table: list[dict[str, Any]]) -> str:
     lines = [
         f"last of {EPOCHS} epochs",
-        f"{'':32s} {'bfloat16':>24s} {'float32':>24s} {'difference':>11s} {'sd of seeds':>12s}",
+        f"{'':30s} {'seeds':>7s} {'bfloat16':>9s} {'float32':>9s} "
+        f"{'difference':>11s} {'its error':>10s} {'sd of seeds':>12s}",
     ]
     for row in table:
-        values = [
-            " ".join(f"{value:.2f}" for value in row["last_epoch"][precision].values()) or "not run"
-            for precision in PRECISIONS
-        ]
-        figures = [row.get("bfloat16_minus_float32"), row.get("standard_deviation_between_seeds")]
-        shown = ["" if figure is None else f"{figure:+.3f}" for figure in figures]
-        name = f"{row['recipe']} {row['loss']}, {row['measure']}"
+        of_seeds = [list(row["last_epoch"][precision].values()) for precision in PRECISIONS]
+        values = [f"{statistics.mean(of_seed):.2f}" if of_seed else "not run" for of_seed in of_seeds]
+        names = ("bfloat16_minus_float32", "standard_error_of_difference", "standard_deviation_between_seeds")
+        shown = [f"{row[name]:.3f}" if name in row else "" for name in names]
         lines.append(
-            f"{name:32s} {values[0]:>24s} {values[1]:>24s} {shown[0]:>11s} {shown[1].lstrip('+'):>12s}"
+            f"{row['what']}, {row['measure']}".ljust(30)
+            + f" {'/'.join(str(len(of_seed)) for of_seed in of_seeds):>7s} {values[0]:>9s} {values[1]:>9s}"
+            + f" {shown[0]:>11s} {shown[1]:>10s} {shown[2]:>12s}"
         )
     return "\n".join(lines)
 
