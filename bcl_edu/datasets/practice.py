@@ -82,7 +82,7 @@ def write_practice_tree(
 
 
 def write_subset_lists(
-    train: ImageFiles, test: ImageFiles, folder: Path, *, classes: int = 10, most: int = 20
+    train: ImageFiles, test: ImageFiles, folder: Path, *, classes: int = 10, most: int = 60
 ) -> ListedTree:
     """List a part of a set of image files that is there: some classes from head to tail, and few images of each.
 
@@ -91,7 +91,8 @@ def write_subset_lists(
         test: test images of the same classes.
         folder: where the lists are written; the images stay where they are.
         classes: how many classes, evenly chosen by rank from the largest to the smallest.
-        most: images of the largest class, and of each class for testing; the others keep their proportion to it.
+        most: training images of the largest class; the others keep their proportion to it, and at least one. For
+            testing, each class has TEST_IMAGES, or all it has.
     """
     counts = train.class_counts
     ranks = torch.linspace(0, train.num_classes - 1, min(classes, train.num_classes)).round().long()
@@ -102,7 +103,7 @@ def write_subset_lists(
         paths, labels = [], []
         for new_label, class_id in enumerate(chosen.tolist()):
             own = (images.labels == class_id).nonzero().flatten()
-            keep = max(1, round(share * len(own))) if split == "train" else min(most, len(own))
+            keep = max(1, round(share * len(own))) if split == "train" else min(TEST_IMAGES, len(own))
             paths += [images.files.paths[index] for index in own[:keep].tolist()]
             labels += [new_label] * keep
         lists[split] = folder / f"part_{split}.txt"

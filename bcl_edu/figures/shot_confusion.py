@@ -70,6 +70,7 @@ def shot_confusion(
         xaxis={"title": {"text": "test images of the group, %"}, "range": [0, 100], "showgrid": False},
         yaxis={"title": {"text": "true class is"}},
         legend={"traceorder": "normal"},
+        margin={"r": 26},  # the last number of the axis needs room, or plotly leaves it out
         showlegend=True,
     )
     return figure

@@ -92,10 +92,10 @@ class RunResult:
     method: Method
 
 
-def run_folder(recipe: Recipe, options: RunOptions) -> Path:
+def run_folder(recipe: Recipe, options: RunOptions, runs: Path | str = "runs") -> Path:
     """The folder of a run; the loss is said once, as in table2-bcl-seed0 and cifar100-lt-bcl-seed0."""
     loss = "" if recipe.name.endswith(f"-{recipe.loss}") else f"-{recipe.loss}"
-    return options.output or Path("runs") / f"{recipe.name}{loss}-seed{recipe.seed}"
+    return options.output or Path(runs) / f"{recipe.name}{loss}-seed{recipe.seed}"
 
 
 def train(

@@ -18,6 +18,7 @@ from bcl_edu.datasets import ImageFiles, open_dataset
 from bcl_edu.datasets.file_sets import FILE_SETS
 from bcl_edu.datasets.practice import ListedTree, write_practice_tree, write_subset_lists
 from bcl_edu.training.catalogue import RECIPES
+from bcl_edu.training.loop import run_folder
 from bcl_edu.training.options import RunOptions
 from bcl_edu.training.recipe import Recipe
 
@@ -61,7 +62,7 @@ def plan_run(
 
     Args:
         recipe: of any data set.
-        runs: folder in which a whole run gets its own.
+        runs: folder in which a whole run gets its own, the one that the command line gives it.
         data_dir: folder of the data set; by default data/<data set>.
         whole: train the recipe as it is, wherever this is; by default only on a GPU.
 
@@ -76,8 +77,8 @@ def plan_run(
         whole = torch.cuda.is_available() and not missing
     if whole:
         note = f"{recipe.epochs} epochs, seed {recipe.seed}, as the recipe says. The last epoch counts."
-        output = Path(runs) / f"{recipe.name}-{recipe.loss}-seed{recipe.seed}"
-        return Plan(recipe, RunOptions(data_dir=folder, output=output), True, note)
+        options = RunOptions(data_dir=folder)
+        return Plan(recipe, replace(options, output=run_folder(recipe, options, runs)), True, note)
 
     temporary = Path(tempfile.mkdtemp(prefix="bcl-edu-"))
     options = RunOptions(output=temporary / "run", tensorboard=False, workers=0)

@@ -31,7 +31,9 @@ class StepProgress:
         self._bar = ipywidgets.IntProgress(
             value=done, max=total, layout={"width": "min(40%, 300px)"}, style={"bar_color": "#2f7fc1"}
         )
-        self._text = ipywidgets.Label("the first step is under way")
+        self._text = ipywidgets.Label(
+            "the first step is under way" if done < total else f"all {total:,} steps are taken"
+        )
         self.box = ipywidgets.HBox([self._bar, self._text])
 
     @property

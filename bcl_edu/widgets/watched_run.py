@@ -11,7 +11,7 @@ import ipywidgets
 import plotly.graph_objects as go
 from IPython.display import display
 
-from bcl_edu.figures import training_curves
+from bcl_edu.figures import style, training_curves
 from bcl_edu.methods import Method
 from bcl_edu.training import EpochReport, Interrupted, Recipe, RunOptions, train
 from bcl_edu.training.display import figure as number
@@ -75,7 +75,7 @@ def watch_run(recipe: Recipe, options: RunOptions, *, note: str = "") -> Watched
     try:
         result = train(recipe, options, curves.add, curves.progress)
     except Interrupted as stopped:
-        curves.say(f"{stopped}".split(";")[0] + "; run this cell again to continue")
+        curves.say(f"{stopped}".split(";")[0] + ", and saved; run this cell again to continue")
         return WatchedRun(recipe, folder, tuple(curves.rows))
     curves.show(result.metrics)
     return WatchedRun(recipe, folder, tuple(result.metrics), result.record, result.evaluation, result.method)
@@ -93,7 +93,8 @@ class LiveCurves:
         self.recipe, self.note = recipe, note
         self.rows: list[Mapping[str, Any]] = []
         self._status = ipywidgets.Label("the data are being read")
-        self.box = ipywidgets.VBox([self._status])
+        self._bar = ipywidgets.HBox(layout={"min_height": "32px"})  # kept free, so that nothing moves when it comes
+        self.box = ipywidgets.VBox([self._bar, self._status])
         self._figure: LiveFigure | None = None
 
     @property
@@ -106,7 +107,7 @@ class LiveCurves:
         steps = StepProgress(total, done)
         if not done:
             self.say("the first epoch is under way")
-        self.box.children = (steps.box, *self.box.children)
+        self._bar.children = (steps.box,)
         return steps
 
     def add(self, report: EpochReport) -> None:
@@ -159,6 +160,9 @@ def accuracy_curves(rows: Sequence[Mapping[str, Any]], recipe: Recipe, note: str
         title=f"{recipe.name}, loss {recipe.loss}: test accuracy",
         look_at=note or f"{recipe.epochs} epochs, seed {recipe.seed}. The last epoch counts.",
     )
+    for name, group in ACCURACIES.items():
+        if colour := style.GROUP_COLOURS.get(group):  # the colours that shot groups have in every figure
+            figure.update_traces(line_color=colour, marker_color=colour, selector={"name": name})
     figure.update_layout(
         xaxis={"range": [0.5, recipe.epochs + 0.5]},
         yaxis={"range": [0, 100], "title": {"text": "accuracy, %"}},

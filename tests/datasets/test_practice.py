@@ -46,7 +46,7 @@ def test_a_part_has_classes_from_head_to_tail_in_proportion(tmp_path: Path) -> N
     assert small.class_names == ("digit0", "digit3", "digit6", "digit9")
     expected = [round(n / 4) for n in whole.train.class_counts[[0, 3, 6, 9]].tolist()]
     assert small.train.class_counts.tolist() == expected
-    assert small.test.class_counts.tolist() == [10] * 4
+    assert small.test.class_counts.tolist() == [20] * 4
 
 
 def test_a_format_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_the_whole_recipe_is_planned_on_a_gpu_or_when_asked_for(
     plan = plan_run(CIFAR, "kept", data_dir=cifar10, whole=None if gpu else True)
     assert plan.whole
     assert plan.recipe == CIFAR
-    assert plan.options.output == Path("kept/cifar10-lt-if100-bcl-bcl-seed0")
+    assert plan.options.output == Path("kept/cifar10-lt-if100-bcl-seed0")
     assert "200 epochs" in plan.note
 
 

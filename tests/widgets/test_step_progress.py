@@ -38,3 +38,7 @@ def test_where_it_stopped_stays_on_the_bar() -> None:
         progress.advance(1, epoch=1, loss=1.0)  # shown once: the clock stands still
     progress.close()
     assert progress.box.children[0].value == 3
+
+
+def test_of_a_finished_run_no_step_is_said_to_be_under_way() -> None:
+    assert StepProgress(total=1200, done=1200).text == "all 1,200 steps are taken"

@@ -63,7 +63,7 @@ def test_a_stopped_run_says_so_and_goes_on_where_it_was(shown: list[object], opt
     assert not stopped.finished
     assert len(stopped.metrics) == 1
     assert "stopped in epoch 2 after step 1" in words(shown[0])
-    assert "run this cell again" in words(shown[0])
+    assert "and saved; run this cell again" in words(shown[0])
 
     seen: list[list[int]] = []
 
@@ -89,3 +89,12 @@ def test_another_recipe_in_the_same_folder_is_refused(shown: list[object], optio
     watch_run(replace(RECIPE, epochs=1), options)
     with pytest.raises(CheckpointError, match="loss: stored 'bcl', asked 'scl'"):
         watch_run(replace(RECIPE, epochs=1, loss="scl"), options)
+
+
+def test_a_shot_group_has_its_colour_whichever_groups_there_are() -> None:
+    row = {"epoch": 1, "top1": 50.0, "many": None, "medium": 60.0, "few": 40.0}
+    drawn = watched_run.accuracy_curves([row], RECIPE)
+    colours = {trace.name: trace.line.color for trace in drawn.data}
+    assert colours["medium-shot"] == style.GROUP_COLOURS["medium"]
+    assert colours["few-shot"] == style.GROUP_COLOURS["few"]
+    assert "many-shot" not in colours

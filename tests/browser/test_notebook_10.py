@@ -1,0 +1,133 @@
+"""The training cell of the benchmark notebooks in JupyterLab: watched, stopped, continued, loaded; and all their pages.
+
+What is checked is what the browser drew, noted every few milliseconds while the cell runs.
+"""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from bcl_edu.training.scale import FEW_EPOCHS
+from tests.browser.jupyterlab import SCREENSHOTS, SLOW_START, Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+NOTEBOOK = "10_cifar_lt"
+NOTEBOOKS = [NOTEBOOK, "11_imagenet_lt", "12_inaturalist", "13_ablations"]
+EPOCHS = FEW_EPOCHS["stand-in"]
+
+NOTE_WHAT_IS_SEEN = """
+cell => {
+    // the epoch at which the ink of the first curve ends; a curve of one point is no line
+    const reach = figure => {
+        const line = figure?.querySelector(".scatterlayer .js-line")?.getBBox();
+        return line?.width ? Math.round(figure._fullLayout.xaxis.p2l(line.x + line.width)) : null;
+    };
+    clearInterval(window.noting);
+    window.seen = [];
+    window.noting = setInterval(() => {
+        const figures = [...cell.querySelectorAll(".js-plotly-plot")].filter(figure => figure.calcdata);
+        const now = {
+            epochs: figures[0]?.calcdata[0].length ?? 0,
+            reach: reach(figures[0]),
+            figures: figures.length,
+            outputs: cell.querySelectorAll(".jp-OutputArea-child").length,
+            height: cell.querySelector(".jp-OutputArea")?.clientHeight ?? 0,
+            bar: parseFloat(cell.querySelector(".progress-bar")?.style.width ?? "0"),
+            text: [...cell.querySelectorAll(".widget-label")].map(label => label.textContent).join("; "),
+        };
+        if (JSON.stringify(now) !== JSON.stringify(seen.at(-1))) seen.push(now);
+    }, 20);
+}
+"""
+
+
+def cell_with(visit: Visit, code: str) -> Locator:
+    """The code cell that has this in it."""
+    return visit.page.locator(".jp-Notebook .jp-CodeCell").filter(has_text=code)
+
+
+def run(visit: Visit, cell: Locator) -> None:
+    """Run one cell, and note what is seen in its place from now on."""
+    cell.locator(".cm-content").click()
+    cell.evaluate(NOTE_WHAT_IS_SEEN)
+    visit.page.keyboard.press("Control+Enter")
+    expect(cell.locator(".jp-InputPrompt")).to_have_text("[*]:")
+
+
+def seen(visit: Visit, cell: Locator) -> list[dict[str, Any]]:
+    """What was seen since the cell was started, once it has ended."""
+    expect(cell.locator(".jp-InputPrompt")).not_to_have_text("[*]:")
+    visit.page.wait_for_timeout(500)  # the last picture may come after the kernel's answer
+    return visit.page.evaluate("seen")
+
+
+def test_a_run_is_watched_stopped_continued_and_loaded(visit: Visit) -> None:
+    visit.open(NOTEBOOK)
+    for code in ("import figures, geometry", "provenance(row)", "exponential_profile(", "plan = plan_run("):
+        cell = cell_with(visit, code).first
+        cell.locator(".cm-content").click()
+        visit.page.keyboard.press("Control+Enter")
+    expect(cell.locator(".jp-OutputArea")).to_contain_text("Not cifar100: digits")
+
+    training = cell_with(visit, "widgets.watch_run(")
+    run(visit, training)
+    visit.page.wait_for_function("seen.at(-1)?.epochs >= 2")
+    visit.page.locator(".jp-NotebookPanel-toolbar [data-command='notebook:interrupt-kernel']").click()
+    first = seen(visit, training)
+    stopped = first[-1]
+    assert visit.errors_shown() == []
+    assert "stopped in epoch" in stopped["text"]
+    assert "saved" in stopped["text"]
+    assert "run this cell again to continue" in stopped["text"]
+    assert 2 <= stopped["epochs"] == stopped["reach"] < EPOCHS
+    assert 0 < stopped["bar"] < 100
+    assert any("left" in now["text"] for now in first)
+    training.locator(".jp-OutputArea").screenshot(path=SCREENSHOTS / f"{NOTEBOOK}-stopped.png")
+
+    run(visit, training)
+    second = seen(visit, training)
+    finished = second[-1]
+    assert f"epoch {EPOCHS} of {EPOCHS}" in finished["text"]
+    assert (finished["epochs"], finished["reach"], finished["bar"]) == (EPOCHS, EPOCHS, 100)
+    continued = [
+        now for now in second if "stopped" not in now["text"]
+    ]  # the first looks may be of the earlier run
+    grown = [now["epochs"] for now in continued if now["epochs"]]
+    assert grown == sorted(grown)
+    assert grown[0] >= stopped["epochs"]  # what was trained before stands there while it goes on
+    bars = [now["bar"] for now in continued if now["bar"]]
+    assert bars == sorted(bars)
+    assert bars[0] >= stopped["bar"] - 1
+
+    for now in [*first, *second]:
+        assert now["figures"] <= 1
+        assert now["reach"] in (None, now["epochs"])
+    heights = {now["height"] for now in [*first, *second] if now["epochs"]}
+    assert len(heights) == 1, heights  # curves grow in their place: nothing below them moves
+    assert finished["outputs"] == stopped["outputs"]
+
+    run(visit, training)
+    loaded = seen(visit, training)
+    assert [now["epochs"] for now in loaded if "stopped" not in now["text"]][-1] == EPOCHS
+    assert {now["epochs"] for now in loaded if now["epochs"]} == {EPOCHS}  # at once, not epoch by epoch
+    assert f"epoch {EPOCHS} of {EPOCHS}" in loaded[-1]["text"]
+    assert "under way" not in loaded[-1]["text"]
+    assert loaded[-1]["outputs"] == finished["outputs"]
+    training.locator(".jp-OutputArea").screenshot(path=SCREENSHOTS / f"{NOTEBOOK}-loaded.png")
+
+    assert [error for error in visit.errors if error != SLOW_START] == []
+    assert visit.foreign == []
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_its_stored_pages_are_readable_in_both_themes(name: str, visit: Visit) -> None:
+    visit.open(name)
+    assert visit.cut_off() == []
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        visit.set_theme(theme)
+        assert visit.photograph(f"{name}-{theme.split()[-1].lower()}") > 5
+    visit.set_theme("JupyterLab Light")
+    assert visit.errors == []
+    assert visit.foreign == []
