@@ -53,12 +53,12 @@ for name, row in ROWS.items():
         print(f"{name:38} the paper: {row.paper or 'no figure'}")
 
 row = ROWS["imagenet-lt-resnet50-bcl"]
-print(provenance(row))
+Markdown(provenance(row))
 
 # %% [markdown]
 # The long tail is not cut by us here: the lists *are* the data set (Liu et al., CVPR 2019), so the recipe says
-# `profile as-found`. The classifier is a cosine classifier, μ is 0.35 instead of 0.6, and the learning rate falls
-# along a cosine.
+# `profile as-found`. The classifier is a cosine classifier, λ is 1 instead of 2, μ is 0.35 instead of 0.6, and the
+# learning rate falls along a cosine.
 #
 # ## 2. Is everything there?
 #
@@ -83,7 +83,8 @@ print(plan.note)
 print(
     f"{len(data.train):,} training images, {len(data.test):,} test images, {data.train.num_classes} classes"
 )
-figures.class_counts_bars(data.class_counts, shot_groups(data.class_counts), data.train.class_names)
+groups = shot_groups(data.class_counts)
+figures.class_counts_bars(data.class_counts, groups, data.train.class_names, title=plan.note)
 
 # %% [markdown]
 # Unlike CIFAR's, these images stay on disk: a list of paths and labels is in memory, worker processes decode and
@@ -97,7 +98,8 @@ figures.class_counts_bars(data.class_counts, shot_groups(data.class_counts), dat
 
 # %%
 preview = preview_views(plan.recipe, data, one_of_each(data, classes=3))
-figures.view_columns(preview.images, preview.views, preview.names)
+look_at = f"{plan.note} v2 and v3 must be recognised as the same thing."
+figures.view_columns(preview.images, preview.views, preview.names, look_at=look_at)
 
 # %% [markdown]
 # A crop may keep as little as 8 % of the area: now and then a view shows nothing that would let you tell the class.
@@ -125,6 +127,7 @@ print(expected.table())
 run = widgets.watch_run(plan.recipe, plan.options, note=plan.note)
 
 # %%
+assert run.finished, "the run was stopped: run the cell above once more"
 assert run.metrics[-1]["epoch"] == plan.recipe.epochs
 assert run.record["data"]["lists"]["train"]["as_published"] == plan.whole
 shares = shot_confusion(run.evaluation.predictions, data.test.labels, data.class_counts)
@@ -135,7 +138,11 @@ figures.shot_confusion(shares, look_at=plan.note)
 
 # %%
 facts = run.record["data"]
-print({name: facts[name] for name in ("dataset", "training_images", "test_images", "lists")})
+print(
+    f"{facts['dataset']}: {facts['training_images']:,} training images, {facts['test_images']:,} test images"
+)
+for split, found in facts["lists"].items():
+    print(f"{split} list {found['file']}, as published: {found['as_published']}")
 print("subset", facts["subset_sha256"][:12])
 figures.training_curves({plan.recipe.loss: run.metrics}, "simplex_deviation", look_at=plan.note)
 

@@ -49,14 +49,14 @@ from bcl_edu.training.scale import plan_run
 # %%
 row = ROWS["inaturalist2018-resnet50-bcl"]
 print(row.title)
-print(provenance(row))
+Markdown(provenance(row))
 
 # %% [markdown]
 # ## 2. Who is in a batch?
 #
 # The counts of the real data run from 1,000 down to 2. To compute with them before you have the data, take a curve
 # with the published ends and the published number of classes; only its shape between is ours (a plain exponential one
-# gives 1,308,000 images instead of 437,513, so we bend it until the sum is right).
+# gives three times as many images as there are, so we bend it until the sum is right).
 #
 # **Before you run the cell:** of 8,142 classes, how many do you expect among the 256 images of a batch?
 
@@ -75,6 +75,7 @@ for _ in range(60):
     middle = (low + high) / 2
     low, high = (low, middle) if bent(middle).sum() > total else (middle, high)
 counts = bent(low).round()
+print(f"images on the plain exponential curve: {bent(1).sum():,.0f}")
 expected = (1 - (1 - counts / counts.sum()) ** B).sum()
 print(f"{counts.sum():,.0f} images; classes in a batch of {B}: {expected:.0f} of {K:,} ({expected / K:.1%})")
 assert abs(counts.sum() / total - 1) < 0.01
@@ -97,9 +98,10 @@ print(f"their share of the repulsion at the start of training: {share:.1%}")
 assert share > 0.95
 
 # %% [markdown]
-# So for this data set, *class-complement is the loss*: 97 % of what pushes an anchor are prototypes, and the images
-# of other classes are a rounding error. Let us not take the formula's word for it. The same with 100 classes, small
-# enough to compute every pair: a batch of eight images, two views, embeddings that are all orthogonal to each other.
+# So for this data set, *class-complement is the loss*: 97 % of what pushes an anchor comes from classes that are there
+# as a prototype only, and the images of other classes are a rounding error. Let us not take the formula's word for it.
+# The same with 100 classes, small enough to compute every pair: a batch of eight images of eight classes, two views
+# alike, and the embeddings of different classes and all prototypes orthogonal to each other.
 
 # %%
 small_y = torch.arange(8).repeat(2)
@@ -144,7 +146,8 @@ print(
     f"{len(data.train):,} training images, {len(data.test):,} test images, {data.train.num_classes} classes"
 )
 preview = preview_views(plan.recipe, data, one_of_each(data, classes=3))
-figures.view_columns(preview.images, preview.views, preview.names)
+look_at = f"{plan.note} v2 and v3 must be recognised as the same thing."
+figures.view_columns(preview.images, preview.views, preview.names, look_at=look_at)
 
 # %% [markdown]
 # ## 5. What it costs, and the run
@@ -157,6 +160,7 @@ print(expected.table())
 run = widgets.watch_run(plan.recipe, plan.options, note=plan.note)
 
 # %%
+assert run.finished, "the run was stopped: run the cell above once more"
 assert run.metrics[-1]["epoch"] == plan.recipe.epochs
 assert run.record["data"]["lists"]["train"]["as_published"] == plan.whole
 shares = shot_confusion(run.evaluation.predictions, data.test.labels, data.class_counts)

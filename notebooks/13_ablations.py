@@ -111,14 +111,17 @@ for first, second in pairs:
 
 for first, second in pairs[:4]:
     gap, error, _ = compared(first, second)
-    assert abs(gap) < 2.5 * error  # the claim of this section
+    assert gap < 2 * error  # the claim of this section: none adds what ten seeds can show
+assert compared("scl", "lc")[2] == 1
 assert min(spread.values()) > 1.6  # more than any step of Table 2
 
 # %% [markdown]
-# On digits none of the parts in Table 2 changes accuracy by more than luck, and two runs of *one* row scatter by two
-# points: more than any step of the table. The largest difference belongs to a row that the paper does not have.
-# Averaging the *anchors* per class as well, which Theorem 3 needs to be true (notebook 06), adds 2.4 ± 1.0 points, in
-# eight of ten seeds. Twice its standard error, and the best of five comparisons: a lead to follow, not a result.
+# On digits none of the parts in Table 2 adds accuracy that ten seeds can show, and the runs of *one* row scatter with a
+# standard deviation of two to three points: more than any step of the table. Two of the five differences are about
+# twice their standard error. The contrastive loss *takes away* 0.8 ± 0.4 points, and is ahead in one of ten seeds,
+# where the paper's adds 1.6. And averaging the *anchors* per class as well, which Theorem 3 needs to be true (notebook
+# 06) and the paper does not do, adds 2.4 ± 1.0, in eight of ten. The largest of five differences is easily twice its
+# error by luck: both are leads to follow, not results.
 #
 # ## 3. Table 1: three ways to average
 #
@@ -126,7 +129,7 @@ assert min(spread.values()) > 1.6  # more than any step of Table 2
 # every batch; that says nothing about what they teach.
 
 # %%
-table_1 = {names[loss]: runs[loss] for loss in ("bcl", "bcl-inside", "bcl-prototypes")}
+table_1 = {"L1 (BCL)": runs["bcl"], "L2": runs["bcl-inside"], "L3": runs["bcl-prototypes"]}
 figures.shot_group_bars(table_1, title="Table 1 on long-tailed digits")
 
 # %%
@@ -135,7 +138,7 @@ for first, second in [("bcl", "bcl-inside"), ("bcl", "bcl-prototypes")]:
     print(
         f"{names[first]:18} minus {names[second]:4} {gap:+.2f} ± {error:.2f} points, ahead in {won} of 10 seeds"
     )
-    assert abs(gap) < 2.5 * error
+    assert abs(gap) < 2 * error
 
 # %% [markdown]
 # The order of Table 1 (51.9, 50.2, 51.0) cannot be seen here: neither difference is larger than twice its error.
@@ -159,9 +162,9 @@ for nearer, further in [("scl-averaging", "scl"), ("bcl", "scl"), ("bcl-inside",
 assert min(r["tail_cosine"] for r in runs["bcl-prototypes"]) > 0.99
 
 # %% [markdown]
-# Here the parts do differ, and in every seed. Class-averaging brings the class means nearer to the simplex,
-# class-complement a little, both together most: what Table 2 says of accuracy is true of the geometry. And two rows
-# of Table 1 are not what their accuracy suggests:
+# Here the parts do differ. Class-averaging brings the class means nearer to the simplex in every seed, class-complement
+# a little (on average), and of the rows of Table 2 both together most: each part helps by itself, as it does not in the
+# paper's accuracies. And two rows of Table 1 are not what their accuracy suggests:
 #
 # - **L2**, the last of Table 1, is by far the *nearest* to the simplex.
 # - **L3** has *collapsed*: all ten class means are one point (cosine 1.00). As we read Eq. 8, samples attract
@@ -205,7 +208,7 @@ assert seeds_needed(paper["table2-scl"] - paper["table2-scl-averaging"], 0.5) > 
 # ## 6. Train a row
 #
 # Choose any row. With a GPU and CIFAR-100 it is trained as it stands (400 epochs); otherwise in small, and the
-# picture says so.
+# picture says so. The cell after it trains the row without the two parts, to look at both class by class.
 
 # %%
 plan = plan_run(ROWS["table2-bcl"].recipe, "../runs")
@@ -216,7 +219,7 @@ run = widgets.watch_run(plan.recipe, plan.options, note=plan.note)
 data = prepare_data(plan.recipe, plan.options)
 without = plan_run(replace(ROWS["table2-scl"].recipe, seed=plan.recipe.seed), "../runs")
 other = widgets.watch_run(without.recipe, without.options, note=without.note)
-assert run.metrics[-1]["epoch"] == plan.recipe.epochs
+assert run.finished and other.finished, "a run was stopped: run its cell once more"
 both = {"BCL": run.evaluation.accuracy.per_class, "LC + SC": other.evaluation.accuracy.per_class}
 figures.accuracy_by_class_count(both, data.class_counts, data.train.class_names, look_at=plan.note)
 
@@ -234,10 +237,10 @@ Markdown(reporting.as_markdown(reporting.build_report(["../results"])))
 # ## In one paragraph
 #
 # A table of single runs is a list of anecdotes with decimals. With ten seeds a row, on digits, the parts of balanced
-# contrastive learning change the geometry of the class means in every seed and the accuracy in no way that ten seeds
-# can show; one row of Table 1 reaches a good accuracy with completely collapsed embeddings. The large steps of Table
-# 2 could be confirmed on CIFAR with a few seeds, the small ones would need dozens. Until somebody runs them, "which
-# part does the work" has an answer for the geometry, and none for the accuracy.
+# contrastive learning change the geometry of the class means (averaging does in every seed) and add no accuracy that
+# ten seeds can show; one row of Table 1 reaches a good accuracy with completely collapsed embeddings. The large steps
+# of Table 2 could be confirmed on CIFAR with a few seeds, the small ones would need dozens. Until somebody runs them,
+# "which part does the work" has an answer for the geometry, and none for the accuracy.
 #
 # ## Exercises
 #

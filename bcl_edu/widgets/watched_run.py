@@ -93,7 +93,9 @@ class LiveCurves:
         self.recipe, self.note = recipe, note
         self.rows: list[Mapping[str, Any]] = []
         self._status = ipywidgets.Label("the data are being read")
-        self._bar = ipywidgets.HBox(layout={"min_height": "32px"})  # kept free, so that nothing moves when it comes
+        self._bar = ipywidgets.VBox(
+            layout={"min_height": "32px"}
+        )  # kept free, so that nothing moves when it comes
         self.box = ipywidgets.VBox([self._bar, self._status])
         self._figure: LiveFigure | None = None
 

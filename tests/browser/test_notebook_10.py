@@ -28,6 +28,7 @@ cell => {
     window.seen = [];
     window.noting = setInterval(() => {
         const figures = [...cell.querySelectorAll(".js-plotly-plot")].filter(figure => figure.calcdata);
+        const labels = [...cell.querySelectorAll(".widget-label")];
         const now = {
             epochs: figures[0]?.calcdata[0].length ?? 0,
             reach: reach(figures[0]),
@@ -35,7 +36,8 @@ cell => {
             outputs: cell.querySelectorAll(".jp-OutputArea-child").length,
             height: cell.querySelector(".jp-OutputArea")?.clientHeight ?? 0,
             bar: parseFloat(cell.querySelector(".progress-bar")?.style.width ?? "0"),
-            text: [...cell.querySelectorAll(".widget-label")].map(label => label.textContent).join("; "),
+            cut: labels.filter(label => label.scrollWidth > label.clientWidth).length,
+            text: labels.map(label => label.textContent).join("; "),
         };
         if (JSON.stringify(now) !== JSON.stringify(seen.at(-1))) seen.push(now);
     }, 20);
@@ -103,6 +105,7 @@ def test_a_run_is_watched_stopped_continued_and_loaded(visit: Visit) -> None:
 
     for now in [*first, *second]:
         assert now["figures"] <= 1
+        assert now["cut"] == 0, now
         assert now["reach"] in (None, now["epochs"])
     heights = {now["height"] for now in [*first, *second] if now["epochs"]}
     assert len(heights) == 1, heights  # curves grow in their place: nothing below them moves
@@ -114,6 +117,7 @@ def test_a_run_is_watched_stopped_continued_and_loaded(visit: Visit) -> None:
     assert {now["epochs"] for now in loaded if now["epochs"]} == {EPOCHS}  # at once, not epoch by epoch
     assert f"epoch {EPOCHS} of {EPOCHS}" in loaded[-1]["text"]
     assert "under way" not in loaded[-1]["text"]
+    assert loaded[-1]["cut"] == 0
     assert loaded[-1]["outputs"] == finished["outputs"]
     training.locator(".jp-OutputArea").screenshot(path=SCREENSHOTS / f"{NOTEBOOK}-loaded.png")
 
