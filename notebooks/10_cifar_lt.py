@@ -101,8 +101,7 @@ assert plan.recipe.loss == recipe.loss
 
 # %%
 preview = preview_views(plan.recipe, data, one_of_each(data, classes=4))
-look_at = f"{plan.note} v2 and v3 must be recognised as the same thing."
-figures.view_columns(preview.images, preview.views, preview.names, look_at=look_at)
+figures.view_columns(preview.images, preview.views, preview.names, look_at=plan.note)
 
 # %% [markdown]
 # The classifier is helped by strong changes that keep the object whole enough to name it. For the contrastive loss the
@@ -167,7 +166,7 @@ figures.training_curves({f"{plan.recipe.loss}": run.metrics}, "simplex_deviation
 
 # %%
 cosines = geometry.cosine_matrix(run.evaluation.class_means)
-title = f"Cosines between class means. {plan.note}"
+title = f"Cosines between class means on {plan.recipe.dataset}"
 figures.cosine_heatmap(cosines, data.class_counts, data.train.class_names, title=title)
 
 # %% [markdown]

@@ -84,7 +84,7 @@ print(
     f"{len(data.train):,} training images, {len(data.test):,} test images, {data.train.num_classes} classes"
 )
 groups = shot_groups(data.class_counts)
-figures.class_counts_bars(data.class_counts, groups, data.train.class_names, title=plan.note)
+figures.class_counts_bars(data.class_counts, groups, data.train.class_names)
 
 # %% [markdown]
 # Unlike CIFAR's, these images stay on disk: a list of paths and labels is in memory, worker processes decode and
@@ -98,8 +98,7 @@ figures.class_counts_bars(data.class_counts, groups, data.train.class_names, tit
 
 # %%
 preview = preview_views(plan.recipe, data, one_of_each(data, classes=3))
-look_at = f"{plan.note} v2 and v3 must be recognised as the same thing."
-figures.view_columns(preview.images, preview.views, preview.names, look_at=look_at)
+figures.view_columns(preview.images, preview.views, preview.names, look_at=plan.note)
 
 # %% [markdown]
 # A crop may keep as little as 8 % of the area: now and then a view shows nothing that would let you tell the class.

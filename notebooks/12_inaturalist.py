@@ -146,8 +146,7 @@ print(
     f"{len(data.train):,} training images, {len(data.test):,} test images, {data.train.num_classes} classes"
 )
 preview = preview_views(plan.recipe, data, one_of_each(data, classes=3))
-look_at = f"{plan.note} v2 and v3 must be recognised as the same thing."
-figures.view_columns(preview.images, preview.views, preview.names, look_at=look_at)
+figures.view_columns(preview.images, preview.views, preview.names, look_at=plan.note)
 
 # %% [markdown]
 # ## 5. What it costs, and the run
