@@ -125,8 +125,11 @@ def verdict(
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, Any]:
-    """A table for the page; cells are text or numbers, shown as they are."""
+    """A table for the page; cells are text or numbers, shown as they are; printed too."""
     assert all(len(row) == len(columns) for row in rows), f"a row of {title!r} does not fit its columns"
+    lines = [list(map(str, row)) for row in (columns, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    print(title, *("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines), sep="\n", flush=True)
     return {"title": title, "columns": list(columns), "rows": [list(row) for row in rows]}
 
 

@@ -285,14 +285,15 @@ def summary(rows: dict[str, dict]) -> dict:
             name,
             row["processor_seconds"]["n"],
             f"{row['processor_seconds']['median']:.2f}",
+            "{:.2f} to {:.2f}".format(*row["processor_seconds"]["quartiles"]),
             f"{row['own_gain']['median']:.2f}",
             f"{row['over_first']['median']:.2f}",
             f"{row['wall_seconds']['median']:.1f}",
         ]
         for name, row in rows.items()
     ]
-    columns = ["each side adds", "n", "processor seconds a step", "own gain", "times as fast as the first"]
-    columns += ["seconds by the clock"]
+    columns = ["each side adds", "n", "processor seconds a step", "quartiles", "own gain"]
+    columns += ["times as fast as the first", "seconds by the clock"]
     verdicts = []
     if {"plain", "ours"} <= rows.keys():
         faster = rows["ours"]["over_first"]["median"]

@@ -262,8 +262,8 @@ assert wins("simplex_deviation", "SCL", "BCL")[0] == 10
 #
 # ## In one paragraph
 #
-# Trained on a long tail, a network serves the classes it has seen often: cross-entropy left the few-shot digits more
-# than thirty points behind. A supervised contrastive loss spreads balanced classes over the sphere, but with a long
+# Trained on a long tail, a network serves the classes it has seen often: cross-entropy left the few-shot digits some
+# thirty points behind. A supervised contrastive loss spreads balanced classes over the sphere, but with a long
 # tail the large classes take the room and the small ones are pushed into one corner. Averaging per class and adding
 # prototypes (BCL) opens that corner, measurably and in every seed. On these easy digits that did not change accuracy:
 # what helped the tail was compensating the logits for the class sizes. A better geometry and a better accuracy are two

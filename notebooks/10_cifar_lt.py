@@ -90,9 +90,9 @@ print(
 assert plan.recipe.loss == recipe.loss
 
 # %% [markdown]
-# If it says that the data are missing and you want them: `python -m bcl_edu.train cifar100-lt --download` fetches the
-# official archive (161 MB), or `--data-dir` names the folder where you have it; `data/README.md` shows what is
-# understood.
+# If it trains on digits, CIFAR was not found in `data/cifar100`, nor in the folder that `BCL_EDU_DATA` names. Tell the cell
+# where it is, `plan_run(recipe, "../runs", data_dir="/where/it/is")`, or fetch the official archive (161 MB) with
+# `python -m bcl_edu.train cifar100-lt --download`; `data/README.md` shows what is understood.
 #
 # ## 3. Three views of an image
 #

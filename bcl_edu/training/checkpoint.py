@@ -37,7 +37,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise CheckpointError(
-            f"{path} cannot be read as a checkpoint ({type(error).__name__}): it is damaged, or not one of ours"
+            f"{path} cannot be read as a checkpoint ({type(error).__name__}): it is damaged, or not one of ours. "
+            "If it is damaged, the run must begin again: remove it, or choose another --output"
         ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         found = state.get("format") if isinstance(state, dict) else type(state).__name__
