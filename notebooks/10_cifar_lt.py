@@ -83,16 +83,16 @@ figures.class_counts_bars(
 # %%
 plan = plan_run(recipe, "../runs")
 data = prepare_data(plan.recipe, plan.options)
-print(plan.note)
+print(plan.note, plan.missing, sep="\n")
 print(
     f"{len(data.train):,} training images, {len(data.test):,} test images, subset {data.facts['subset_sha256'][:12]}"
 )
 assert plan.recipe.loss == recipe.loss
 
 # %% [markdown]
-# If it trains on digits, CIFAR was not found in `data/cifar100`, nor in the folder that `BCL_EDU_DATA` names. Tell the cell
-# where it is, `plan_run(recipe, "../runs", data_dir="/where/it/is")`, or fetch the official archive (161 MB) with
-# `python -m bcl_edu.train cifar100-lt --download`; `data/README.md` shows what is understood.
+# If it trains on digits, the second line says where CIFAR was looked for and how to get it. Where you have it
+# already, tell the cell, `plan_run(recipe, "../runs", data_dir="/where/it/is")`, or all notebooks at once with
+# `BCL_EDU_DATA`; `data/README.md` shows what is understood.
 #
 # ## 3. Three views of an image
 #

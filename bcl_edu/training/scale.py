@@ -41,12 +41,14 @@ class Plan:
         options: where and how.
         whole: whether it is the benchmark itself.
         note: what the run is, in one sentence that belongs on every picture of it.
+        missing: what opening the data set said, with what to do; empty where the data are there.
     """
 
     recipe: Recipe
     options: RunOptions
     whole: bool
     note: str
+    missing: str = ""
 
 
 def plan_run(
@@ -67,11 +69,12 @@ def plan_run(
         whole: train the recipe as it is, wherever this is; by default only on a GPU.
 
     Raises:
-        ValueError: the whole recipe is asked for and its data are not there; the message says what to do.
+        ValueError: the data are not there or damaged, although they were named or the whole recipe is asked for; the
+            message says what to do.
     """
     folder = None if data_dir is None else Path(data_dir)
     missing = _why_not_open(recipe, folder)
-    if missing and whole:
+    if missing and (whole or folder is not None):  # a stand-in would hide the mistake
         raise ValueError(missing)
     if whole is None:
         whole = torch.cuda.is_available() and not missing
@@ -97,7 +100,7 @@ def plan_run(
         options = replace(options, data_dir=folder)
         reduced = _on_few_images(recipe)
         note = f"A part of {recipe.dataset}: at most {reduced.head_count} images a class, {reduced.epochs} epochs."
-    plan = Plan(reduced, options, False, note)
+    plan = Plan(reduced, options, False, note, missing)
     weakref.finalize(plan, shutil.rmtree, temporary, ignore_errors=True)
     return plan
 

@@ -43,6 +43,7 @@ def test_without_the_data_digits_are_trained_with_the_recipes_loss_and_it_is_sai
     plan = plan_run(replace(CIFAR, loss="scl", temperature=0.2, seed=3))
     assert not plan.whole
     assert plan.note.startswith("Not cifar10: digits")
+    assert "download" in plan.missing
     assert (plan.recipe.dataset, plan.recipe.loss) == ("digits", "scl")
     assert (plan.recipe.temperature, plan.recipe.seed) == (0.2, 3)
     assert train(plan.recipe, plan.options).metrics[-1]["top1"] > 50
@@ -59,6 +60,7 @@ def test_on_a_cpu_with_the_data_a_part_of_them_is_trained(
         CIFAR, name="cifar10-lt-if100-bcl-reduced", head_count=30, imbalance_factor=30.0, epochs=3
     )
     assert plan.options.data_dir == cifar10
+    assert plan.missing == ""
 
 
 @pytest.mark.parametrize("gpu", [True, False])
@@ -76,6 +78,11 @@ def test_the_whole_recipe_is_planned_on_a_gpu_or_when_asked_for(
 def test_the_whole_recipe_without_its_data_is_refused_with_what_to_do() -> None:
     with pytest.raises(ValueError, match="download"):
         plan_run(CIFAR, whole=True)
+
+
+def test_a_folder_that_was_named_and_cannot_be_opened_is_refused_and_not_replaced(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cifar10 is not in"):
+        plan_run(CIFAR, data_dir=tmp_path / "typo")
 
 
 def test_a_reduced_run_leaves_nothing_behind() -> None:
