@@ -34,6 +34,15 @@ def test_no_plot_lies_around_that_the_page_does_not_show() -> None:
     assert {path.name for path in PLOTS.glob("*.svg")} == shown
 
 
+def test_what_a_script_measured_on_demand_stands_in_its_section() -> None:
+    """Such a record is called after the script, NAME_BESIDE.json."""
+    (table,) = RECORDS["step_tried"]["tables"]
+    section = page_text(RECORDS).split("\n## step\n")[1].split("\n## ")[0]
+    assert f"*{table['title']}*" in section
+    for row in table["rows"]:
+        assert "| " + " | ".join(str(cell) for cell in row) + " |" in section
+
+
 def test_every_script_is_on_the_page() -> None:
     page = page_text(RECORDS)
     for name, script in scripts().items():

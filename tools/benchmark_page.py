@@ -68,6 +68,9 @@ def page_text(found: Mapping[str, Record]) -> str:
     for name, script in scripts().items():
         if name in found and name in QUICK:
             lines += _section(name, script, found[name])
+            for beside in found:  # what the same script measured on demand, NAME_BESIDE.json
+                if beside.startswith(f"{name}_"):
+                    lines += _measured(beside, script, found[beside])
     lines += ["## Not part of `make bench`", "", "These take longer, or need other hardware.", ""]
     for name, script in scripts().items():
         if name not in QUICK:
@@ -95,8 +98,12 @@ def _goals(found: Mapping[str, Record]) -> list[str]:
 
 
 def _section(name: str, script: Path, record: Record) -> list[str]:
-    lines = [f"## {name}", "", _first_line(script), ""]
-    lines += [
+    return [f"## {name}", "", _first_line(script), "", *_measured(name, script, record)]
+
+
+def _measured(name: str, script: Path, record: Record) -> list[str]:
+    """Origin, tables and plots of a record."""
+    lines = [
         f"[Script](../benchmarks/{script.name}), [record](../benchmarks/results/{name}.json). {_facts(record)}",
         "",
     ]

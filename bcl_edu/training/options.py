@@ -37,7 +37,7 @@ class RunOptions:
     workers: int = 2
     """Processes that decode image files and make views of images above 64 x 64; others get theirs on the device."""
     compile: bool = False
-    """Compile the model with torch.compile (pays off on GPUs; slower for the small networks on CPUs)."""
+    """Compile the model with torch.compile (for GPUs; on CPUs it takes minutes and gains nothing)."""
     compile_mode: CompileMode = "default"
     """How: reduce-overhead replays CUDA graphs, for small networks on a fast GPU (see docs/gpu.md)."""
     checkpoint_minutes: float = 10.0
