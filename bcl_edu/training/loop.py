@@ -254,10 +254,7 @@ class _Run:
             "normalisation": {"mean": list(self.normalisation.mean), "std": list(self.normalisation.std)},
             "image_shape": list(self.data.train.image_shape),
             **self.training_step.state(),
-            "random": {
-                "torch": torch.get_rng_state(),
-                "cuda": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
-            },
+            "random": {"torch": torch.get_rng_state()},  # nothing draws on a device
             "epoch": self.epoch,
             "step": self.step,
             "sums": self.sums,
@@ -270,8 +267,6 @@ class _Run:
     def _restore(self, state: dict[str, Any]) -> None:
         self.training_step.restore(state)
         torch.set_rng_state(state["random"]["torch"])
-        if self.device.type == "cuda" and state["random"]["cuda"]:
-            torch.cuda.set_rng_state_all(state["random"]["cuda"])
         self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
         self.sums, self.history, self.best = state["sums"], state["history"], state["best"]
         self.record["sessions"] = state["sessions"]

@@ -12,6 +12,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from bcl_edu.losses import contrastive_loss
 from tests.losses.points import at, somewhere
 from tests.losses.test_definition import all_forms, batch, prototypes_if_used
+from tests.waiting import waiting_is_an_error
 
 HALF_PRECISIONS = [torch.bfloat16, torch.float16]
 # How far rounding a number to the nearest moves it at most, relative to its size.
@@ -146,15 +147,18 @@ def test_without_value_checks_no_value_is_read_on_the_host(
 @all_forms
 def test_cuda_agrees_with_the_cpu_and_does_not_wait(averaging: str, complement: bool) -> None:
     z, y, c = batch(dim=64)
-    expected = loss_of(z, y, c, averaging, complement)
-    z, y, c = z.cuda().requires_grad_(), y.cuda(), c.cuda()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        loss = loss_of(z, y, c, averaging, complement, check=False)
+    of_cpu, of_cuda = ([x.detach().to(device).requires_grad_() for x in (z, c)] for device in ("cpu", "cuda"))
+    expected = loss_of(of_cpu[0], y, of_cpu[1], averaging, complement)
+    expected.backward()
+    y = y.cuda()
+    with waiting_is_an_error():
+        loss = loss_of(of_cuda[0], y, of_cuda[1], averaging, complement, check=False)
         loss.backward()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
     assert loss.item() == pytest.approx(expected.item(), abs=1e-10)
+    for found, wanted in zip(of_cuda, of_cpu, strict=True):  # without complement, no prototype has a gradient
+        assert (found.grad is None) == (wanted.grad is None)
+        if wanted.grad is not None:
+            torch.testing.assert_close(found.grad.cpu(), wanted.grad, rtol=0, atol=1e-10)
 
 
 def test_compiles_into_a_single_graph() -> None:

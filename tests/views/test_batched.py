@@ -27,6 +27,7 @@ from bcl_edu.views.batched_geometry import cut_and_resize, resampling_weights
 from bcl_edu.views.parameters import BLUR_SIGMA
 from bcl_edu.views.per_sample import apply_operation
 from tests.views.images import from_pillow, pictures, to_pillow
+from tests.waiting import waiting_is_an_error
 
 EXACT_STEPS = {
     "padded crop": ViewRecipe(padding=4),
@@ -279,12 +280,9 @@ def test_making_views_on_a_gpu_does_not_make_the_host_wait() -> None:
         pictures(300), torch.arange(300), view_policy("cifar", image_size=32), device="cuda"
     )
     data[list(range(300))]  # chooses kernels
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with waiting_is_an_error():
         images, _, _ = data[list(range(300))]
         normalise(images, (0.5,) * 3, (0.25,) * 3)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
 
 
 # ---- the data set
