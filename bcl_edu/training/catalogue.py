@@ -382,4 +382,8 @@ def list_recipes() -> str:
             table = row.table
             lines += ["", f"{table:<{width + 55}}paper, top-1 % (many / medium / few)"]
         lines.append(f"  {name:<{width}}  {row.method:<51}{'-' if row.paper is None else row.paper}")
+    lines += [
+        "",
+        "-: a figure of the paper that this project does not have; the report then shows the run's own alone",
+    ]
     return "\n".join(lines)

@@ -1,4 +1,9 @@
-"""The three views of one image, through Pillow: any image size, and the reference for the batched views."""
+"""The three views of one image, through Pillow: any image size, and the reference for the batched views.
+
+Not torchvision's transforms: those draw from torch's global generator while they work, and here every random number of
+a view is drawn beforehand, from the seed of its sample (`parameters`), so that a resumed run sees the same views. What
+is done with the numbers is compared with torchvision in the tests.
+"""
 
 from collections.abc import Callable
 

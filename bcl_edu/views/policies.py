@@ -77,7 +77,7 @@ def view_policy(
     - ``digits``: for 8x8 digits. Shifts by one pixel, brightness and noise; a mirrored digit is none.
     - ``sim-sim``, ``sim-rand``, ``rand-rand``: for photographs at 224. v1 is a resized crop (0.08, 1),
       mirror image, colour jitter (0.4, 0.4, 0.4, 0) and RandAugment (2 operations, magnitude 10 of 30). The name says
-      what v3 and v2 are: SimAugment, or SimAugment followed by RandAugment.
+      what v3 and v2 are: SimAugment, or SimAugment with RandAugment between its colours and its blur.
     - ``none``: every view is the image itself, whatever the options say.
 
     Args:

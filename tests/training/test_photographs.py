@@ -97,7 +97,9 @@ def test_resnet_50_on_imagenets_tree_is_killed_goes_on_and_is_evaluated(
     assert (found["many"], found["medium"]) == (None, None)  # every class has at most four training images
 
 
-def test_resnet_50_takes_steps_on_inaturalists_8142_classes(photographs: list[Path], tmp_path: Path) -> None:
+def test_resnet_50_takes_steps_on_inaturalists_8142_classes_and_goes_on(
+    photographs: list[Path], tmp_path: Path
+) -> None:
     root = inaturalist_tree(tmp_path / "inaturalist", photographs)
     recipe = replace(RECIPES["inaturalist2018"][1], image_size=32, batch_size=4, head_hidden=32, head_dim=32)
     options = RunOptions(
@@ -114,5 +116,32 @@ def test_resnet_50_takes_steps_on_inaturalists_8142_classes(photographs: list[Pa
     with pytest.raises(Enough):
         train(recipe, options, on_steps=lambda total, done: steps)
     assert all(4 < loss < 40 for loss in steps.losses)  # log 8142 = 9.0
+    before = load_checkpoint(tmp_path / "run" / "checkpoint.pt")["step"]
+    more = Steps(2)
+    with pytest.raises(Enough):
+        train(recipe, replace(options, resume=True), on_steps=lambda total, done: more)
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt")["step"] == before + 1
     found = evaluate_checkpoint(tmp_path / "run", root, "cpu", lists=options.lists, workers=1)
     assert (found["test_images"], len(found["per_class"])) == (17, 8142)
+
+
+def test_the_recipe_of_imagenet_takes_a_step_at_its_full_size(
+    photographs: list[Path], tmp_path: Path
+) -> None:
+    """224 pixels, ResNet-50, heads of 2048 and 1024: all but the batch is the row's own."""
+    root = imagenet_tree(tmp_path / "imagenet", photographs, flat=True)
+    recipe = replace(RECIPES["imagenet-lt"][1], batch_size=2)
+    assert (recipe.image_size, recipe.head_hidden, recipe.head_dim) == (224, 2048, 1024)
+    options = RunOptions(
+        data_dir=root,
+        train_list=root / "my_train.txt",
+        test_list=root / "my_test.txt",
+        output=tmp_path / "run",
+        workers=1,
+        device="cpu",
+        tensorboard=False,
+    )
+    steps = Steps(1)
+    with pytest.raises(Enough):
+        train(recipe, options, on_steps=lambda total, done: steps)
+    assert 2 < steps.losses[0] < 20  # log 1000 = 6.9
