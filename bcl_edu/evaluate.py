@@ -18,6 +18,7 @@ import torch
 import tyro
 
 from bcl_edu.datasets import open_dataset
+from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.display import figure
 from bcl_edu.training.evaluation import evaluate_method
@@ -125,7 +126,10 @@ def report(result: dict[str, Any], *, per_class: bool) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
-    command = tyro.cli(Command, prog="python -m bcl_edu.evaluate", description=DESCRIPTION, args=arguments)
+    with PLAIN_VALUES:
+        command = tyro.cli(
+            Command, prog="python -m bcl_edu.evaluate", description=DESCRIPTION, args=arguments
+        )
     try:
         lists = own_lists(command.train_list, command.test_list)
         result = evaluate_checkpoint(

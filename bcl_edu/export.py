@@ -13,6 +13,7 @@ from pathlib import Path
 
 import tyro
 
+from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.pretrained import SMALL_ENOUGH, Dtype, export_run
 
@@ -33,7 +34,8 @@ class Command:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
-    command = tyro.cli(Command, prog="python -m bcl_edu.export", description=DESCRIPTION, args=arguments)
+    with PLAIN_VALUES:
+        command = tyro.cli(Command, prog="python -m bcl_edu.export", description=DESCRIPTION, args=arguments)
     try:
         weights = export_run(command.run, command.destination, command.dtype)
     except (ValueError, OSError, CheckpointError) as error:

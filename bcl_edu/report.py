@@ -16,6 +16,7 @@ from typing import Literal
 
 import tyro
 
+from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.reporting import as_html_page, as_markdown, as_text, build_report
 from bcl_edu.training.checkpoint import write_atomically
 
@@ -42,7 +43,8 @@ class Command:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
-    command = tyro.cli(Command, prog="python -m bcl_edu.report", description=DESCRIPTION, args=arguments)
+    with PLAIN_VALUES:
+        command = tyro.cli(Command, prog="python -m bcl_edu.report", description=DESCRIPTION, args=arguments)
     if not command.runs:
         sys.exit("bcl_edu.report: name one or more folders that hold runs, such as results or runs")
     try:

@@ -12,7 +12,6 @@ python -m bcl_edu.train cifar100-lt --help                        # every option
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from typing import Annotated
 import tyro
 
 from bcl_edu.methods import OBJECTIVES
+from bcl_edu.option_values import PLAIN_VALUES, near_names
 from bcl_edu.training.catalogue import RECIPES, description, list_recipes
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.options import RunOptions
@@ -56,21 +56,18 @@ def parse(arguments: Sequence[str]) -> Command:
         sys.exit(0 if arguments else 2)
     if first not in RECIPES:
         sys.exit(
-            f"bcl_edu.train: there is no recipe {first!r}; did you mean {_nearest(first)}? "
-            "python -m bcl_edu.train --list shows all"
+            f"bcl_edu.train: there is no recipe {first!r}; the first word names one. Did you mean "
+            f"{near_names(first, RECIPES)}? python -m bcl_edu.train --list shows all"
         )
     _, recipe = RECIPES[first]
-    return tyro.cli(
-        Command,
-        default=Command(recipe),
-        prog=f"python -m bcl_edu.train {first}",
-        description=description(first),
-        args=arguments[1:],
-    )
-
-
-def _nearest(word: str) -> str:
-    return " or ".join(difflib.get_close_matches(word, RECIPES, n=3, cutoff=0.0))
+    with PLAIN_VALUES:
+        return tyro.cli(
+            Command,
+            default=Command(recipe),
+            prog=f"python -m bcl_edu.train {first}",
+            description=description(first),
+            args=arguments[1:],
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

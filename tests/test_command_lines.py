@@ -64,7 +64,8 @@ def test_help_explains_every_option(recipe: str, capsys: pytest.CaptureFixture[s
     ("arguments", "message"),
     [
         (["cifar1000-lt"], "there is no recipe 'cifar1000-lt'"),
-        (["cifar100-lt", "--data-dir", "nowhere", "--workers", "0"], "nowhere"),
+        (["--loss", "ce"], "there is no recipe '--loss'; the first word names one"),
+        (["cifar100-lt", "--data-dir", "nowhere", "--workers", "0"], "there is no folder nowhere"),
         (["digits-lt", "--resume", "--output", "nowhere"], "there is no checkpoint nowhere"),
         (["digits-lt", "--head-count", "5000"], "5000"),
     ],
@@ -76,6 +77,60 @@ def test_a_mistake_is_one_message_without_a_traceback(
     with pytest.raises(SystemExit) as end:
         train.main(arguments)
     assert message in str(end.value.code)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["--views", "cifr"], "unknown view policy 'cifr'"),
+        (["--backbone", "resnet33"], "unknown backbone 'resnet33'"),
+        (["--head-count", "5000"], "5000"),
+        (["--data-dir", "typo"], "typo"),
+        (["--image-size", "64"], "image_size is 64"),
+        (["--accumulate", "100"], "100 part(s)"),
+    ],
+)
+def test_a_wrong_value_is_told_before_that_the_folder_is_taken(
+    wrong: list[str], message: str, run: Path
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        train.main(["digits-lt", *SHORT, "--output", str(run), *wrong])
+    assert message in str(end.value.code)
+    assert "already holds a run" not in str(end.value.code)
+
+
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+def test_an_exported_run_is_not_overwritten_by_another_run(
+    resume: list[str], run: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    export.main([str(run), str(kept)])
+    before = {path.name: path.read_bytes() for path in kept.iterdir()}
+    with pytest.raises(SystemExit, match=r"holds the record of a run, but no checkpoint\.pt"):
+        train.main(["digits-lt", *SHORT, "--output", str(kept), *resume])
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
+
+
+def test_a_misspelt_loss_is_answered_with_the_near_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        train.main(["digits-lt", "--loss", "bce"])
+    assert end.value.code == 2
+    assert "did you mean ce or bcl?" in " ".join(capsys.readouterr().err.split())
+
+
+def test_evaluating_what_is_not_there_says_what_is_expected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    with pytest.raises(
+        SystemExit, match=r"there is no checkpoint runs/nothing; expected .* the folder of a run"
+    ):
+        evaluate.main(["runs/nothing"])
+    with pytest.raises(
+        SystemExit, match=r"the folder empty has neither checkpoint\.pt, .* nor model\.safetensors"
+    ):
+        evaluate.main(["empty"])
 
 
 def test_a_checkpoint_alone_is_enough_and_gives_the_figures_of_the_record(run: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import tyro
 
 from bcl_edu.datasets.check import check_dataset
 from bcl_edu.datasets.prepare import prepare_dataset
+from bcl_edu.option_values import PLAIN_VALUES
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,13 @@ class Prepare:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
-    command = tyro.cli(
-        Check | Prepare,
-        prog="python -m bcl_edu.datasets",
-        description="Look at a data set, or get it ready.",
-        args=arguments,
-    )
+    with PLAIN_VALUES:
+        command = tyro.cli(
+            Check | Prepare,
+            prog="python -m bcl_edu.datasets",
+            description="Look at a data set, or get it ready.",
+            args=arguments,
+        )
     try:
         if isinstance(command, Prepare):
             print("\n".join(prepare_dataset(command.name, command.data_dir, download=command.download)))

@@ -57,17 +57,10 @@ def open_dataset(
             what to do.
         ConnectionError: a download failed; the message says what to fetch by other means, and where to put it.
     """
-    if name not in DATASET_NAMES:
-        raise ValueError(f"there is no data set {name!r}; expected one of {', '.join(DATASET_NAMES)}")
-    if image_size is not None and name != "folder" and name not in FILE_SETS:
-        raise ValueError(
-            f"image_size is {image_size}, but {name} has a fixed size; it is for folder, {', '.join(FILE_SETS)}"
-        )
-    if lists and name not in FILE_SETS:
-        raise ValueError(f"{name} has no lists of images; lists are for {', '.join(FILE_SETS)}")
+    require_fitting_options(name, image_size=image_size, lists=lists)
     folder = Path(data_dir) if data_dir is not None else default_data_dir(name)
-    if folder.is_file():
-        raise ValueError(f"data_dir is the file {folder}; expected the folder that has it")
+    if folder.exists() or (data_dir is not None and name != "digits" and not download):
+        require_folder(name, folder)
     cache = Path(cache_dir) if cache_dir is not None else default_cache_dir()
     if name == "digits":
         if data_dir is not None:
@@ -84,6 +77,40 @@ def open_dataset(
     if name in FILE_SETS:
         return read_file_set(name, folder, cache, download=download, lists=lists, image_size=image_size)
     return read_cifar(name, folder, cache, download=download)
+
+
+def require_fitting_options(
+    name: str, *, image_size: int | None = None, lists: Mapping[str, Path] | None = None
+) -> None:
+    """Refuse a name that no data set has, and options that are for others.
+
+    Raises:
+        ValueError: with what is expected.
+    """
+    if name not in DATASET_NAMES:
+        raise ValueError(f"there is no data set {name!r}; expected one of {', '.join(DATASET_NAMES)}")
+    if image_size is not None and name != "folder" and name not in FILE_SETS:
+        raise ValueError(
+            f"image_size is {image_size}, but {name} has a fixed size; it is for folder, {', '.join(FILE_SETS)}"
+        )
+    if lists and name not in FILE_SETS:
+        raise ValueError(f"{name} has no lists of images; lists are for {', '.join(FILE_SETS)}")
+
+
+def require_folder(name: str, folder: Path) -> None:
+    """Refuse a folder for a data set that is not there, or is a file.
+
+    Raises:
+        ValueError: with what is expected.
+    """
+    if folder.is_file():
+        raise ValueError(f"data_dir is the file {folder}; expected the folder that has it")
+    if not folder.is_dir():
+        where = "" if folder.is_absolute() else f" in {Path.cwd()}"
+        raise ValueError(
+            f"there is no folder {folder}{where}; name the one that has {name} in it (on the command line --data-dir), "
+            f"or none, which means {default_data_dir(name)}"
+        )
 
 
 def default_data_dir(name: str) -> Path:

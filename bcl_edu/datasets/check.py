@@ -9,7 +9,12 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from bcl_edu.datasets.cache import default_cache_dir
-from bcl_edu.datasets.catalogue import DATASET_NAMES, default_data_dir, open_dataset
+from bcl_edu.datasets.catalogue import (
+    default_data_dir,
+    open_dataset,
+    require_fitting_options,
+    require_folder,
+)
 from bcl_edu.datasets.cifar import CIFAR
 from bcl_edu.datasets.class_folders import SPLITS, class_folder_files
 from bcl_edu.datasets.decoding import open_picture
@@ -84,15 +89,24 @@ def check_dataset(
         decode: read every image file, instead of only looking for it.
 
     Raises:
-        ValueError: the name is unknown.
+        ValueError: the name is unknown, or an option is for other data sets.
     """
-    if name not in DATASET_NAMES:
-        raise ValueError(f"there is no data set {name!r}; expected one of {', '.join(DATASET_NAMES)}")
+    require_fitting_options(name, image_size=image_size, lists=lists)
     folder = data_dir or default_data_dir(name)
+    if data_dir is not None and name != "digits":
+        try:
+            require_folder(name, folder)
+        except ValueError as error:
+            return _with_what_is_expected(name, folder, Findings([str(error)], ["there is no such folder"]))
     if name in FILE_SETS:
         findings = _check_files(name, folder, cache_dir or default_cache_dir(), lists or {}, decode)
     else:
         findings = _check_in_memory(name, data_dir, folder, cache_dir, image_size, decode)
+    return _with_what_is_expected(name, folder, findings)
+
+
+def _with_what_is_expected(name: str, folder: Path, findings: Findings) -> Findings:
+    """The findings, and if there is a problem, the tree that is expected."""
     if findings.problems:
         findings.lines += ["", "Expected:", *(f"  {line}" for line in TREES[name].splitlines())]
         if name in FILE_SETS:

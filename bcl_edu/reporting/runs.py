@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bcl_edu.training.checkpoint import CheckpointError
-from bcl_edu.training.pretrained import read_record
 from bcl_edu.training.recipe import Recipe, recipe_from_dict
-from bcl_edu.training.record import RECORD_NAME
+from bcl_edu.training.record import RECORD_NAME, read_record
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from bcl_edu.files import write_atomically
 
 FORMAT = 1
 
+CHECKPOINT_NAME = "checkpoint.pt"
+"""Under which a run's folder has it."""
+
 
 class CheckpointError(ValueError):
     """A file that cannot be used as a checkpoint; the message says why and what to do."""
@@ -32,7 +35,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: the file is missing, damaged, holds anything else, or is of another format.
     """
     if not path.is_file():
-        raise CheckpointError(f"there is no checkpoint {path}")
+        raise CheckpointError(
+            f"there is no checkpoint {path}; expected a file checkpoint.pt, or the folder of a run "
+            "(python -m bcl_edu.train makes them, by default below runs/)"
+        )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

@@ -23,7 +23,12 @@ from bcl_edu.methods import Method, build_method
 from bcl_edu.models import parameter_count
 from bcl_edu.seeds import derive_seed
 from bcl_edu.training.batches import EpochBatches
-from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from bcl_edu.training.checkpoint import (
+    CHECKPOINT_NAME,
+    CheckpointError,
+    load_checkpoint,
+    save_checkpoint,
+)
 from bcl_edu.training.data import TrainingData, prepare_data
 from bcl_edu.training.display import Progress, StepDisplay, epoch_line
 from bcl_edu.training.distributed import (
@@ -43,14 +48,13 @@ from bcl_edu.training.record import (
     command_line,
     git_revision,
     hardware,
+    read_record,
     versions,
     write_metrics,
     write_record,
 )
 from bcl_edu.training.schedule import learning_rate
 from bcl_edu.training.step import TrainingStep
-
-CHECKPOINT_NAME = "checkpoint.pt"
 
 
 class LossNotFinite(RuntimeError):
@@ -146,13 +150,10 @@ class _Run:
     ) -> None:
         self.recipe, self.options, self.device, self.processes = recipe, options, device, processes
         self.folder = run_folder(recipe, options)
-        stored = from_main_process(self._claim_folder)
 
         with main_process_first(processes):
             self.data: TrainingData = prepare_data(recipe, options)
-        self._refuse_other_data(stored)
         self.normalisation = self.data.normalisation
-
         torch.manual_seed(derive_seed(recipe.seed, "initial weights"))
         self.method = build_method(recipe, self.data.class_counts, self.data.train.image_shape)
         self.training_step = TrainingStep(
@@ -167,6 +168,9 @@ class _Run:
             rank=processes.rank,
             world_size=processes.world_size,
         )
+        # only now, when every value has been looked at: that the folder is taken would hide a mistyped one
+        stored = from_main_process(self._claim_folder)
+        self._refuse_other_data(stored)
         # On a GPU, looking at each loss would make the host wait for every step. Steps with photographs take long, and
         # it is when looking that the run notices that it is to stop.
         small = max(self.data.train.image_shape[1:]) <= SMALL
@@ -185,23 +189,32 @@ class _Run:
     def _claim_folder(self) -> dict[str, Any] | None:
         """The checkpoint to continue from, or None for a new run in a folder that holds no other."""
         path = self.folder / CHECKPOINT_NAME
-        if self.options.resume:
-            if not path.exists() and (self.folder / RECORD_NAME).exists():
-                return None  # killed before its first checkpoint: begin again
-            state = load_checkpoint(path)
-            differences = recipe_differences(recipe_from_dict(state["recipe"]), self.recipe)
-            if differences:
-                raise CheckpointError(
-                    f"{path} was made by another recipe and cannot be continued with this one:\n  "
-                    + "\n  ".join(differences)
-                    + "\nuse the stored values, or start a new run with another --output"
+        recorded = (self.folder / RECORD_NAME).exists()
+        if not path.exists():
+            if recorded and read_record(self.folder)["epochs_finished"]:
+                raise ValueError(
+                    f"{self.folder} holds the record of a run, but no {CHECKPOINT_NAME} to continue from, as what "
+                    "`python -m bcl_edu.export` keeps; choose another --output"
                 )
-            return state
-        if path.exists():
+            if self.options.resume and not recorded:
+                raise CheckpointError(
+                    f"there is no checkpoint {path} to continue from; name the run's folder with --output, "
+                    "or leave out --resume to begin a run"
+                )
+            return None  # nothing there yet, or killed before its first checkpoint: begin
+        if not self.options.resume:
             raise ValueError(
                 f"{self.folder} already holds a run; continue it with --resume, or choose another --output"
             )
-        return None
+        state = load_checkpoint(path)
+        differences = recipe_differences(recipe_from_dict(state["recipe"]), self.recipe)
+        if differences:
+            raise CheckpointError(
+                f"{path} was made by another recipe and cannot be continued with this one:\n  "
+                + "\n  ".join(differences)
+                + "\nuse the stored values, or start a new run with another --output"
+            )
+        return state
 
     def _refuse_other_data(self, stored: dict[str, Any] | None) -> None:
         """A run continues only on the images it began with."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,8 +17,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bcl_edu.files import write_atomically
-from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint
-from bcl_edu.training.record import METRICS_NAME, RECORD_NAME
+from bcl_edu.training.checkpoint import CHECKPOINT_NAME, CheckpointError, load_checkpoint
+from bcl_edu.training.record import METRICS_NAME, RECORD_NAME, read_record
 from bcl_edu.training.trained import TrainedModel, from_checkpoint, trained_model
 
 WEIGHTS_NAME = "model.safetensors"
@@ -54,9 +54,9 @@ def export_run(run: Path, destination: Path, dtype: Dtype = "auto") -> Path:
         raise ValueError(
             f"{run} has finished {record['epochs_finished']} of {epochs} epochs; continue it with --resume, then export"
         )
-    state = load_checkpoint(run / "checkpoint.pt")
+    state = load_checkpoint(run / CHECKPOINT_NAME)
     if (state["recipe"], state["epoch"]) != (record["recipe"], epochs):
-        raise CheckpointError(f"{run}: checkpoint.pt and {RECORD_NAME} are not of the same run")
+        raise CheckpointError(f"{run}: {CHECKPOINT_NAME} and {RECORD_NAME} are not of the same run")
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise ValueError(f"{destination} already holds something; choose a folder that does not exist yet")
 
@@ -121,27 +121,16 @@ def load_trained(path: Path) -> TrainedModel:
     Raises:
         CheckpointError: there is none, or it is damaged or not ours.
     """
-    if path.is_dir() and not (path / "checkpoint.pt").exists() and (path / WEIGHTS_NAME).exists():
+    if not path.is_dir():
+        return from_checkpoint(path)
+    if (path / CHECKPOINT_NAME).exists():
+        return from_checkpoint(path / CHECKPOINT_NAME)
+    if (path / WEIGHTS_NAME).exists():
         return load_pretrained(path)
-    return from_checkpoint(path / "checkpoint.pt" if path.is_dir() else path)
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """The run record of a folder.
-
-    Raises:
-        CheckpointError: it is missing or damaged.
-    """
-    path = folder / RECORD_NAME
-    try:
-        record = json.loads(path.read_text())
-    except OSError as error:
-        raise CheckpointError(f"there is no run in {folder}: {RECORD_NAME} cannot be read") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from error
-    if not isinstance(record, dict) or not {"recipe", "data", "epochs_finished", "last"} <= set(record):
-        raise CheckpointError(f"{path} is no run record of bcl_edu")
-    return record
+    raise CheckpointError(
+        f"the folder {path} has neither {CHECKPOINT_NAME}, which a run saves after its first epoch, nor "
+        f"{WEIGHTS_NAME}, which `python -m bcl_edu.export` writes; name a folder that has one of them"
+    )
 
 
 def _converted(weights: dict[str, Tensor], dtype: Dtype) -> dict[str, Tensor]:

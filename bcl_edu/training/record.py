@@ -15,6 +15,7 @@ import torch
 
 import bcl_edu
 from bcl_edu.files import write_atomically
+from bcl_edu.training.checkpoint import CheckpointError
 
 RECORD_NAME = "run.json"
 METRICS_NAME = "metrics.jsonl"
@@ -75,6 +76,27 @@ def write_record(folder: Path, record: dict[str, Any]) -> None:
     """Write the run record atomically."""
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(folder / RECORD_NAME, text.encode() + b"\n")
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The run record of a folder.
+
+    Raises:
+        CheckpointError: it is missing or damaged.
+    """
+    path = folder / RECORD_NAME
+    try:
+        record = json.loads(path.read_text())
+    except OSError as error:
+        raise CheckpointError(
+            f"there is no run in {folder}: {RECORD_NAME} cannot be read ({error.strerror}); name the folder of a run "
+            "(python -m bcl_edu.train makes them, by default below runs/)"
+        ) from error
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+    if not isinstance(record, dict) or not {"recipe", "data", "epochs_finished", "last"} <= set(record):
+        raise CheckpointError(f"{path} is no run record of bcl_edu")
+    return record
 
 
 def write_metrics(folder: Path, history: list[dict[str, Any]]) -> None:

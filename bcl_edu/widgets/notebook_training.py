@@ -17,8 +17,8 @@ from bcl_edu.figures import class_mean_film, class_mean_sphere
 from bcl_edu.figures.style import heading
 from bcl_edu.methods.objectives import OBJECTIVES
 from bcl_edu.training import EpochReport, Interrupted, Recipe, RunOptions, train
+from bcl_edu.training.checkpoint import CHECKPOINT_NAME
 from bcl_edu.training.data import prepare_data
-from bcl_edu.training.loop import CHECKPOINT_NAME
 from bcl_edu.widgets.live_figure import LiveFigure
 from bcl_edu.widgets.one_per_cell import one_per_cell
 

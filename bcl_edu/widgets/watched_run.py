@@ -14,9 +14,10 @@ from IPython.display import display
 from bcl_edu.figures import style, training_curves
 from bcl_edu.methods import Method
 from bcl_edu.training import EpochReport, Interrupted, Recipe, RunOptions, train
+from bcl_edu.training.checkpoint import CHECKPOINT_NAME
 from bcl_edu.training.display import figure as number
 from bcl_edu.training.evaluation import Evaluation
-from bcl_edu.training.loop import CHECKPOINT_NAME, run_folder
+from bcl_edu.training.loop import run_folder
 from bcl_edu.training.record import read_metrics
 from bcl_edu.widgets.live_figure import LiveFigure
 from bcl_edu.widgets.one_per_cell import one_per_cell

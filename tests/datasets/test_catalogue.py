@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bcl_edu.datasets import default_data_dir, open_dataset
+from bcl_edu.datasets.catalogue import DATASET_NAMES
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
@@ -52,3 +53,20 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
 def test_import_reads_nothing_and_leaves_scikit_learn_alone() -> None:
     code = "import sys, bcl_edu.datasets; sys.exit('sklearn' in sys.modules or 'torchvision' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", [name for name in DATASET_NAMES if name != "digits"])
+def test_a_named_folder_that_does_not_exist_is_said_to_be_missing(name: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=f"there is no folder typo in {tmp_path}; name the one that has {name}"
+    ):
+        open_dataset(name, "typo")
+
+
+def test_a_folder_to_download_to_need_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_network(official: object, folder: Path) -> Path:
+        raise ConnectionError(f"nothing came into {folder}")
+
+    monkeypatch.setattr("bcl_edu.datasets.cifar.fetch", no_network)
+    with pytest.raises(ConnectionError, match="nothing came into new"):
+        open_dataset("cifar10", "new", download=True)

@@ -166,9 +166,23 @@ def test_damaged_images_in_class_folders_are_all_named(tree: Path) -> None:
 
 @pytest.mark.parametrize("name", [name for name in DATASET_NAMES if name != "digits"])
 def test_nothing_at_all_is_a_problem_with_the_expected_tree(name: str, tmp_path: Path) -> None:
-    findings = check_dataset(name, tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    findings = check_dataset(name, tmp_path / "empty")
     assert findings.problems
     assert all(f"  {line}" in str(findings) for line in TREES[name].splitlines())
+
+
+@pytest.mark.parametrize("name", [name for name in DATASET_NAMES if name != "digits"])
+def test_a_folder_that_does_not_exist_is_the_problem(name: str, tmp_path: Path) -> None:
+    findings = check_dataset(name, tmp_path / "typo")
+    assert findings.problems == ["there is no such folder"]
+    assert f"there is no folder {tmp_path / 'typo'}; name the one that has {name}" in str(findings)
+
+
+@pytest.mark.parametrize("options", [["--image-size", "32"], ["--train-list", "list.txt"]])
+def test_an_option_for_other_data_sets_is_refused(options: list[str]) -> None:
+    with pytest.raises(SystemExit, match="imagenet-lt, inaturalist2018"):
+        main(["check", "cifar100", *options])
 
 
 def test_an_unknown_name_is_one_message() -> None:

@@ -284,10 +284,11 @@ def test_a_label_beyond_the_classes_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_data_the_message_says_what_to_fetch_and_where_to_put_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=f"{name} is not in") as raised:
-        open_dataset(name, tmp_path / "nowhere")
+        open_dataset(name, tmp_path / "empty")
     archive = CIFAR[name].versions[0].archive
-    for expected in (archive.url, archive.md5, f"into {tmp_path / 'nowhere'}"):
+    for expected in (archive.url, archive.md5, f"into {tmp_path / 'empty'}"):
         assert expected in str(raised.value)
 
 

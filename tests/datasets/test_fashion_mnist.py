@@ -59,6 +59,7 @@ def test_the_four_files_are_read(tmp_path: Path, compressed: bool) -> None:
 def test_the_system_folder_is_found_unless_another_is_named(tmp_path: Path) -> None:
     put(tmp_path / "system", compressed=True)
     assert len(open_dataset("fashion-mnist").train) == 20
+    (tmp_path / "elsewhere").mkdir()
     with pytest.raises(ValueError, match="fashion-mnist is not in"):
         open_dataset("fashion-mnist", tmp_path / "elsewhere")
 

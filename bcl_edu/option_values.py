@@ -1,0 +1,99 @@
+"""Values of options on a command line: a mistake is answered with what was typed, what was expected, and near names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import replace
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+
+def near_names(word: str, names: Iterable[str], cutoff: float = 0.0) -> str:
+    """Up to three names that a mistyped word may stand for, joined by "or"; "" if none is near enough.
+
+    Args:
+        word: what was typed.
+        names: what there is.
+        cutoff: least similarity, from 0 (any) to 1 (the word itself), as `difflib.get_close_matches` has it.
+    """
+    return " or ".join(difflib.get_close_matches(word, list(names), n=3, cutoff=cutoff))
+
+
+PLAIN_VALUES = ConstructorRegistry()
+"""Around `tyro.cli`, as `with PLAIN_VALUES:`, numbers and choices are read, and refused, as it is said here.
+
+tyro's own rules refuse in the words of Python's int and float, and list choices in an order that changes.
+"""
+
+_NUMBERS = {int: "a whole number, such as 64", float: "a number, such as 0.5 or 5e-4"}
+
+
+@PLAIN_VALUES.primitive_rule
+def _number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    kind: Any = info.type
+    if kind not in _NUMBERS:
+        return None
+
+    def parse_number(words: list[str]) -> Any:
+        try:
+            return kind(words[0])
+        except ValueError:
+            raise ValueError(f"{words[0]!r} is not {_NUMBERS[kind]}") from None
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=kind.__name__.upper(),
+        instance_from_str=parse_number,
+        is_instance=lambda value: isinstance(value, (kind, int)),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+@PLAIN_VALUES.primitive_rule
+def _choice(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    options = _options(info)
+    if not all(get_origin(option) is Literal for option in options):
+        return None
+    names: list[str] = [name for option in options for name in get_args(option)]
+
+    def parse_choice(words: list[str]) -> str:
+        if words[0] in names:
+            return words[0]
+        near = near_names(words[0], names, cutoff=0.5)
+        hint = f"; did you mean {near}?" if near else ""
+        raise ValueError(f"{words[0]!r} is not one of {', '.join(names)}{hint}")
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="{" + ",".join(names) + "}",
+        instance_from_str=parse_choice,
+        is_instance=lambda value: value in names,
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+@PLAIN_VALUES.primitive_rule
+def _may_be_left_out(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """`X | None` takes what X takes, and the word None."""
+    options = _options(info)
+    if len(options) != 2 or type(None) not in options:
+        return None
+    (kind,) = (option for option in options if option is not type(None))
+    of_kind = ConstructorRegistry.get_primitive_spec(PrimitiveTypeInfo.make(kind, info.markers))
+    if not isinstance(of_kind, PrimitiveConstructorSpec):
+        return None
+    return replace(
+        of_kind,
+        metavar="{None}|" + of_kind.metavar,
+        instance_from_str=lambda words: None if words == ["None"] else of_kind.instance_from_str(words),
+        is_instance=lambda value: value is None or of_kind.is_instance(value),
+        str_from_instance=lambda value: ["None"] if value is None else of_kind.str_from_instance(value),
+    )
+
+
+def _options(info: PrimitiveTypeInfo) -> tuple[Any, ...]:
+    """The members of a union; of any other type, itself."""
+    return get_args(info.type) if info.type_origin in (Union, UnionType) else (info.type,)

@@ -1,0 +1,71 @@
+"""What a mistyped value of an option is answered with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+import tyro
+
+from bcl_edu.option_values import PLAIN_VALUES, near_names
+
+Colour = Literal["red", "green"] | Literal["blue"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Every kind of value that our command lines have."""
+
+    number: int = 64
+    weight: float = 0.5
+    colour: Colour = "red"
+    size: int | None = None
+
+
+def parse(*words: str) -> Options:
+    with PLAIN_VALUES:
+        return tyro.cli(Options, args=words)
+
+
+def answer(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What is printed instead of a result, on one line and without the box around it."""
+    with pytest.raises(SystemExit) as end:
+        parse(*words)
+    assert end.value.code == 2
+    return " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_right_values_are_read() -> None:
+    assert parse() == Options()
+    assert parse("--number", "3", "--weight", "5e-4", "--colour", "blue", "--size", "7") == Options(
+        3, 5e-4, "blue", 7
+    )
+    assert parse("--size", "7", "--size", "None") == Options()
+
+
+@pytest.mark.parametrize(("option", "value"), [("--number", "abc"), ("--number", "1.5"), ("--size", "x")])
+def test_what_is_no_whole_number_is_named(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert f"{option}: {value!r} is not a whole number, such as 64" in answer(capsys, option, value)
+
+
+def test_what_is_no_number_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--weight: 'half' is not a number, such as 0.5" in answer(capsys, "--weight", "half")
+
+
+def test_a_misspelt_choice_is_answered_with_the_near_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    said = answer(capsys, "--colour", "gren")
+    assert "--colour: 'gren' is not one of red, green, blue; did you mean green" in said
+
+
+def test_a_choice_that_is_near_to_none_gets_all_in_their_order(capsys: pytest.CaptureFixture[str]) -> None:
+    said = answer(capsys, "--colour", "xxxx")
+    assert "'xxxx' is not one of red, green, blue" in said
+    assert "did you mean" not in said
+
+
+def test_near_names_come_nearest_first() -> None:
+    assert near_names("bce", ["lc", "bcl", "focal", "ce"], cutoff=0.5) == "ce or bcl"
+    assert near_names("zzz", ["lc", "bcl"], cutoff=0.5) == ""
