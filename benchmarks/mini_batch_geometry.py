@@ -18,9 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn.functional import normalize
 
-from bcl_edu.geometry import certified_optimum, full_batch, sampled_batches, unconstrained_dynamics
+from bcl_edu.geometry import (
+    certified_optimum,
+    embeddings_in_a_cone,
+    full_batch,
+    sampled_batches,
+    unconstrained_dynamics,
+)
 from bcl_edu.training.checkpoint import write_atomically
 
 COUNTS = [50, 29, 17, 10, 6, 3, 2, 1, 1, 1]
@@ -34,18 +39,11 @@ STUDIES = (
 """Start, temperature, batch size, and losses with where their prototypes are."""
 VIEWS = 2
 CONE = 0.3
-"""Length of the random vector that is added to one common unit vector: the class means' cosines are about 0.95."""
+"""Width of the cone: the class means' cosines are about 0.95."""
 EVERY = 2
 MOMENTS = (0, 2, 4, 6, 10, 16, 24, 40, 60, 100, 160, 240, 400, 600, 1000, 1600, 2000)
 """Steps after which the deviation is kept."""
 RESULTS = Path(__file__).parent / "results" / "mini_batch_geometry.json"
-
-
-def in_a_cone(seed: int) -> torch.Tensor:
-    """Embeddings that all point nearly the same way, shape (n, K)."""
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(sum(COUNTS), len(COUNTS), generator=generator, dtype=torch.float64)
-    return normalize(torch.eye(len(COUNTS))[0] + CONE * noise / len(COUNTS) ** 0.5)
 
 
 def optimum(case: dict[str, Any]) -> dict[str, float | bool]:
@@ -65,6 +63,7 @@ def optimum(case: dict[str, Any]) -> dict[str, float | bool]:
 
 def trained(case: dict[str, Any], steps: int, seeds: int) -> dict[str, Any]:
     """Deviation along the path of each seed, and within-class spread (mean over classes) likewise."""
+    cones = [embeddings_in_a_cone(sum(COUNTS), len(COUNTS), width=CONE, seed=seed) for seed in range(seeds)]
     paths = [
         unconstrained_dynamics(
             COUNTS,
@@ -76,7 +75,7 @@ def trained(case: dict[str, Any], steps: int, seeds: int) -> dict[str, Any]:
             learning_rate=case["temperature"],
             prototypes=case["prototypes"] or "free",
             record_every=EVERY,
-            start=in_a_cone(seed) if case["start"] == "together" else None,
+            start=cones[seed] if case["start"] == "together" else None,
             seed=seed,
         )
         for seed in range(seeds)

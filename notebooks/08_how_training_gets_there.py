@@ -37,9 +37,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch.nn.functional import normalize
 
-from bcl_edu import figures, geometry
+from bcl_edu import figures, geometry, reporting
 from bcl_edu.exercises import check
 from bcl_edu.training import RECIPES
 from bcl_edu.widgets import train_quietly
@@ -57,21 +56,18 @@ torch.set_num_threads(1)  # small matrices: threads would only wait for each oth
 
 # %%
 counts = [50, 29, 17, 10, 6, 3, 2, 1, 1, 1]
-present = {
-    size: 1
-    - geometry.sampled_batches(counts, size, num_batches=4000).probabilities
-    @ (geometry.sampled_batches(counts, size, num_batches=4000).counts[:, -1] == 0)
-    for size in (8, 32, 64)
-}
-print({f"batch of {size}": f"{chance:.0%}" for size, chance in present.items()})
-assert all(abs(chance - size / 120) < 0.03 for size, chance in present.items())
+for size in (8, 32, 64):
+    drawn = geometry.sampled_batches(counts, size, num_batches=4000)
+    present = drawn.probabilities @ (drawn.counts[:, -1] > 0)
+    print(f"batches of {size}: the smallest class is in {present:.0%} of them")
+    assert abs(present - size / sum(counts)) < 0.03
 
 # %% [markdown]
-# In one batch of fifteen. Under SCL, in the other fourteen nothing knows that the class exists.
+# In batches of 8, in one of fifteen. Under SCL, in the other fourteen nothing knows that the class exists.
 #
 # ## 2. Missing classes
 #
-# At collapse a mini-batch *is* its class counts, so `geometry.certified_optimum` can minimise the average over the
+# At collapse (all embeddings of a class in one point, notebook 05) a mini-batch *is* its class counts, so `geometry.certified_optimum` can minimise the average over the
 # distribution of batches instead of one batch. BCL's prototypes stand in for classes that are missing. Two kinds:
 # *free*, trained like a classifier's rows, as in the paper, or *tied* to the class means.
 #
@@ -81,20 +77,16 @@ assert all(abs(chance - size / 120) < 0.03 for size, chance in present.items())
 # %%
 def optimum(loss, size, temperature, prototypes="tied"):
     """The certified optimum of the distribution of batches of this size."""
-    whole = size == sum(counts)
-    batches = (
-        geometry.full_batch([2 * n for n in counts]) if whole else geometry.sampled_batches(counts, size)
-    )
+    batches = geometry.sampled_batches(counts, size)
+    if size == sum(counts):
+        batches = geometry.full_batch([2 * n for n in counts])
     return geometry.certified_optimum(batches, loss, temperature=temperature, prototypes=prototypes)
 
 
 # %%
 sizes = [4, 8, 16, 32, 64, 120]
-variants = {
-    "SCL": ("scl", "tied"),
-    "BCL, free prototypes": ("bcl", "free"),
-    "BCL, tied prototypes": ("bcl", "tied"),
-}
+variants = {"SCL": ("scl", "tied")}  # it has no prototypes to tie
+variants |= {f"BCL, {where} prototypes": ("bcl", where) for where in ("free", "tied")}
 best = {
     (tau, name): [optimum(loss, size, tau, where) for size in sizes]
     for tau in (0.3, 0.1)
@@ -104,16 +96,18 @@ far = {key: [found.deviation.rms for found in row] for key, row in best.items()}
 assert all(found.certified for row in best.values() for found in row)
 
 # %%
+print(f"{'batches of':38}", *(f"{size:5}" for size in sizes))
 for key, row in far.items():
     print(f"temperature {key[0]}  {key[1]:22}", *(f"{value:.3f}" for value in row))
 
+# %%
 figures.deviation_curves(
     {name: torch.tensor([far[0.3, name]]) for name in variants},
     sizes,
     moment="batch size",
     logarithmic=True,
     title="Certified optima at temperature 0.3, over the batch size",
-    look_at="The right end is the full batch, where every class is present: no loss is better than SCL there.",
+    look_at="At the right end every class is in the batch: no loss is better than SCL there.",
 )
 
 # %%
@@ -127,11 +121,12 @@ assert 4.5 < far[0.3, "SCL"][1] / far[0.3, "BCL, free prototypes"][1] < 5.5
 # %% [markdown]
 # So missing classes are a real effect, and it favours BCL: in batches of 8 its optimum is a third nearer to the simplex than
 # that of SCL at $\tau = 0.1$, and five times as near at $\tau = 0.3$. It needs *free* prototypes. Tied ones make
-# every batch look like a full one: $f$ is then the same function for every composition, but for the sampling of the 1,000 batches (notebook 06).
+# every batch look like a full one: an anchor's loss is then the same in every batch (notebook 06). What is left of a
+# difference comes from sampling 1,000 batches.
 #
 # **Why do free prototypes help?** In a batch without class $j$, the anchors of the head still push $j$ away, but what they
 # push is the prototype $c_j$, which no sample has to follow. The class mean moves only in batches that contain it, and there its own
-# anchors defend it. Then the distortion must be found in the prototypes:
+# anchors have their say. Then the distortion must be found in the prototypes:
 
 # %%
 found = best[0.3, "BCL, free prototypes"][1]
@@ -154,29 +149,20 @@ figures.cosine_heatmap(
 
 # %%
 study = json.loads(Path("../benchmarks/results/mini_batch_geometry.json").read_text())
-assert study["counts"] == counts
-assert study["seeds"] == [0, 1, 2, 3, 4]
+assert (study["counts"], study["seeds"]) == (counts, [0, 1, 2, 3, 4])
 
 
 def stored(start, temperature, size, loss, prototypes=None):
-    """One case of the study: its optimum, and the deviation of each seed at each kept step, shape (5, moments)."""
-    case = {
-        "start": start,
-        "temperature": temperature,
-        "batch_size": size,
-        "loss": loss,
-        "prototypes": prototypes,
-    }
+    """One case: its optimum, the deviation of each seed at each kept step, shape (5, moments), and these steps."""
+    case = {"start": start, "temperature": temperature, "batch_size": size}
+    case |= {"loss": loss, "prototypes": prototypes}
     row = next(row for row in study["rows"] if row | case == row)
     return row["optimum"], torch.tensor(row["deviation"]), row["step"]
 
 
 # %%
-for name, case in {
-    "SCL": ("scl", None),
-    "BCL, free": ("bcl", "free"),
-    "BCL, at the means": ("bcl", "means"),
-}.items():
+cases = {"SCL": ("scl", None), "BCL, free": ("bcl", "free"), "BCL, at the means": ("bcl", "means")}
+for name, case in cases.items():
     end, path, _ = stored("anywhere", 0.3, 8, *case)
     ends = path[:, -1].sort().values
     print(f"{name:18} optimum {end:.3f}; five seeds after 2,000 steps", ends.numpy().round(3))
@@ -206,16 +192,17 @@ def push(i, j, loss, step=1e-6):
     together = torch.ones(10, 10, dtype=torch.float64)
     apart = together.clone()
     apart[i, j] = apart[j, i] = 1 - step
-    at = (geometry.collapsed_loss(gram, [2 * n for n in counts], loss) for gram in (together, apart))
-    return (next(at) - next(at)) / step
+    at_one_point = geometry.collapsed_loss(together, [2 * n for n in counts], loss)
+    return (at_one_point - geometry.collapsed_loss(apart, [2 * n for n in counts], loss)) / step
 
 
+# %%
 pairs = {"two head classes": (0, 1), "head and tail": (0, 9), "two tail classes": (8, 9)}
 pushes = {loss: {pair: push(*ij, loss) for pair, ij in pairs.items()} for loss in ("scl", "bcl")}
 for pair in pairs:
     print(f"{pair:17} SCL {pushes['scl'][pair]:.4f}   BCL {pushes['bcl'][pair]:.4f}")
-weaker = {loss: push["two head classes"] / push["two tail classes"] for loss, push in pushes.items()}
-print({loss: f"two tail classes: {factor:,.0f} times more weakly" for loss, factor in weaker.items()})
+weaker = {loss: found["two head classes"] / found["two tail classes"] for loss, found in pushes.items()}
+print(f"two tail classes, times weaker: SCL {weaker['scl']:,.0f}, BCL {weaker['bcl']:.0f}")
 assert 1440 < weaker["scl"] < 1460
 assert 35 < weaker["bcl"] < 45
 assert 11.5 < pushes["bcl"]["two tail classes"] / pushes["scl"]["two tail classes"] < 12.5
@@ -229,42 +216,31 @@ assert pushes["bcl"]["two head classes"] < pushes["scl"]["two head classes"]
 
 
 # %%
-def in_a_cone(seed, samples=120, dimension=10):
-    """Embeddings that all point nearly the same way."""
-    noise = torch.randn(
-        samples, dimension, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
-    )
-    return normalize(torch.eye(dimension)[0] + study["cone"] * noise / dimension**0.5)
-
-
 def leave_the_cone(loss):
     """Deviation of three seeds over 60 small steps with full batches, prototypes at the class means."""
     settings = {"steps": 60, "learning_rate": 0.01, "record_every": 5, "prototypes": "means"}
-    paths = [
-        geometry.unconstrained_dynamics(counts, loss, start=in_a_cone(seed), seed=seed, **settings)
-        for seed in range(3)
-    ]
-    return torch.stack([path.deviation for path in paths]), paths[0].step.tolist()
+    starts = [geometry.embeddings_in_a_cone(120, 10, width=study["cone"], seed=seed) for seed in range(3)]
+    paths = [geometry.unconstrained_dynamics(counts, loss, start=start, **settings) for start in starts]
+    return torch.stack([path.deviation for path in paths])
 
 
 named = {"SCL": "scl", "BCL": "bcl", "SCL + averaging": "scl-averaging"}
 leaving = {name: leave_the_cone(loss) for name, loss in named.items()}
-step = leaving["SCL"][1]
 
 # %%
-at_20 = {name: path[:, step.index(20)] for name, (path, _) in leaving.items()}
-for name, path in at_20.items():
+small_steps = list(range(0, 61, 5))
+ten = {name: path[:, small_steps.index(10)] for name, path in leaving.items()}
+for name, path in leaving.items():
     print(
-        f"{name:16} after 10 small steps {leaving[name][0][:, step.index(10)].numpy().round(3)}, after 20 {path.numpy().round(3)}"
+        f"{name:16} after 10 small steps {ten[name].numpy().round(3)}, after 60 {path[:, -1].numpy().round(3)}"
     )
-ten = {name: path[:, step.index(10)] for name, (path, _) in leaving.items()}
-assert ten["BCL"].max() < ten["SCL"].min()
-assert ten["SCL + averaging"].max() < ten["SCL"].min()
-assert leaving["SCL"][0][:, -1].mean() < leaving["BCL"][0][:, -1].mean()
+assert max(ten["BCL"].max(), ten["SCL + averaging"].max()) < ten["SCL"].min()
+assert leaving["SCL"][:, -1].mean() < leaving["BCL"][:, -1].mean()
 
+# %%
 figures.deviation_curves(
-    {name: path for name, (path, _) in leaving.items()},
-    step,
+    leaving,
+    small_steps,
     moment="step",
     title="Leaving the cone with full batches",
     look_at="Who leaves first? And who is nearer to the simplex at the end?",
@@ -274,8 +250,8 @@ figures.deviation_curves(
 # The prediction was right: after ten steps both averaged losses are ahead of SCL in every seed. *Then the curves meet*, and after
 # sixty steps SCL is a little nearer than BCL.
 #
-# What follows takes minutes, so it is stored: larger steps, five seeds, 2,000 of them, from the same cone. Now with the paper's free
-# prototypes, too. **Before you look:** they begin anywhere on the sphere. Will they help to leave the cone?
+# What follows takes minutes, so it is stored: 2,000 larger steps from the same cone, five seeds, $\tau = 0.1$ as in the live
+# run. Now with the paper's free prototypes, too. **Before you look:** they begin anywhere on the sphere. Will they help to leave the cone?
 
 # %%
 kinds = {
@@ -287,6 +263,7 @@ kinds = {
 }
 
 
+# %%
 def long_way(size, shown):
     """All paths from the cone with these batches, and where they would end."""
     cases = {name: stored("together", 0.1, size, *kinds[name]) for name in shown}
@@ -305,18 +282,20 @@ figures.deviation_curves(
     ends=whole_ends,
     logarithmic=True,
     title="Full batches: no class is ever missing",
-    look_at="Marks on the right: the certified optima. One of the paths hardly moves towards its own.",
+    look_at="Marks on the right: the certified optima. Which path hardly moves towards its own?",
 )
 
 # %%
 at = steps.index
-for name in list(whole)[1:]:
-    assert (
-        whole[name][:, at(2)] < whole["SCL"][:, at(2)]
-    ).all()  # averaged losses leave sooner, seed by seed
-    assert (whole[name][:, at(24)] < whole["SCL"][:, at(24)]).sum() <= 1  # and are overtaken soon
+for name, path in whole.items():
+    nearer = [int((path[:, at(step)] < whole["SCL"][:, at(step)]).sum()) for step in (2, 24)]
+    print(f"{name:28} nearer than SCL in {nearer[0]} of 5 seeds after 2 steps, in {nearer[1]} after 24")
+    assert name == "SCL" or (nearer[0] == 5 and nearer[1] <= 1)
+
+# %%
 ends = {name: path[:, -1] for name, path in whole.items()}
-print({name: f"{end.min():.2f} to {end.max():.2f}" for name, end in ends.items()})
+for name, end in ends.items():
+    print(f"{name:28} after 2,000 steps {end.min():.2f} to {end.max():.2f}, optimum {whole_ends[name]:.2f}")
 assert (ends["SCL"] < ends["BCL, prototypes at the means"]).all()
 assert ends["BCL, free prototypes"].min() > ends["BCL, prototypes at the means"].max()
 assert ends["BCL, free prototypes"].mean() > 3 * whole_ends["BCL, free prototypes"]
@@ -344,16 +323,12 @@ figures.deviation_curves(
 )
 
 # %%
+at_40 = {name: path[:, at(40)] for name, path in small.items()}
+for name, values in at_40.items():
+    print(f"{name:28} after 40 steps {values.min():.2f} to {values.max():.2f}")
 helped = ("BCL, free prototypes", "SCL + complement, free")
-slow = [name for name in small if name not in helped]
-print(
-    "after 40 steps:",
-    {name: f"{path[:, at(40)].min():.2f} to {path[:, at(40)].max():.2f}" for name, path in small.items()},
-)
-assert (
-    max(small[name][:, at(40)].max() for name in helped)
-    < min(small[name][:, at(40)].min() for name in slow) - 0.1
-)
+slowest_helped = max(at_40[name].max() for name in helped)
+assert slowest_helped < min(at_40[name].min() for name in small if name not in helped) - 0.1
 for name, path in small.items():
     assert 0.23 < path[:, -1].min() < path[:, -1].max() < 0.28
     assert path[:, -1].min() > 2 * small_ends[name]
@@ -397,12 +372,16 @@ def parts(name, after):
     return whole_ends[name], small_ends[name] - whole_ends[name], measured - small_ends[name]
 
 
+# %%
 compared = ("SCL", "BCL, free prototypes")
 for after in (60, 2000):
-    print(
-        f"after {after} steps:", {name: [round(part, 3) for part in parts(name, after)] for name in compared}
-    )
+    for name in compared:
+        full, batches, path = parts(name, after)
+        print(
+            f"{name:21} after {after:4} steps: optimum {full:.3f}, mini-batches {batches:+.3f}, path {path:+.3f}"
+        )
 
+# %%
 figures.three_effects(
     {name: parts(name, 60) for name in compared},
     title="Three effects after 60 steps: batches of 8, temperature 0.1",
@@ -410,13 +389,13 @@ figures.three_effects(
 )
 
 # %%
-differences = {
-    after: [scl - bcl for scl, bcl in zip(*(parts(name, after) for name in compared), strict=True)]
-    for after in (60, 2000)
-}
-for after, (at_optimum, by_batches, by_path) in differences.items():
+differences = {}
+for after in (60, 2000):
+    both = (parts(name, after) for name in compared)
+    differences[after] = [scl - bcl for scl, bcl in zip(*both, strict=True)]
+    full, batches, path = differences[after]
     print(
-        f"SCL minus BCL after {after} steps: optimum {at_optimum:+.3f}, mini-batches {by_batches:+.3f}, path {by_path:+.3f}"
+        f"SCL minus BCL after {after} steps: optimum {full:+.3f}, mini-batches {batches:+.3f}, path {path:+.3f}"
     )
 assert differences[60][2] > 3 * differences[60][1] > 0
 assert differences[2000][2] < 0 < differences[2000][1]
@@ -437,14 +416,14 @@ assert abs(sum(differences[2000])) < 0.005
 # %%
 _, recipe = RECIPES["digits-lt"]
 live = train_quietly(replace(recipe, loss="bcl", seed=0))
+assert (len(live.class_counts), int(live.class_counts.sum()), int(live.class_counts[-1])) == (10, 371, 2)
 cosines = {str(epoch): geometry.cosine_matrix(live.means_by_epoch[epoch - 1]) for epoch in (1, 10, 30)}
 print(f"smallest cosine after epoch 1: {cosines['1'].min():.2f}, after epoch 30: {cosines['30'].min():.2f}")
-assert (len(live.class_counts), int(live.class_counts.sum()), int(live.class_counts[-1])) == (10, 371, 2)
 assert cosines["1"].min() > 0.8
-assert (cosines["30"][5:, 5:].sum() - 5) / 20 > (
-    cosines["30"][:5, :5].sum() - 5
-) / 20 + 0.2  # tail pairs, head pairs
+five_largest, five_smallest = cosines["30"][:5, :5], cosines["30"][5:, 5:]
+assert five_smallest.sum() > five_largest.sum() + 20 * 0.2  # 20 pairs, each by 0.2 on average
 
+# %%
 figures.film(
     {
         epoch: figures.cosine_heatmap(matrix, live.class_counts, title=f"Test images after epoch {epoch}")
@@ -454,16 +433,14 @@ figures.film(
 )
 
 # %% [markdown]
-# The cone is real: after the first epoch all cosines are nearly 1. The last corner to turn pale is the tail's; after 30 epochs it is
-# still orange.
+# The cone is real: after the first epoch all cosines are nearly 1. *Move the slider and look at the lower right corner*, the
+# tail's: after 30 epochs it is still orange.
 #
 # Now the stored runs, five seeds of each loss, with the class means of the **training** images and of the **test** images after
 # every epoch, without augmentation (`benchmarks/digits_path.py`). Of the training images, since that is what the losses
 # speak of.
 
 # %%
-lines = Path("../results/digits-lt-path/runs.jsonl").read_text().splitlines()
-runs = [json.loads(line) for line in lines]
 titles = {
     "scl": "SCL",
     "bcl": "BCL",
@@ -474,6 +451,11 @@ titles = {
 }
 
 
+# %%
+lines = Path("../results/digits-lt-path/runs.jsonl").read_text().splitlines()
+runs = [json.loads(line) for line in lines]
+
+
 def measured(setting, loss, what, seeds=5):
     """One number of the first runs after each kept epoch, shape (seeds, epochs)."""
     of_seed = {run["seed"]: run[what] for run in runs if (run["setting"], run["loss"]) == (setting, loss)}
@@ -481,7 +463,7 @@ def measured(setting, loss, what, seeds=5):
 
 
 # %%
-losses = list(titles)[:5]
+losses = list(titles)[:5]  # logit compensation alone trains no embeddings
 train = {loss: measured("recipe", loss, "train_embeddings") for loss in losses}
 test = {loss: measured("recipe", loss, "test_embeddings") for loss in losses}
 figures.deviation_curves(
@@ -493,10 +475,6 @@ figures.deviation_curves(
 )
 
 # %%
-print("after 30 epochs, lowest to highest of five seeds; training and test images")
-for loss in losses:
-    ends = [values[loss][:, -1] for values in (train, test)]
-    print(f"{titles[loss]:28}", *(f"  {end.min():.3f} to {end.max():.3f}" for end in ends))
 for values in (train, test):
     scl, bcl = values["scl"], values["bcl"]
     assert (bcl[:, 2:] < scl[:, 2:]).all()  # seed by seed, after every epoch from the third on
@@ -504,10 +482,15 @@ for values in (train, test):
     assert (values["scl-averaging"][:, -1] < scl[:, -1]).all()
 assert train["bcl-class-anchors"][:, 2].min() > train["bcl"][:, 2].max()  # later out of the cone
 assert train["bcl-class-anchors"][:, -1].max() > train["bcl"][:, -1].min()  # and the bands touch at the end
-gained = {loss: (train["scl"] - train[loss])[:, -1].mean().item() for loss in losses[1:]}
+
+# %%
 print(
-    "nearer than SCL by, mean of five seeds:", {titles[loss]: round(gain, 3) for loss, gain in gained.items()}
+    "after 30 epochs, lowest to highest of five seeds: training images, test images, nearer than SCL by (mean)"
 )
+gained = {loss: (train["scl"] - train[loss])[:, -1].mean().item() for loss in losses}
+for loss in losses:
+    ends = [f"{values[loss][:, -1].min():.3f} to {values[loss][:, -1].max():.3f}" for values in (train, test)]
+    print(f"{titles[loss]:28} {ends[0]}   {ends[1]}   {gained[loss]:.3f}")
 assert gained["scl-averaging"] > 2 * gained["scl-complement"] > 0
 assert gained["bcl"] > gained["scl-averaging"]
 
@@ -531,39 +514,35 @@ print(f"the smallest class is in {occurs:.0%} of the batches of 64")
 assert 0.28 < occurs < 0.36
 
 whole_set = {loss: measured("whole batches", loss, "train_embeddings") for loss in ("scl", "bcl")}
-for name, values in (("batches of 64", train), ("whole batches", whole_set)):
-    difference = (values["scl"] - values["bcl"])[:, -1]
-    print(f"{name}: SCL {values['scl'][:, -1].mean():.3f}, BCL {values['bcl'][:, -1].mean():.3f}, "
-          f"SCL minus BCL for each seed {difference.numpy().round(3)}")  # fmt: skip
+both = {"batches of 64": train, "whole batches": whole_set}
+difference = {batches: (values["scl"] - values["bcl"])[:, -1] for batches, values in both.items()}
+for batches, values in difference.items():
+    print(f"{batches}: SCL minus BCL for each seed {values.numpy().round(3)}, mean {values.mean():.3f}")
 
+# %%
 figures.deviation_curves(
     {
         f"{titles[loss]}, {batches}": values[loss][:, 2::3]
-        for batches, values in (("batches of 64", train), ("whole batches", whole_set))
+        for batches, values in both.items()
         for loss in ("scl", "bcl")
     },
-    [6 * epoch for epoch in range(3, 31, 3)],
+    [6 * epoch for epoch in range(3, 31, 3)],  # 6 batches of 64 an epoch
     moment="step",
     title="The same number of steps, with and without missing classes",
     look_at="Both losses gain by whole batches. Which of them gains more?",
 )
 
 # %%
-difference = {
-    name: (values["scl"] - values["bcl"])[:, -1]
-    for name, values in (("batches", train), ("whole", whole_set))
-}
-share = difference["whole"].mean() / difference["batches"].mean()
+share = difference["whole batches"].mean() / difference["batches of 64"].mean()
 print(f"with no class missing, {share:.0%} of the difference is left")
-assert (difference["whole"] > 0).all()
+assert (difference["whole batches"] > 0).all()
 assert 0.7 < share < 0.9
 
-early = {
-    name: (values["scl"] - values["bcl"])[:, 9] for name, values in (("batches", train), ("whole", whole_set))
-}
-print("after a third of the steps:", {name: [f"{value:.2f}" for value in row] for name, row in early.items()})
-assert (early["whole"] > early["batches"]).all()
-assert (early["whole"] > difference["whole"] + 0.05).all()
+early = {batches: (values["scl"] - values["bcl"])[:, 9] for batches, values in both.items()}
+for batches, values in early.items():
+    print(f"{batches}, after a third of the steps: SCL minus BCL for each seed {values.numpy().round(2)}")
+assert (early["whole batches"] > early["batches of 64"]).all()
+assert (early["whole batches"] > difference["whole batches"] + 0.05).all()
 
 # %% [markdown]
 # It does not: at the end four fifths of it are left, and after a third of the steps it is even *larger* than with batches of 64, in
@@ -585,6 +564,7 @@ def digits_parts(loss, prototypes):
     return full, mini - full, train[loss][:, -1].mean().item() - mini
 
 
+# %%
 network = {"SCL": digits_parts("scl", "tied"), "BCL": digits_parts("bcl", "free")}
 for name, (full, mini, path) in network.items():
     print(f"{name}: optimum {full:.3f}, mini-batches {mini:+.3f}, path {path:+.3f}")
@@ -602,18 +582,16 @@ assert gap[2] > 0.85 * sum(gap)
 # SCL overtake?
 
 # %%
+left = {}
 for images in ("train", "test"):
-    longer = {
-        loss: measured("four times as long", loss, f"{images}_embeddings")[:, -1] for loss in ("scl", "bcl")
-    }
-    left = longer["scl"] - longer["bcl"]
-    print(f"{images} images after 120 epochs: SCL {longer['scl'].mean():.3f}, BCL {longer['bcl'].mean():.3f}, "
-          f"SCL minus BCL for each seed {left.numpy().round(3)}")  # fmt: skip
-    if images == "train":
-        assert (left > 0).all()
-        assert left.mean() < 0.25 * difference["batches"].mean()
-    else:
-        assert left.min() < 0 < left.max()
+    what = f"{images}_embeddings"
+    scl, bcl = (measured("four times as long", loss, what)[:, -1] for loss in ("scl", "bcl"))
+    left[images] = scl - bcl
+    print(f"{images} images after 120 epochs: SCL {scl.mean():.3f}, BCL {bcl.mean():.3f}")
+    print(f"  SCL minus BCL for each seed {left[images].numpy().round(3)}")
+assert (left["train"] > 0).all()
+assert left["train"].mean() < 0.25 * difference["batches of 64"].mean()
+assert left["test"].min() < 0 < left["test"].max()
 
 # %% [markdown]
 # Both losses come much nearer to the simplex, and a sixth of the difference is left: BCL is still ahead in every seed on training
@@ -641,59 +619,48 @@ assert max(values.min() for values in features.values()) < min(values.max() for 
 #
 # ## 6. CIFAR-100-LT
 #
-# Larger runs take hours, so there are few of them. This cell finds every finished run in `results/` and puts together
-# those whose recipes differ in the loss only and which saw the same images. The distance is measured on test images, as
-# each run does after every epoch.
+# Larger runs take hours, so there are few of them. `reporting.side_by_side` finds the finished runs in `results/` whose recipes
+# differ in the loss only and which saw the same images. The distance is measured on test images, as each run does after
+# every epoch.
 
 # %%
-alike = {}
-for path in sorted(Path("../results").glob("cifar100-lt*/*/metrics.jsonl")):
-    record = json.loads(path.with_name("run.json").read_text())
-    if record["epochs_finished"] == record["recipe"]["epochs"]:
-        loss = record["recipe"].pop("loss")
-        same = json.dumps([record["recipe"], record["data"]["subset_sha256"]], sort_keys=True)
-        rows = [json.loads(line) for line in path.read_text().splitlines()]
-        alike.setdefault(same, {})[titles.get(loss, loss)] = rows
-comparable = sorted(
-    (runs for runs in alike.values() if len(runs) > 1), key=lambda runs: -len(next(iter(runs.values())))
-)
+found, _ = reporting.find_runs(["../results"])
+groups = reporting.side_by_side(run for run in found if run.recipe.dataset == "cifar100")
+comparable = [{loss: group[loss] for loss in titles if loss in group} for group in groups]
 assert comparable
 
 # %%
 for group in comparable:
-    for name, rows in group.items():
-        first, last = rows[0], rows[-1]
-        z = "" if last["simplex_space"] == "features" else f", embeddings {last['simplex_deviation']:.3f}"
-        print(
-            f"{name:24} {last['epoch']:3} epochs: features {last['feature_simplex_deviation']:.3f}{z}, top-1 {last['top1']:.1f} %"
-        )
-        assert last["feature_simplex_deviation"] < first["feature_simplex_deviation"]
+    for loss, run in group.items():
+        last, z = run.metrics[-1], "no embeddings"
+        if last["simplex_space"] == "embeddings":
+            z = f"embeddings {last['simplex_deviation']:.3f}"
+        features_of = last["feature_simplex_deviation"]
+        print(f"{last['epoch']:3} epochs, {titles[loss]:24} features {features_of:.3f}, {z}")
 
+# %%
+curves = {titles[loss]: run.metrics for loss, run in comparable[0].items()}
+for rows in curves.values():
+    assert rows[-1]["feature_simplex_deviation"] < rows[0]["feature_simplex_deviation"]
 figures.training_curves(
-    {
-        name: rows[::-1][:: max(1, len(rows) // 15)][::-1] for name, rows in comparable[0].items()
-    },  # the last one always
+    curves,
     "feature_simplex_deviation",
     title="CIFAR-100-LT: features of the test images",
-    look_at="One seed a loss: a difference of this size is no result. See whether the curves are apart at all.",
+    look_at="One seed a loss: see whether the curves are apart at all.",
 )
 
 # %%
-ten = next(group for group in comparable if len(next(iter(group.values()))) == 10)
-embeddings = [row["simplex_deviation"] for row in ten["BCL"]]
-print(
-    "BCL's embeddings, epochs 1 to 10:",
-    [round(value, 2) for value in embeddings],
-    "  cone:",
-    round(1 + 1 / 99, 2),
-)
+ten = next(group for group in comparable if "bcl" in group and group["bcl"].recipe.epochs == 10)
+embeddings = [row["simplex_deviation"] for row in ten["bcl"].metrics]
+print("BCL's embeddings, epochs 1 to 10:", *(f"{value:.2f}" for value in embeddings))
+print(f"in one point: {1 + 1 / 99:.2f}")
 assert embeddings[0] > 0.99
 assert embeddings[-1] > 0.9
 
 # %% [markdown]
-# After ten epochs of CIFAR-100-LT the embeddings of BCL have hardly left the cone: the path is nearly all that there is to
-# see there, and the optimum is nowhere in sight. The features differ by about a hundredth between BCL and logit compensation alone. With one
-# seed a loss that is no evidence either way; these files hold no run of SCL.
+# In the first ten epochs of CIFAR-100-LT the embeddings of BCL hardly leave the cone: the path is nearly all that there is to
+# see there, and the optimum is nowhere in sight. With one seed a loss no difference between two losses in this section is
+# evidence either way.
 #
 # ## 7. What was found, and what was not
 #

@@ -77,7 +77,7 @@ def deviation_curves(
             "title": {"text": moment},
             "showgrid": False,
             "type": "log" if logarithmic else "linear",
-            "dtick": 1 if logarithmic else None,
+            **_ticks(moments, logarithmic),
         },
         yaxis={"title": {"text": QUANTITIES["simplex_deviation"]}, "rangemode": "tozero"},
         showlegend=True,
@@ -111,6 +111,13 @@ def _check(
     unknown = sorted(set(ends) - set(runs))
     if unknown:
         raise ValueError(f"an end for {unknown[0]!r}, which is not among the runs: {', '.join(runs)}")
+
+
+def _ticks(moments: Sequence[float], logarithmic: bool) -> dict[str, object]:
+    """On a logarithmic axis a tick at each moment if they are few, else at powers of ten."""
+    if not logarithmic:
+        return {}
+    return {"tickvals": list(moments)} if len(moments) <= 8 else {"dtick": 1}
 
 
 def _band(
@@ -152,5 +159,5 @@ def _end(
 
 
 def _rounded(values: Float[Tensor, " m"]) -> list[float]:
-    """Four decimals: finer than a pixel, and a third of the text in a stored notebook."""
-    return [round(value, 4) for value in values.tolist()]
+    """Three decimals: as fine as a pixel, and a third of the text in a stored notebook."""
+    return [round(value, 3) for value in values.tolist()]

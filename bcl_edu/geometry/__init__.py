@@ -20,7 +20,7 @@ from bcl_edu.geometry.bounds import (
     theorem_3_steps,
 )
 from bcl_edu.geometry.compositions import BatchCompositions, every_batch, full_batch, sampled_batches
-from bcl_edu.geometry.dynamics import Dynamics, unconstrained_dynamics
+from bcl_edu.geometry.dynamics import Dynamics, embeddings_in_a_cone, unconstrained_dynamics
 from bcl_edu.geometry.gradient_shares import gradient_shares
 from bcl_edu.geometry.loss_names import LOSSES, CrossEntropy
 from bcl_edu.geometry.measures import (
@@ -64,6 +64,7 @@ __all__ = [
     "collapsed_terms",
     "cosine_matrix",
     "effective_rank",
+    "embeddings_in_a_cone",
     "every_batch",
     "full_batch",
     "gradient_shares",

@@ -148,6 +148,33 @@ def unconstrained_dynamics(
     )
 
 
+def embeddings_in_a_cone(
+    samples: int, dimension: int, *, width: float = 0.3, seed: int = 0
+) -> Float[Tensor, "n d"]:
+    """Embeddings that all point nearly the same way, as those of a network do before it is trained.
+
+    Args:
+        samples: how many, n.
+        dimension: of the sphere's space, d.
+        width: expected length (root mean square) of the random vector that is added to one common unit vector. At 0.3
+            the cosines between class means are about 0.95.
+        seed: of the random vectors.
+
+    Returns:
+        Unit vectors, float64, shape (n, d).
+
+    Raises:
+        ValueError: samples or dimension is below 1, or width is not a finite number >= 0.
+    """
+    if samples < 1 or dimension < 1:
+        raise ValueError(f"{samples} samples in dimension {dimension}; expected at least 1 of each")
+    if not 0 <= width < float("inf"):
+        raise ValueError(f"width is {width}; expected a finite number, 0 (all at one point) or more")
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(samples, dimension, generator=generator, dtype=torch.float64)
+    return torch.nn.functional.normalize(torch.eye(dimension)[0] + width * noise / dimension**0.5)
+
+
 def _batch_loss(loss: str, temperature: float, views: int, class_counts: Int[Tensor, " k"]) -> BatchLoss:
     """The loss of a batch as a function of its embeddings, labels and prototypes or classifier rows."""
     kind = loss_named(loss)

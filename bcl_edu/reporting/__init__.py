@@ -1,6 +1,7 @@
 """From the runs on disk to the paper's tables: which run fills which row, what came out, and in which format."""
 
 from bcl_edu.reporting.formats import as_dataframe, as_html, as_html_page, as_markdown, as_text
+from bcl_edu.reporting.runs import find_runs, side_by_side
 from bcl_edu.reporting.tables import Report, build_report, records
 
 __all__ = [
@@ -11,5 +12,7 @@ __all__ = [
     "as_markdown",
     "as_text",
     "build_report",
+    "find_runs",
     "records",
+    "side_by_side",
 ]

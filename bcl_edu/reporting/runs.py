@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bcl_edu.training.checkpoint import CheckpointError
-from bcl_edu.training.recipe import Recipe, recipe_from_dict
-from bcl_edu.training.record import RECORD_NAME, read_record
+from bcl_edu.training.recipe import Recipe, recipe_as_dict, recipe_from_dict
+from bcl_edu.training.record import RECORD_NAME, read_metrics, read_record
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class StoredRun:
     def finished(self) -> bool:
         """Whether the last epoch was reached."""
         return bool(self.record["epochs_finished"] >= self.recipe.epochs)
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """One row for each finished epoch; none if only the record was kept."""
+        return read_metrics(self.folder)
 
     @property
     def hardware(self) -> str:
@@ -75,6 +81,25 @@ def find_runs(paths: Iterable[Path | str]) -> tuple[list[StoredRun], list[Unread
         if all(record != other.record for other in runs):
             runs.append(run)
     return runs, unreadable
+
+
+def side_by_side(runs: Iterable[StoredRun]) -> list[dict[str, StoredRun]]:
+    """Finished runs that may be compared: their recipes differ in the loss only, and they saw the same images.
+
+    Args:
+        runs: as `find_runs` gives them.
+
+    Returns:
+        Groups of at least two runs, each by the name of its loss; those trained longest first.
+    """
+    groups: dict[str, dict[str, StoredRun]] = {}
+    for run in runs:
+        if run.finished:
+            rest = {name: value for name, value in recipe_as_dict(run.recipe).items() if name != "loss"}
+            same = json.dumps([rest, run.record["data"]["subset_sha256"]], sort_keys=True)
+            groups.setdefault(same, {})[run.recipe.loss] = run
+    several = [group for group in groups.values() if len(group) > 1]
+    return sorted(several, key=lambda group: -next(iter(group.values())).recipe.epochs)
 
 
 def _require_facts(record: dict[str, Any]) -> None:

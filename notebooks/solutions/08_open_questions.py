@@ -3,11 +3,13 @@
 python notebooks/solutions/08_open_questions.py
 """
 
-import torch
-from torch import Tensor
-from torch.nn.functional import normalize
-
-from bcl_edu.geometry import certified_optimum, full_batch, sampled_batches, unconstrained_dynamics
+from bcl_edu.geometry import (
+    certified_optimum,
+    embeddings_in_a_cone,
+    full_batch,
+    sampled_batches,
+    unconstrained_dynamics,
+)
 
 COUNTS = [50, 29, 17, 10, 6, 3, 2, 1, 1, 1]
 
@@ -32,13 +34,6 @@ def where_scl_catches_up(
     return ahead
 
 
-def in_a_cone(samples: int, dimension: int, seed: int) -> Tensor:
-    """Embeddings that all point nearly the same way, shape (n, d)."""
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(samples, dimension, generator=generator, dtype=torch.float64)
-    return normalize(torch.eye(dimension)[0] + 0.3 * noise / dimension**0.5)
-
-
 def equal_classes_in_a_cone(seed: int = 0) -> tuple[float, float]:
     """Exercise 4: how much the deviation of SCL and BCL differs at most while equal classes, and unequal ones, leave.
 
@@ -48,7 +43,7 @@ def equal_classes_in_a_cone(seed: int = 0) -> tuple[float, float]:
     """
     differences = []
     for counts in ([12] * 10, COUNTS):
-        start = in_a_cone(sum(counts), 10, seed)
+        start = embeddings_in_a_cone(sum(counts), 10, seed=seed)
         paths = [
             unconstrained_dynamics(
                 counts,

@@ -55,6 +55,15 @@ def test_an_optimum_is_marked_right_of_the_path() -> None:
     assert caption(figure) == "Which is lower?"
 
 
+def test_a_few_moments_on_a_logarithmic_axis_have_a_tick_each() -> None:
+    few = deviation_curves(PATHS, [8, 32, 120], moment="batch size", logarithmic=True, **WORDS)
+    assert few.layout.xaxis.tickvals == (8, 32, 120)
+    path = {"SCL": torch.rand(1, 9)}
+    many = deviation_curves(path, [2**k for k in range(9)], moment="step", logarithmic=True, **WORDS)
+    assert many.layout.xaxis.tickvals is None
+    assert many.layout.xaxis.dtick == 1
+
+
 @pytest.mark.parametrize(
     ("runs", "moments", "more", "message"),
     [

@@ -118,3 +118,28 @@ def test_arguments_out_of_range_are_named(arguments: dict, message: str) -> None
     arguments = {"class_counts": [3, 2], **arguments}
     with pytest.raises(ValueError, match=message):
         geometry.unconstrained_dynamics(**arguments)
+
+
+def test_embeddings_in_a_cone_are_unit_vectors_that_nearly_agree() -> None:
+    cone = geometry.embeddings_in_a_cone(200, 10, width=0.3, seed=1)
+    assert cone.shape == (200, 10)
+    assert cone.norm(dim=1) == pytest.approx(torch.ones(200, dtype=torch.float64))
+    cosines = cone[:100] @ cone[100:].T
+    assert 0.88 < cosines.mean().item() < 0.95  # 1 / (1 + width^2) = 0.92
+    assert torch.equal(cone, geometry.embeddings_in_a_cone(200, 10, width=0.3, seed=1))
+    assert not torch.equal(cone, geometry.embeddings_in_a_cone(200, 10, width=0.3, seed=2))
+    assert (geometry.embeddings_in_a_cone(3, 2, width=0.0) == torch.tensor([1.0, 0.0])).all()
+
+
+@pytest.mark.parametrize(
+    ("samples", "dimension", "width", "message"),
+    [
+        (0, 3, 0.3, "0 samples in dimension 3; expected at least 1"),
+        (3, 0, 0.3, "3 samples in dimension 0; expected at least 1"),
+        (3, 3, -0.1, "width is -0.1; expected a finite number"),
+        (3, 3, float("nan"), "width is nan; expected a finite number"),
+    ],
+)
+def test_a_cone_that_cannot_be_is_refused(samples: int, dimension: int, width: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        geometry.embeddings_in_a_cone(samples, dimension, width=width)
