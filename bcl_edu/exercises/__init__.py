@@ -1,8 +1,10 @@
-"""Exercises of the notebooks: `check(name, function)` tries what a reader wrote and hints at what is wrong with it."""
+"""Exercises of the notebooks: `check(name, function)` tries what a reader wrote and hints at what is wrong with it;
+`progress()` shows which ones were passed."""
 
 from bcl_edu.exercises.catalogue import EXERCISES
 from bcl_edu.exercises.checker import check
 from bcl_edu.exercises.exercise import Case, Exercise, Mistake
+from bcl_edu.exercises.progress import Progress, progress
 from bcl_edu.exercises.verdict import Verdict
 
-__all__ = ["EXERCISES", "Case", "Exercise", "Mistake", "Verdict", "check"]
+__all__ = ["EXERCISES", "Case", "Exercise", "Mistake", "Progress", "Verdict", "check", "progress"]

@@ -16,25 +16,25 @@ from bcl_edu.exercises.paths import CHANCE_TO_BE_MISSING, PAIR_PUSHES
 from bcl_edu.exercises.simplex import IS_REGULAR_SIMPLEX, REGULAR_SIMPLEX, SIMPLEX_DEVIATION
 from bcl_edu.exercises.theorems import ATTRACTION_AND_REPULSION, THEOREM_3_BOUND
 
-_ALL = (
-    CLASS_COUNTS,
-    LOGIT_COMPENSATION,
-    REGULAR_SIMPLEX,
-    IS_REGULAR_SIMPLEX,
-    SIMPLEX_DEVIATION,
-    SUPERVISED_CONTRASTIVE_LOSS,
-    ATTRACTION_AND_REPULSION,
-    CLASS_AVERAGED_DENOMINATOR,
-    CLASS_COMPLEMENT,
-    THEOREM_3_BOUND,
-    LOSS_AT_COLLAPSE,
-    DUALITY_GAP,
-    PAIR_PUSHES,
-    CHANCE_TO_BE_MISSING,
-)
+_IN_NOTEBOOKS = {
+    "02_long_tails": (CLASS_COUNTS, LOGIT_COMPENSATION),
+    "03_regular_simplex": (IS_REGULAR_SIMPLEX, REGULAR_SIMPLEX, SIMPLEX_DEVIATION),
+    "04_theorem_1_attraction_and_repulsion": (ATTRACTION_AND_REPULSION, SUPERVISED_CONTRASTIVE_LOSS),
+    "05_theorem_2_class_averaging": (CLASS_AVERAGED_DENOMINATOR,),
+    "06_theorem_3_class_complement": (THEOREM_3_BOUND, CLASS_COMPLEMENT),
+    "07_simplex_distortion": (LOSS_AT_COLLAPSE, DUALITY_GAP),
+    "08_how_training_gets_there": (PAIR_PUSHES, CHANCE_TO_BE_MISSING),
+}
 
-EXERCISES: dict[str, Exercise] = {exercise.name: exercise for exercise in _ALL}
+EXERCISES: dict[str, Exercise] = {
+    exercise.name: exercise for exercises in _IN_NOTEBOOKS.values() for exercise in exercises
+}
 """Every exercise by its name, in the order of the notebooks."""
+
+OF_NOTEBOOK: dict[str, list[str]] = {
+    notebook: [exercise.name for exercise in exercises] for notebook, exercises in _IN_NOTEBOOKS.items()
+}
+"""The names of each notebook's exercises, as they come in it."""
 
 
 def exercise_named(name: str) -> Exercise:

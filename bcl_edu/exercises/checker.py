@@ -5,6 +5,7 @@ from __future__ import annotations
 from bcl_edu.exercises.catalogue import exercise_named
 from bcl_edu.exercises.diagnosis import general_hints, known_mistake, score
 from bcl_edu.exercises.exercise import Exercise, Function
+from bcl_edu.exercises.progress import remember
 from bcl_edu.exercises.trial import Trial, try_function, why_not_callable
 from bcl_edu.exercises.verdict import Verdict
 
@@ -13,7 +14,7 @@ def check(name: str, function: Function) -> Verdict:
     """Try a function on hidden cases, and hint at what kind of mistake it makes.
 
     The cases are random, but the same every time: the verdict depends on the function alone, also after the
-    kernel was restarted.
+    kernel was restarted. That an exercise was passed is remembered (see `progress`).
 
     Args:
         name: of the exercise, one of `EXERCISES`.
@@ -37,6 +38,7 @@ def check(name: str, function: Function) -> Verdict:
             "passed",
             (
                 f"Right in all {len(trials)} cases. One way to write it: `solutions/{name}.py`, beside the notebooks.",
+                remember(name),
             ),
         )
     if all(trial.kind == "unwritten" for trial in trials):
