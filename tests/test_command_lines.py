@@ -27,6 +27,9 @@ def test_training_prints_its_table_and_where_things_lie(
 ) -> None:
     train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run"), "--lambda", "1.5"])
     printed = capsys.readouterr().out
+    assert printed.splitlines()[0].startswith(
+        "digits-lt, loss bcl, seed 0: 1 epochs of 3 steps on 163 images"
+    )
     assert "last epoch (1)" in printed
     assert "best epoch (1)" in printed
     assert str(tmp_path / "run") in printed

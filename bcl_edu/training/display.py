@@ -1,11 +1,17 @@
-"""What a run says while it goes: a progress bar with the time left, one line an epoch, a table at the end."""
+"""What a run says: how it begins, a progress bar or sparse lines with the time left, each epoch, a table at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from tqdm import tqdm
+
+SECONDS_BETWEEN_LINES = 60.0
+"""Between two lines in a log file, at least: within a long epoch it shows that the run lives."""
 
 
 def figure(value: float | None, form: str = ".1f") -> str:
@@ -18,6 +24,35 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def first_line(
+    recipe: Mapping[str, Any],
+    data: Mapping[str, Any],
+    *,
+    steps: int,
+    where: str,
+    folder: Path,
+    epoch: int,
+    step: int,
+) -> str:
+    """What is trained on what, where, and from which epoch and step on, before the first step is taken.
+
+    Args:
+        recipe: as in the run record.
+        data: likewise.
+        steps: of an epoch.
+        where: the device, in words.
+        folder: what the run writes into.
+        epoch: epochs that are finished already.
+        step: steps of the next one that are.
+    """
+    begun = f"; continued after {epoch} epochs and {step} steps" if epoch or step else ""
+    return (
+        f"{recipe['name']}, loss {recipe['loss']}, seed {recipe['seed']}: "
+        f"{recipe['epochs']} epochs of {steps:,} steps on "
+        f"{data['training_images']:,} images of {len(data['class_counts']):,} classes, on {where}, into {folder}{begun}"
+    )
 
 
 def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
@@ -76,7 +111,7 @@ class StepDisplay(Protocol):
         ...
 
     def say(self, line: str) -> None:
-        """An epoch is over."""
+        """A line about the run: how it begins, an epoch that is over."""
         ...
 
     def close(self) -> None:
@@ -87,11 +122,16 @@ class StepDisplay(Protocol):
 class Progress:
     """A progress bar over the steps of the whole run (its time left includes the evaluations so far), and lines.
 
-    Where nobody watches, in a log file, there are only the lines; where it is not enabled, nothing.
+    Where nobody watches, in a log file, a line a minute takes the place of the bar, unless epochs end more often;
+    where it is not enabled, there is nothing.
     """
 
-    def __init__(self, total: int, done: int, *, enabled: bool) -> None:
-        self._enabled = enabled
+    def __init__(
+        self, total: int, done: int, *, enabled: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._enabled, self._clock = enabled, clock
+        self._total, self._first, self._done = total, done, done
+        self._began = self._spoke = clock()
         self._bar = tqdm(
             total=total,
             initial=done,
@@ -106,11 +146,21 @@ class Progress:
         """Some steps further."""
         self._bar.set_postfix_str(f"epoch {epoch}, loss {loss:.3f}", refresh=False)
         self._bar.update(steps)
+        self._done += steps
+        now = self._clock()
+        if self._bar.disable and now - self._spoke >= SECONDS_BETWEEN_LINES:
+            left = (now - self._began) / (self._done - self._first) * (self._total - self._done)
+            self.say(
+                f"epoch {epoch}, step {self._done:,} of {self._total:,}, loss {loss:.3f} | "
+                f"{duration(now - self._began)} so far, {duration(left)} left"
+            )
 
     def say(self, line: str) -> None:
-        """Print a line above the bar."""
+        """Print a line above the bar, at once: a file would else get it in blocks of many."""
         if self._enabled:
             self._bar.write(line)
+            sys.stdout.flush()
+            self._spoke = self._clock()
 
     def close(self) -> None:
         """Remove the bar."""

@@ -30,7 +30,7 @@ from bcl_edu.training.checkpoint import (
     save_checkpoint,
 )
 from bcl_edu.training.data import TrainingData, prepare_data
-from bcl_edu.training.display import Progress, StepDisplay, epoch_line
+from bcl_edu.training.display import Progress, StepDisplay, epoch_line, first_line
 from bcl_edu.training.distributed import (
     Processes,
     any_process,
@@ -327,6 +327,8 @@ class _Run:
             progress = on_steps(total, done)
         else:
             progress = Progress(total, done, enabled=self.options.progress and self.processes.is_main)
+        if done < total and self.processes.is_main:
+            progress.say(self._first_line())
         evaluation: Evaluation | None = None
         try:
             with _interrupt_flag() as interrupted:
@@ -346,6 +348,18 @@ class _Run:
         if evaluation is None:  # resumed after its last epoch
             evaluation = self._evaluate()
         return RunResult(self.folder, self.record, self.history, evaluation, self.method)
+
+    def _first_line(self) -> str:
+        processes = self.processes.world_size
+        return first_line(
+            self.record["recipe"],
+            self.data.facts,
+            steps=self.batches.steps,
+            where=self.device.type if processes == 1 else f"{self.device.type} in {processes} processes",
+            folder=self.folder,
+            epoch=self.epoch,
+            step=self.step,
+        )
 
     def _epoch(
         self,

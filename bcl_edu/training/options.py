@@ -45,7 +45,7 @@ class RunOptions:
     tensorboard: bool = True
     """Write TensorBoard events into the output folder."""
     progress: bool = True
-    """Show a progress bar with the time left, and a line an epoch."""
+    """Show a progress bar with the time left (in a log file a line a minute), and a line an epoch."""
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""

@@ -55,7 +55,7 @@ class StepProgress:
         )
 
     def say(self, line: str) -> None:
-        """An epoch is over: the curves tell it."""
+        """How the run begins, and epochs that are over: the curves tell it."""
 
     def close(self) -> None:
         """The run is over or was stopped: what stands there stays."""

@@ -267,12 +267,12 @@ def test_steps_are_told_to_whoever_asks(tiny: Recipe, options: RunOptions) -> No
             told.append((steps, epoch, loss > 0))
 
         def say(self, line: str) -> None:
-            told.append(line.split(" |")[0])
+            told.append(line.split(" |")[0].split(":")[0])
 
         def close(self) -> None:
             told.append("closed")
 
     train(replace(tiny, epochs=2), options, on_steps=Display)
-    steps = (len(told) - 4) // 2
-    assert told[0] == (2 * steps, 0)
-    assert told[1:] == [*[(1, 1, True)] * steps, "epoch 1/2", *[(1, 2, True)] * steps, "epoch 2/2", "closed"]
+    steps = (len(told) - 5) // 2
+    assert told[:2] == [(2 * steps, 0), "digits-lt, loss bcl, seed 0"]
+    assert told[2:] == [*[(1, 1, True)] * steps, "epoch 1/2", *[(1, 2, True)] * steps, "epoch 2/2", "closed"]
