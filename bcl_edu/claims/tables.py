@@ -1,12 +1,18 @@
-"""Claims of the tables: orderings and figures of trained networks, decided by run records alone."""
+"""Claims of the tables: orderings and figures of trained networks, decided by run records alone.
+
+An ordering of two rows is decided by at least `SEEDS` runs of each, and only if their means differ by more than
+`STANDARD_ERRORS` standard errors of the difference; else it stays open, whichever mean is the larger. The standard
+error is that of two independent means, sqrt(s_a^2 / n_a + s_b^2 / n_b), with the standard deviations s over the seeds.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, stdev, variance
 
 from bcl_edu.claims.claim import Claim, Evidence, Link, evidence
 from bcl_edu.reporting import build_report
@@ -17,6 +23,13 @@ RESULTS = Path(__file__).parents[2] / "results"
 
 SEEDS = 3
 """Runs of a row that differ in the seed alone, at least: seeds move an accuracy by up to a point."""
+
+STANDARD_ERRORS = 3.0
+"""Standard errors of a difference of means that decide an ordering, at least.
+
+Of three runs a row, the means of equal rows differ by more than that in about 4 of 100 comparisons (Student's t, 4
+degrees of freedom); two standard errors would call 12 of 100 decided.
+"""
 
 CLOSE = 1.0
 """Points by which a mean over seeds may differ from a printed figure."""
@@ -50,30 +63,59 @@ def _printed(name: str) -> float:
 
 
 def ordered(*names: str) -> Evidence:
-    """Whether each row is better than the next one, by at least three seeds of each."""
+    """Whether each row is better than the next one, as the module's rule decides."""
     return _compared(names, list(pairwise(names)), " > ")
 
 
 def best(first: str, *others: str) -> Evidence:
-    """Whether a row is better than each of the others, by at least three seeds of each."""
+    """Whether a row is better than each of the others, as the module's rule decides."""
     return _compared((first, *others), [(first, other) for other in others], " > ")
 
 
 def no_better(part: str, than: str) -> Evidence:
-    """Whether a row is no better than another one, by at least three seeds of each."""
+    """Whether a row is no better than another one: true if it is worse, as the module's rule decides, false if better.
+
+    That two rows are alike would need more runs than an ordering; as long as neither is seen to be better, it is open.
+    """
     return _compared((part, than), [(than, part)], " ≤ ")
 
 
 def _compared(names: Sequence[str], pairs: Sequence[tuple[str, str]], sign: str) -> Evidence:
-    """Whether in each pair the first row has the larger mean."""
+    """Whether in each pair the first row is better; one pair that is decided the other way refutes the claim.
+
+    It is open as long as there are too few runs, or a pair is not decided and none refutes.
+    """
     printed = sign.join(f"{_printed(name):g}" for name in names)
     runs = {name: top1_by_row(RESULTS).get(name, ()) for name in names}
     counts = " / ".join(str(len(values)) for values in runs.values())
     if min(map(len, runs.values())) < SEEDS:
         return Evidence(0, 0, f"printed {printed}; comparable runs here: {counts}", needs=FULL_RUN)
     ours = " against ".join(f"{mean(values):.2f} ± {stdev(values):.2f}" for values in runs.values())
-    holds = [mean(runs[better]) > mean(runs[worse]) for better, worse in pairs]
-    return evidence(holds, f"printed {printed}; here {ours} ({counts} seeds)")
+    found = f"printed {printed}; here {ours} ({counts} seeds)"
+    decisions = {(better, worse): _better(runs[better], runs[worse]) for better, worse in pairs}
+    decided = [one for one in decisions.values() if one is not None]
+    if len(decided) == len(pairs) or False in decided:
+        return evidence(decided, found)
+    undecided = []
+    for (better, worse), decision in decisions.items():
+        if decision is None:
+            difference, error = _difference(runs[better], runs[worse])
+            undecided.append(
+                f"{better} less {worse} is {difference:+.2f} with a standard error of {error:.2f}"
+            )
+    return Evidence(0, 0, "; ".join([found, *undecided]), needs="more seeds")
+
+
+def _difference(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
+    """Difference of two means over seeds, and its standard error."""
+    error = math.sqrt(variance(first) / len(first) + variance(second) / len(second))
+    return mean(first) - mean(second), error
+
+
+def _better(first: Sequence[float], second: Sequence[float]) -> bool | None:
+    """Whether the first row is better than the second, or worse; None if these runs do not decide it."""
+    difference, error = _difference(first, second)
+    return difference > 0 if abs(difference) > STANDARD_ERRORS * error else None
 
 
 def reproduced(names: Sequence[str]) -> Evidence:
@@ -122,7 +164,10 @@ _COMPARISON = {
     "cifar100": tuple(f"cifar100-lt-if{factor}-bcl" for factor in (100, 50, 10)),
     "cifar10": tuple(f"cifar10-lt-if{factor}-bcl" for factor in (100, 50, 10)),
 }
-_SEEDS = f"means of at least {SEEDS} seeds of each row"
+_SEEDS = (
+    f"means of at least {SEEDS} seeds of each row, which must differ by more than {STANDARD_ERRORS:g} "
+    "standard errors of their difference"
+)
 _NEAR = f"mean of at least {SEEDS} seeds, within {CLOSE:g} point"
 
 TABLE_CLAIMS = {

@@ -86,10 +86,45 @@ def test_no_better_is_the_opposite_of_better(results: Path) -> None:
         record(results, "table2-scl", 52.0, seed=seed)
         record(results, "table2-scl-averaging", 51.0 + 0.1 * seed, seed=seed)
     assert check(CLAIMS["table-2-averaging"]).verdict is Verdict.TRUE
-    for seed in range(3, 6):
-        record(results, "table2-scl-averaging", 60.0, seed=seed)
+    for seed in range(3):
+        record(results, "table2-scl-complement", 60.0 + 0.1 * seed, seed=seed)
     tables.top1_by_row.cache_clear()
-    assert check(CLAIMS["table-2-averaging"]).verdict is Verdict.FALSE
+    assert check(CLAIMS["table-2-complement"]).verdict is Verdict.FALSE
+
+
+def test_a_difference_of_three_standard_errors_decides_and_a_smaller_one_leaves_it_open(
+    results: Path,
+) -> None:
+    # top-1 of m - 1, m, m + 1: standard deviation 1, so that the difference has standard error sqrt(2 / 3) = 0.816
+    for seed, deviation in enumerate((-1.0, 0.0, 1.0)):
+        record(results, "table2-lc", 50.0 + deviation, seed=seed)
+        record(results, "table2-scl", 52.44 + deviation, seed=seed)  # 2.99 standard errors above
+    checked = check(CLAIMS["table-2-sc"])
+    assert checked.verdict is Verdict.OPEN
+    assert checked.in_words == "○ needs more seeds"
+    assert "table2-scl less table2-lc is +2.44 with a standard error of 0.82" in checked.evidence.found
+
+
+@pytest.mark.parametrize(("top1", "verdict"), [(52.46, Verdict.TRUE), (47.54, Verdict.FALSE)])
+def test_beyond_three_standard_errors_an_ordering_is_decided_either_way(
+    results: Path, top1: float, verdict: Verdict
+) -> None:
+    for seed, deviation in enumerate((-1.0, 0.0, 1.0)):
+        record(results, "table2-lc", 50.0 + deviation, seed=seed)
+        record(results, "table2-scl", top1 + deviation, seed=seed)  # 3.01 standard errors away
+    assert check(CLAIMS["table-2-sc"]).verdict is verdict
+
+
+def test_one_pair_that_is_decided_the_other_way_refutes_an_ordering_of_three(results: Path) -> None:
+    for row, top1 in {"table1-l1": 50.0, "table1-l3": 50.0, "table1-l2": 60.0}.items():
+        for seed in range(3):
+            record(results, row, top1 + 0.1 * seed, seed=seed)
+    assert check(CLAIMS["table-1"]).verdict is Verdict.FALSE
+
+
+def test_the_table_of_claims_states_the_rule() -> None:
+    for name in ("table-1", "table-2-sc", "table-2-complement", "table-2-averaging", "table-2-both"):
+        assert "differ by more than 3 standard errors of their difference" in CLAIMS[name].method
 
 
 @pytest.mark.parametrize(("top1", "verdict"), [(51.0, Verdict.TRUE), (50.0, Verdict.FALSE)])
