@@ -67,7 +67,7 @@ assert one.verdict is Verdict.FALSE
 #
 # ## 2. The regular simplex
 #
-# *Read the fourth to the last row: who reaches the simplex, and when.*
+# *Look at the rows from the fourth on: who reaches the simplex, and when?*
 
 
 # %%
@@ -135,8 +135,8 @@ assert tables["consistent-tables"].verdict is Verdict.TRUE
 Markdown(as_markdown(tables))
 
 # %% [markdown]
-# On a laptop, hardly any. That is not a verdict about the paper: *nobody here has trained for 200 epochs.* The
-# ten-epoch runs in `results/` are left out, since they are not the row. Train a row (`python -m bcl_edu.train
+# On a laptop, hardly any. That is not a verdict about the paper: *nobody here has trained for 200 epochs.* Shorter
+# runs in `results/` are left out, since they are not the row. Train a row (`python -m bcl_edu.train
 # table1-l1`, three seeds), put its `run.json` into `results/`, run this notebook again, and the row decides itself.
 #
 # ## 7. All together
@@ -170,6 +170,7 @@ def sees_a_simplex(counts, *loss, **options):
     return optimum([2] * len(counts), *loss, **options)
 
 
+# %%
 with (
     patch.object(geometry, "theorem_1", promises_too_much),
     patch.object(geometry, "certified_optimum", sees_a_simplex),
