@@ -1,7 +1,8 @@
-"""Time and memory of the balanced contrastive loss, forward and backward, on one thread.
+"""Time and memory of the balanced contrastive loss, forward and backward, on one thread; time of the paper's others.
 
-    python benchmarks/loss.py                      all sizes of the goals (two minutes)
+    python benchmarks/loss.py                      all sizes of the goals (a good minute)
     python benchmarks/loss.py --rounds 5 --sizes 256,100,128
+    python benchmarks/loss.py --rounds 3 --sizes --output others.json          only the other losses
 
 Everything is measured in this process, in turns; ratios are medians over the rounds of the ratio within a round. Times
 are processor time of this process, so that other work on the machine only counts for what it evicts from the cache.
@@ -19,10 +20,14 @@ All is measured twice: first with the C library's allocator as it is, as other c
 kept (bcl_edu.training.memory), which is how `bcl_edu.train` runs. As it is, glibc returns blocks above 32 MB to the
 system at once, and every new one costs a page fault for each 4 kB. What allocates such matrices suffers most from it,
 the rivals and at B = 2,048 the floor as well: kept memory makes them up to three times as fast, and ratios smaller.
+
+The paper's other contrastive losses go through the same kernel; each is timed against its definition on the same
+inputs, in turns, with freed memory kept.
 """
 
 import argparse
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -40,7 +45,8 @@ from common import (
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from bcl_edu.losses import balanced_contrastive_loss
+from bcl_edu.losses import balanced_contrastive_loss, contrastive_loss
+from bcl_edu.losses.choices import CONTRASTIVE_LOSSES, ContrastiveName
 from bcl_edu.losses.definition import anchor_losses, mean_over_anchors
 from bcl_edu.training.memory import keep_freed_memory
 
@@ -55,6 +61,18 @@ GOALS: dict[tuple[int, int, int], tuple[float | None, float | None, float | None
     (256, 8142, 1024): (1.15, 80.0, 3.0),
     (2048, 100, 128): (1.0, 20.0, 3.0),
 }
+ROUNDS, ROUNDS_OF_LARGE = 51, 5
+
+OTHERS: dict[ContrastiveName, str] = {
+    "scl": "SCL (Eq. 2)",
+    "scl-complement": "SCL + complement",
+    "scl-averaging": "SCL + averaging (Eq. 6)",
+    "bcl-inside": "BCL as L2 (Eq. 7)",
+    "bcl-prototypes": "BCL as L3 (Eq. 8)",
+    "bcl-class-anchors": "BCL, anchors averaged by class",
+}
+SIZES_OF_OTHERS = {(256, 100, 128): 31, (256, 1000, 1024): 9}
+"""B, K, D, and how many rounds."""
 
 
 def definition(z: Tensor, labels: Tensor, c: Tensor) -> Tensor:
@@ -88,6 +106,16 @@ def batch(batch_size: int, num_classes: int, dim: int) -> tuple[Tensor, Tensor, 
     return z.requires_grad_(), labels, c.requires_grad_()
 
 
+def forward_and_backward(loss: Callable[[], Tensor], z: Tensor, c: Tensor) -> Callable[[], None]:
+    """One value of the loss, and its gradient."""
+
+    def step() -> None:
+        z.grad = c.grad = None
+        loss().backward()
+
+    return step
+
+
 def sides(z: Tensor, labels: Tensor, c: Tensor) -> dict[str, Callable[[], None]]:
     keys = torch.cat([z, c]).detach()
     anchors = z.detach()
@@ -98,18 +126,44 @@ def sides(z: Tensor, labels: Tensor, c: Tensor) -> dict[str, Callable[[], None]]
         _ = probabilities @ keys
         _ = probabilities.T @ anchors
 
-    def step(loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[[], None]:
-        def forward_and_backward() -> None:
-            z.grad = c.grad = None
-            loss(z, labels, c).backward()
-
-        return forward_and_backward
-
     return {
         "floor": floor,
-        "kernel": step(kernel),
-        "definition": step(definition),
-        "published": step(published),
+        "kernel": forward_and_backward(lambda: kernel(z, labels, c), z, c),
+        "definition": forward_and_backward(lambda: definition(z, labels, c), z, c),
+        "published": forward_and_backward(lambda: published(z, labels, c), z, c),
+    }
+
+
+def measure_other(name: ContrastiveName, size: tuple[int, int, int], rounds: int) -> dict:
+    """Another loss of the paper: the kernel against the definition."""
+    z, labels, c = batch(*size)
+    form = CONTRASTIVE_LOSSES[name]
+    prototypes = c if form.needs_prototypes else None
+
+    def fast() -> Tensor:
+        return contrastive_loss(z, labels, prototypes, **asdict(form), temperature=TEMPERATURE, check=False)
+
+    def readable() -> Tensor:
+        losses = anchor_losses(
+            z,
+            labels,
+            prototypes,
+            averaging=form.averaging,
+            complement=form.complement,
+            temperature=TEMPERATURE,
+        )
+        return mean_over_anchors(losses, labels, average_anchors=form.average_anchors)
+
+    runs = {"kernel": fast, "definition": readable}
+    seconds = in_turns({side: forward_and_backward(run, z, c) for side, run in runs.items()}, rounds)
+    return {
+        "loss": name,
+        "allocator": ALLOCATORS[1],
+        "B": size[0],
+        "K": size[1],
+        "D": size[2],
+        "milliseconds": {side: spread([1e3 * s for s in values]) for side, values in seconds.items()},
+        "definition_to_kernel": ratios(seconds["definition"], seconds["kernel"]),
     }
 
 
@@ -153,13 +207,13 @@ def verdicts(result: dict) -> list[dict]:
     return found
 
 
-def summary(results: list[dict]) -> dict:
+def with_quartiles(figure: dict) -> str:
+    low, high = figure["quartiles"]
+    return f"{figure['median']:.2f} ({low:.2f} to {high:.2f})"
+
+
+def summary(results: list[dict], others: list[dict]) -> dict:
     """What the page shows."""
-
-    def with_quartiles(figure: dict) -> str:
-        low, high = figure["quartiles"]
-        return f"{figure['median']:.2f} ({low:.2f} to {high:.2f})"
-
     columns = ["B", "K", "D", "allocator", "n", "floor, ms", "kernel, ms", "definition, ms", "published, ms"]
     columns += ["kernel / floor (quartiles)", "published / kernel", "definition / kernel"]
     columns += ["memory: kernel, MB", "definition, MB", "published, MB"]
@@ -177,33 +231,52 @@ def summary(results: list[dict]) -> dict:
         ]
         for r in results
     ]
-    return {
-        "verdicts": [found for result in results for found in verdicts(result)],
-        "tables": [table("The loss, forward and backward, float32, one thread", columns, rows)],
-    }
+    tables = [table("The loss, forward and backward, float32, one thread", columns, rows)] if rows else []
+    columns = ["loss", "B", "K", "D", "n", "kernel, ms", "definition, ms", "definition / kernel (quartiles)"]
+    rows = [
+        [
+            OTHERS[r["loss"]],
+            *(r[name] for name in "BKD"),
+            r["milliseconds"]["kernel"]["n"],
+            *(f"{time['median']:.2f}" for time in r["milliseconds"].values()),
+            with_quartiles(r["definition_to_kernel"]),
+        ]
+        for r in others
+    ]
+    tables.append(table("The other losses through the same kernel, freed memory kept", columns, rows))
+    return {"verdicts": [found for result in results for found in verdicts(result)], "tables": tables}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=0, help="measurements of each side (default: 7 or 51)")
+    parser.add_argument("--rounds", type=int, default=0, help="measurements of each side (default: 5 to 51)")
     parser.add_argument("--sizes", nargs="*", help="B,K,D (default: those of the goals)")
     parser.add_argument("--output", type=Path, default=RESULTS / "loss.json")
     arguments = parser.parse_args()
 
     torch.set_num_threads(1)
     record = facts()
-    sizes = [tuple(map(int, size.split(","))) for size in arguments.sizes or []] or list(GOALS)
+    sizes = list(GOALS)
+    if arguments.sizes is not None:
+        sizes = [tuple(map(int, size.split(","))) for size in arguments.sizes]
     results = []
     for allocator in ALLOCATORS:
         if allocator == ALLOCATORS[1]:
             keep_freed_memory()  # from here to the end of this process
         for size in sizes:
             small = size[0] * size[1] * size[2] < 1e7
-            results.append(measure(size, allocator, arguments.rounds or (51 if small else 7)))
+            results.append(
+                measure(size, allocator, arguments.rounds or (ROUNDS if small else ROUNDS_OF_LARGE))
+            )
             print(results[-1], flush=True)
-    write(record | summary(results) | {"sizes": results}, arguments.output)
+    others = [
+        measure_other(name, size, arguments.rounds or rounds)
+        for size, rounds in SIZES_OF_OTHERS.items()
+        for name in OTHERS
+    ]
+    write(record | summary(results, others) | {"sizes": results, "others": others}, arguments.output)
 
 
 if __name__ == "__main__":

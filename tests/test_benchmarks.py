@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bcl_edu.losses.choices import CONTRASTIVE_LOSSES
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -37,6 +39,14 @@ def test_the_gpu_benchmark_prints_a_table_and_says_which_row_failed(tmp_path: Pa
     )
     assert all("failed" in row for row in result["rows"].values())
     assert printed.count("failed: ") == len(result["rows"]) > 0
+
+
+def test_the_loss_benchmark_times_every_loss_that_the_kernel_offers(tmp_path: Path) -> None:
+    _, result = run("loss.py", tmp_path / "loss.json", "--rounds", "1", "--sizes", "8,10,4")
+    (timed,) = result["sizes"][:1]
+    assert set(timed["milliseconds"]) == {"floor", "kernel", "definition", "published"}
+    assert {row["loss"] for row in result["others"]} | {"bcl"} == set(CONTRASTIVE_LOSSES)
+    assert all(row["definition_to_kernel"]["median"] > 0 for row in result["others"])
 
 
 def test_the_step_benchmark_compares_the_plain_step_with_ours(tmp_path: Path) -> None:
