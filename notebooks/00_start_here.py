@@ -29,6 +29,8 @@ from IPython.display import Markdown
 
 from bcl_edu import figures
 from bcl_edu.course import course_map, read_course
+from bcl_edu.datasets import exponential_profile
+from bcl_edu.geometry import certified_optimum
 from bcl_edu.installation import check_installation
 
 # %% [markdown]
@@ -38,8 +40,10 @@ from bcl_edu.installation import check_installation
 # classes have room to be equally far from each other: a tetrahedron, which is called a *regular simplex*.
 #
 # Below are four classes at the exact minimum of the **supervised contrastive loss** (SCL), which pulls each class
-# together and pushes the others away. At imbalance factor 1 all have a thousand samples. At 1000 the largest has a
-# thousand, and the smallest has one. Nothing was trained: each position is a minimum that was solved for and certified.
+# together and pushes the others away. The *imbalance factor* is the size of the largest class divided by that of the
+# smallest: at 1 all four have a thousand images, at 1000 they have a thousand, a hundred, ten and one. (Each image counts
+# twice: a contrastive loss sees two changed copies of it.) Nothing was trained: each position is a minimum that was
+# solved for, with a proof that nothing else is lower. It is *certified*.
 #
 # **Before you press play:** which classes will give way to which?
 
@@ -47,10 +51,24 @@ from bcl_edu.installation import check_installation
 figures.bending_simplex()
 
 # %% [markdown]
-# The two classes with the fewest samples end up next to each other, although there is room for all. *Drag the sphere to
-# look from behind.* That a class is rare should be no reason to be confused with another rare one. The paper proposes
-# **balanced contrastive learning** (BCL) against it. What it changes, what it repairs and what it does not is what the
-# notebooks are about.
+# The two classes with the fewest images, 2 and 3, end up next to each other, although there is room for all. *Drag the
+# sphere to look from behind.* In numbers, for the last position of the slider:
+
+# %%
+counts = exponential_profile(1000, num_classes=4, imbalance_factor=1000)
+bent = certified_optimum(2 * counts, "scl", temperature=0.5)  # two copies of each image
+cosines = bent.gram.triu(diagonal=1)  # between the means of every two classes
+
+print(
+    f"{counts.tolist()} images: classes 2 and 3 are {cosines[2, 3].acos().rad2deg():.0f}° apart, 109° in a tetrahedron"
+)
+assert bent.certified
+assert cosines[2, 3] == cosines.max() > 0.7  # no two classes are nearer to each other
+
+# %% [markdown]
+# That a class is rare should be no reason to be confused with another rare one. The paper proposes **balanced
+# contrastive learning** (BCL) against it. What it changes, what it repairs and what it does not is what the notebooks
+# are about.
 #
 # ## 2. Is everything there?
 #
@@ -72,7 +90,7 @@ Markdown(course_map(read_course()))
 # **How to read one.** Each begins with a question. Before a result there is a prediction to make: write it down, since
 # to be wrong is what one remembers. Cells are short, and every claim of the text is asserted in code beside it: a cell
 # that runs through has proved its claim on your machine. At the end there are one paragraph that says it all, and
-# exercises. `check` runs what you wrote and names the kind of mistake; solutions are in
+# exercises. Where an exercise asks for code, `check` runs what you wrote and names the kind of mistake; solutions are in
 # [solutions](solutions/README.md).
 #
 # **How to run one.** *Shift+Enter* runs a cell. The square button stops a long one; a training that was stopped goes on

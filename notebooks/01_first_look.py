@@ -44,8 +44,10 @@ from bcl_edu.training import RECIPES
 #
 # $$n_k = \lfloor n_{\max}\, \mathrm{IF}^{-k/(K-1)} \rfloor$$
 #
-# images. The *imbalance factor* IF is the size of the largest class divided by that of the smallest. The test set
-# stays balanced: every class counts alike when we judge.
+# images, largest class first. The *imbalance factor* IF is the size of the largest class divided by that of the smallest;
+# here $n_{\max}$ is 134, which every digit has. The test set stays balanced: every class counts alike when we judge.
+# The field speaks of *many-shot* classes (more than 100 training images), *medium-shot* (20 to 100) and *few-shot*
+# (fewer than 20).
 #
 # **Before you slide:** at IF = 50, how many of its 134 images does digit 9 keep?
 
@@ -54,9 +56,8 @@ digits = open_dataset("digits")
 widgets.imbalance_slider(digits.train, imbalance_factor=10)
 
 # %% [markdown]
-# Slide it to 50, or look at the next figure, which is drawn for that value (rounding down leaves digit 9 two images,
-# so that the true ratio is 67 : 1). The field speaks of *many-shot* classes
-# (more than 100 training images), *medium-shot* (20 to 100) and *few-shot* (fewer than 20).
+# Slide it to 50, or look at the next figure, which is drawn for that value. (Rounding down leaves digit 9 two images, so
+# that the true ratio is 67 : 1.)
 
 # %%
 head = int(digits.train.class_counts.min())
@@ -75,8 +76,8 @@ figures.image_columns(subset.images, subset.labels, digits.class_names)
 # %% [markdown]
 # ## 2. Who pays
 #
-# We train a small convolutional network with cross-entropy, as everybody would. `RECIPES` holds what the project can
-# train; a recipe is frozen, and `replace` makes a changed copy.
+# We train a small convolutional network with cross-entropy on this long tail, as everybody would. `RECIPES` holds what
+# the project can train; a recipe is frozen, and `replace` makes a changed copy.
 #
 # **Before you run the cell,** write down two numbers: the test accuracy on the many-shot digits, and on the few-shot
 # digits. A random guess is right in 10 % of the cases.
@@ -85,6 +86,7 @@ figures.image_columns(subset.images, subset.labels, digits.class_names)
 description, recipe = RECIPES["digits-lt"]
 print(description)
 cross_entropy = widgets.train_quietly(replace(recipe, loss="ce"))
+assert cross_entropy.class_counts.tolist() == counts.tolist()
 
 last = cross_entropy.last.metrics
 print({group: round(last[group], 1) for group in ("top1", "many", "medium", "few")})
@@ -97,38 +99,52 @@ figures.accuracy_by_class_count(
 
 # %% [markdown]
 # The tail pays. The overall accuracy hides it as long as the test set looks like the training set; a balanced test set
-# shows it. *Look at the right half: these digits are not harder to read, they were only seen less often.*
+# shows it. *Look at the right end: digit 9 is hardly ever recognised.* It is not harder to read than the others, as the
+# next section will show by the way. It was only seen less often.
 #
 # ## 3. Class means that move
 #
-# A contrastive loss looks at the network from another side. An image becomes a point $z$ on the unit sphere, its
-# *embedding*. The **supervised contrastive loss** (SCL) takes each image in turn as an *anchor* $z_i$ and asks that
-# its similarity $z_i \cdot z_k$ to images $k$ of its own class $B_y$ be large compared to that to all others:
+# A contrastive loss looks at the network from another side. Each image of a batch enters as *views*: copies that are
+# shifted by a pixel, made lighter or darker and noisy, each by chance. The paper has three: $v_1$ for the classifier, $v_2$
+# and $v_3$ for the contrastive loss (so that even a class with one image in the batch has two views there). A view becomes
+# a point $z$ on the unit sphere, its *embedding*. The **supervised contrastive loss** (SCL) takes each in turn as an
+# *anchor* $z_i$. With $B_y$ for the embeddings of the batch that have the anchor's class $y$, it asks that the similarity
+# $z_i \cdot z_p$ to the others of $B_y$ be large compared to that to everything else:
 #
 # $$L_i = -\frac{1}{|B_y|-1}\sum_{p \in B_y \setminus \{i\}} \log
 # \frac{\exp(z_i\cdot z_p/\tau)}{\sum_{k \neq i} \exp(z_i\cdot z_k/\tau)}$$
 #
-# The fraction is a softmax over all other images $k$ of the batch: "which of them belongs with $z_i$?" The right answers
-# are the *positives* $p$, the $|B_y|-1$ other images of its class, and the loss averages over them. The product
+# The fraction is a softmax over all others $k$ of the batch: "which of them belongs with $z_i$?" The right answers
+# are the *positives* $p$, the $|B_y|-1$ others of its class, and the loss averages over them. The product
 # $z_i \cdot z_k$ of two unit vectors is the cosine of the angle between them. It is divided by the *temperature* $\tau$:
-# the lower that is, the more the nearest images decide alone. (In the network, a small *projection head* makes the
-# embedding from the features; its width is `head_dim` in the recipe.)
+# the lower that is, the more the nearest points decide alone. (In the network, a small *projection head* makes the
+# embedding from the features; its width is `head_dim` in the recipe. The classifier stands beside it on the same features
+# and is trained at the same time, so that we can still ask for the accuracy.)
 #
 # So each class pulls its own points together and pushes all others away. With equally many images the pushes are in
-# balance, and the *class means* spread out. In a sphere we can watch this happen: below, embeddings have three
+# balance, and the *class means*, the means of each class's embeddings, spread out. In a sphere we can watch this happen: below, embeddings have three
 # dimensions, so the picture is exact (the temperature is $\tau = 0.3$ here, so that classes keep pushing once they are
 # apart; the paper's 0.1 comes back in section 4).
 #
-# First the balanced case: 37 images of every digit, together as many as the long tail has. Each arrow is the mean of one digit's test images, drawn after
-# every epoch. **Turn the sphere with the mouse while it trains.**
+# First the balanced case: 37 images of every digit, together as many as the long tail has. Each arrow is the mean of one
+# digit's test images, drawn after every epoch. **Turn the sphere with the mouse while it trains.**
 
 # %%
 exact = replace(recipe, loss="scl", head_dim=3, temperature=0.3)
 balanced = widgets.train_live(replace(exact, head_count=37, imbalance_factor=1))
 
 # %% [markdown]
-# Ten directions start in one bundle, and part.
-#
+# Ten directions start in one bundle, and part. And this network reads nines as well as other digits:
+
+# %%
+of_nines = {"balanced": balanced, "long tail": cross_entropy}
+of_nines = {name: run.last.evaluation.accuracy.per_class[9] for name, run in of_nines.items()}
+print(
+    f"test accuracy on nines: {of_nines['balanced']:.0f} % from 37 of them, {of_nines['long tail']:.0f} % from 2"
+)
+assert of_nines["balanced"] > of_nines["long tail"] + 50
+
+# %% [markdown]
 # Now the same number of images with a long tail: 134 zeros, 2 nines. **Before you run it:** where will the five
 # smallest classes (thin, orange) go? And the largest?
 
@@ -148,16 +164,26 @@ def mean_cosine(means):
     return float(off_diagonal.sum()) / (len(means) * (len(means) - 1) / 2)
 
 
+bundle, parted = (mean_cosine(balanced.means_by_epoch[epoch]) for epoch in (0, -1))
+print(f"balanced, all ten digits: {bundle:.2f} after the first epoch, {parted:.2f} after the last")
+assert bundle > 0.5 > parted
+
+# %%
+halves = {}
 for name, run in {"balanced": balanced, "long-tailed": long_tailed}.items():
     means = run.means_by_epoch[-1]
-    print(f"{name:12} digits 0-4: {mean_cosine(means[:5]):5.2f}   digits 5-9: {mean_cosine(means[5:]):5.2f}")
+    large, small = halves[name] = mean_cosine(means[:5]), mean_cosine(means[5:])
+    print(f"{name:12} digits 0-4: {large:5.2f}   digits 5-9: {small:5.2f}")
 
-assert mean_cosine(means[5:]) > mean_cosine(means[:5]) + 0.2  # the claim of this section
+difference = {name: small - large for name, (large, small) in halves.items()}
+assert difference["long-tailed"] > 0.2  # the claim of this section
+assert abs(difference["balanced"]) < difference["long-tailed"] / 2
 
 # %% [markdown]
 # With equal counts neither half is much tighter than the other. With a long tail the large classes took the room, and
 # the small ones ended up together on one side. That is what the sums in the loss suggest: a class is pushed away by
-# every sample of the others, and two nines have few to push back with. Here is the film of that run again. *Press play, and look at the orange arrows: do they ever part?*
+# every sample of the others, and two nines have few to push back with. Here is the film of that run again. *Press play,
+# and look at the orange arrows: do they ever part?*
 
 # %%
 long_tailed.film("Class means with a long tail", every=3)
@@ -165,11 +191,12 @@ long_tailed.film("Class means with a long tail", every=3)
 # %% [markdown]
 # ## 4. What balancing changes
 #
-# **Balanced contrastive learning** (BCL) changes two things in that denominator. *Class-averaging*: the terms of each
+# **Balanced contrastive learning** (BCL) changes two things. *Class-averaging*: in that denominator the terms of each
 # class are averaged, so that a class pushes once, however many images it has. *Class-complement*: every class adds a
-# learned *prototype* to the batch, so that no class is ever absent from it.
+# learned unit vector to the batch, its *prototype*, so that no class is ever absent from it.
 #
-# The paper trains both losses together with a classifier whose cross-entropy is *logit-compensated*: it adds the log
+# The paper trains the classifier and the contrastive loss together, as a sum $\lambda L_{LC} + \mu L_{BCL}$ with
+# $\lambda = 2$ and $\mu = 0.6$ (as does our recipe). The classifier's cross-entropy $L_{LC}$ is *logit-compensated*: it adds the log
 # of a class's share of the training set to its logit while training, which by itself already helps the tail. To see
 # what the contrastive part adds, we must compare four losses, and not two:
 #
@@ -212,8 +239,11 @@ figures.shot_group_bars(seeds, title="Ten seeds of each")
 # *Look at the dots before the bars.* Two seeds of one method lie up to sixteen points apart on the few-shot digits, so
 # compare seed by seed: all four started from the same ten.
 
-
 # %%
+few = {name: [row["few"] for row in of_method] for name, of_method in seeds.items()}
+assert max(max(values) - min(values) for values in few.values()) == 16
+
+
 def wins(quantity, first, second):
     """In how many of the ten seeds the first method has the larger value, and by how much on average."""
     pairs = zip(seeds[first], seeds[second], strict=True)
@@ -221,12 +251,14 @@ def wins(quantity, first, second):
     return sum(gap > 0 for gap in gaps), sum(gaps) / len(gaps)
 
 
+# %%
 for first, second in [("compensated", "cross-entropy"), ("SCL", "compensated"), ("BCL", "compensated")]:
     won, gap = wins("few", first, second)
     print(f"few-shot: {first} above {second} in {won} of 10 seeds, by {gap:+.1f} points on average")
 
 assert wins("few", "compensated", "cross-entropy")[0] == 10
-assert abs(wins("few", "BCL", "SCL")[1]) < 2  # no difference that ten seeds could show
+assert abs(wins("few", "SCL", "compensated")[1]) < 2  # no difference that ten seeds could show
+assert abs(wins("few", "BCL", "compensated")[1]) < 2
 
 # %% [markdown]
 # Every seed gains from logit compensation, twelve points on average. Neither contrastive loss adds to that *on these
@@ -238,13 +270,19 @@ assert abs(wins("few", "BCL", "SCL")[1]) < 2  # no difference that ten seeds cou
 # ### The geometry tells them apart
 #
 # Ten directions are as far apart as can be when all their cosines are $-1/9$: the *regular simplex*. Here are the
-# cosines between the class means of SCL and BCL, from head (top left) to tail (bottom right). **Before you look:** in
-# which corner will the two differ?
+# cosines between the class means of SCL and BCL, from head (top left) to tail (bottom right): orange where two classes
+# are nearer to each other than that, blue where they are further apart. **Before you look:** in which corner will the two
+# differ most?
 
 # %%
 means = {name: runs[name].means_by_epoch[-1] for name in ("SCL", "BCL")}
 cosines = {name: cosine_matrix(of) for name, of in means.items()}
 figures.cosine_heatmap(cosines, counts, digits.class_names)
+
+# %% [markdown]
+# *Look at the bottom right quarter, digits 5 to 9:* it is paler under BCL. One run is an anecdote here, too, so ask the
+# ten seeds, and not only for this quarter: their `simplex_deviation` says how far all the cosines are from $-1/9$
+# (notebook 03 defines it).
 
 # %%
 for name in means:
@@ -256,8 +294,8 @@ assert wins("tail_cosine", "SCL", "BCL")[0] == 10
 assert wins("simplex_deviation", "SCL", "BCL")[0] == 10
 
 # %% [markdown]
-# In every one of ten seeds BCL holds the tail's class means further apart (mean cosine 0.48 against 0.65), and all ten
-# nearer to the regular simplex. *Both are still far from it:* balancing helps, and does not finish the job. Why not,
+# In every one of ten seeds BCL holds the tail's class means further apart (mean cosine 0.48 against 0.65), and the ten
+# classes as a whole nearer to the regular simplex. *Both are still far from it:* balancing helps, and does not finish the job. Why not,
 # and what the theorems do and do not promise, is what the later notebooks are about.
 #
 # ## In one paragraph
@@ -279,5 +317,5 @@ assert wins("simplex_deviation", "SCL", "BCL")[0] == 10
 # 3. **One change at a time.** The loss `"scl-averaging"` has only class-averaging, `"scl-complement"` only the
 #    prototypes. Which of the two opens the tail's corner of the cosine matrix? Predict, then measure `mean_cosine` of
 #    digits 5 to 9.
-# 4. **Three classes would be flat.** On a circle (`head_dim=2`) ten classes cannot even be 60° apart. Watch a balanced
-#    run. What do classes do that have no room, and which digits end up as neighbours?
+# 4. **Ten on a circle.** On a circle (`head_dim=2`) ten classes can at best be 36° apart. Watch a balanced run. What do
+#    classes do that have no room, and which digits end up as neighbours?

@@ -23,6 +23,9 @@ def bending_simplex(
 ) -> go.Figure:
     """A film of the class means that minimise a loss, each certified, over the imbalance factor.
 
+    Each image counts twice, for its two views, as in training: otherwise a class of one image would have no positive,
+    and no loss as an anchor, and its mean would jump.
+
     Args:
         factors: imbalance factors IF, ascending, 1 to 1000.
         loss: one of `bcl_edu.geometry.LOSSES`.
@@ -35,7 +38,7 @@ def bending_simplex(
     if loss not in LOSSES:
         raise ValueError(f"there is no loss {loss!r} here; expected one of {', '.join(LOSSES)}")
     profiles = [exponential_profile(HEAD_COUNT, num_classes, factor) for factor in factors]
-    optima = [certified_optimum(profile, loss, temperature=temperature).means for profile in profiles]
+    optima = [certified_optimum(2 * profile, loss, temperature=temperature).means for profile in profiles]
     means = [optima[0]]
     for optimum in optima[1:]:
         means.append(turned_onto(optimum, means[-1]))
@@ -46,6 +49,7 @@ def bending_simplex(
         quantity="imbalance factor",
         title=f"Where {loss.upper()} puts {num_classes} classes",
         look_at="Press play: what do the two thin arrows, the rare classes, do as the tail gets longer?",
+        start=0,
     )
 
 

@@ -94,7 +94,7 @@ def bound_versus_loss(
                 customdata=[round(bound, 4) for bound, _ in pairs],
                 mode="markers",
                 name=f"{name} ({below[name]} of {len(pairs)} in the grey)",
-                marker={"color": look.colour, "symbol": look.symbol, "size": 9, "opacity": 0.75},
+                marker={"color": look.colour, "symbol": look.symbol, "size": 9, "opacity": 0.9},
                 cliponaxis=False,
                 hovertemplate=name + " %{customdata:.4g}, loss %{y:.4g}<extra></extra>",
             )

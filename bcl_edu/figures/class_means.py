@@ -75,6 +75,7 @@ def class_mean_sphere(
     embeddings: Float[Tensor, "n dim"] | None = None,
     labels: Int[Tensor, " n"] | None = None,
     title: str = "Class means",
+    look_at: str | None = None,
 ) -> go.Figure:
     """Class means as arrows from the centre: on a circle, in a sphere, or projected and labelled so.
 
@@ -85,13 +86,14 @@ def class_mean_sphere(
         embeddings: unit vectors drawn as small points around the means, shape (n, D).
         labels: class of each embedding, shape (n,).
         title: the figure's title.
+        look_at: its caption; without it, how to read an arrow.
 
     Raises:
         ValueError: shapes disagree, a mean lies outside the unit ball, or a value is not finite.
     """
     sphere = Sphere(means, class_counts, class_names, embeddings, labels)
     projection = best_projection(means)
-    figure = _empty_page(sphere, projection, title, LOOK_AT, _in_words(sphere))
+    figure = _empty_page(sphere, projection, title, look_at or _how_to_read(sphere), _in_words(sphere))
     figure.add_traces([_outline(projection), *sphere_traces(sphere, projection)])
     return figure
 
@@ -107,11 +109,12 @@ def class_mean_film(
     quantity: str = "epoch",
     title: str = "Class means as they move",
     look_at: str = "Press play: " + LOOK_AT[0].lower() + LOOK_AT[1:],
+    start: int = -1,
 ) -> go.Figure:
     """The pictures of `class_mean_sphere` over the epochs, with a play button and a slider.
 
     All frames share one projection (of the means of all epochs), so what moves is the means, not the camera.
-    It shows the last epoch until it is played, and plays in the browser, without Python.
+    It plays in the browser, without Python.
 
     Args:
         means_by_epoch: class means after each epoch, shape (epochs, K, D).
@@ -123,6 +126,7 @@ def class_mean_film(
         quantity: what that number is, written before it.
         title: the figure's title.
         look_at: its caption.
+        start: place of the frame that it shows until it is played, and in print; the last one if not said.
 
     Raises:
         ValueError: as `class_mean_sphere`; also if there is no frame.
@@ -151,7 +155,7 @@ def class_mean_film(
 
     words = f"A film of {len(spheres)} frames. At the end: {_in_words(last)}"
     figure = _empty_page(last, projection, title, look_at, words)
-    figure.add_traces([_outline(projection), *sphere_traces(last, projection)])
+    figure.add_traces([_outline(projection), *sphere_traces(spheres[start], projection)])
     figure.frames = [
         go.Frame(
             name=str(epoch),
@@ -160,7 +164,9 @@ def class_mean_film(
         )
         for epoch, sphere in zip(epochs, spheres, strict=True)
     ]
-    _add_player(figure, [str(epoch) for epoch in epochs], quantity, redraw=projection.axes.shape[1] == 3)
+    active = range(len(epochs))[start]
+    redraw = projection.axes.shape[1] == 3
+    _add_player(figure, [str(epoch) for epoch in epochs], quantity, active=active, redraw=redraw)
     return figure
 
 
@@ -202,7 +208,7 @@ def sphere_traces(sphere: Sphere, projection: Projection) -> list[Any]:
                 "opacity": 1,
             },
             text=[f"<b>{name}</b>" for name in sphere.names],
-            textposition="top center",
+            textposition=_away_from_spokes(means),
             textfont={"size": 15, "color": style.INK},
             hovertext=[
                 f"{name}: {count} training images, mean of length {length:.2f}"
@@ -214,6 +220,13 @@ def sphere_traces(sphere: Sphere, projection: Projection) -> list[Any]:
         )
     )
     return traces
+
+
+def _away_from_spokes(means: Float[Tensor, "k shown"]) -> str | list[str]:
+    """Where a mean's name stands: on a circle beyond its arrow, in a sphere, which is turned, always above."""
+    if means.shape[1] == 3:
+        return "top center"
+    return ["bottom center" if y < 0 else "top center" for y in means[:, 1].tolist()]
 
 
 def _scatter(points: Float[Tensor, "n shown"], **look: Any) -> Any:
@@ -265,7 +278,7 @@ def _empty_page(sphere: Sphere, projection: Projection, title: str, look_at: str
                 "yaxis": hidden,
                 "zaxis": hidden,
                 "aspectmode": "cube",
-                "camera": {"eye": {"x": 0.88, "y": 0.88, "z": 0.5}},
+                "camera": {"eye": {"x": 0.97, "y": 0.97, "z": 0.55}},
                 "bgcolor": "rgba(0,0,0,0)",
                 "dragmode": "orbit",
             },
@@ -274,7 +287,7 @@ def _empty_page(sphere: Sphere, projection: Projection, title: str, look_at: str
     return figure
 
 
-def _add_player(figure: go.Figure, names: list[str], quantity: str, *, redraw: bool) -> None:
+def _add_player(figure: go.Figure, names: list[str], quantity: str, *, active: int, redraw: bool) -> None:
     """Play, pause and a slider over the frames, under the figure."""
     still = {"mode": "immediate", "frame": {"duration": 0, "redraw": redraw}, "transition": {"duration": 0}}
     moving = still | {"frame": {"duration": 180, "redraw": redraw}}
@@ -301,10 +314,17 @@ def _add_player(figure: go.Figure, names: list[str], quantity: str, *, redraw: b
             }
         ],
         sliders=[
-            frame_slider(names, quantity, active=len(names) - 1, redraw=redraw)
+            frame_slider(names, quantity, active=active, redraw=redraw)
             | {"x": 0.3, "len": 0.7, "pad": {"t": 12}}
         ],
     )
+
+
+def _how_to_read(sphere: Sphere) -> str:
+    """The caption that fits every picture of class means: what an arrow is, and a dot if there are any."""
+    equal = len(set(sphere.class_counts.tolist())) == 1
+    arrows = "One arrow a class; all classes are equally large." if equal else LOOK_AT
+    return arrows if sphere.embeddings is None else arrows + " Each dot is a sample."
 
 
 def _in_words(sphere: Sphere) -> str:

@@ -126,7 +126,7 @@ def counter_example(
     shown = ThreeClasses(angles, class_counts, temperature)
     figure = style.page(
         title or f"Three collapsed classes of {_listed(class_counts)} samples",
-        "A bar that ends left of the dashed line is below what Theorem 3 claims to be impossible.",
+        "A bar that ends left of the upright line is below what Theorem 3 claims to be impossible.",
         in_words(shown),
         height=400,
     )
@@ -257,7 +257,7 @@ def _label_angles(angles: Sequence[float], apart: float = 30.0) -> list[float]:
 
 
 def _add_bars(figure: go.Figure, shown: ThreeClasses) -> None:
-    """Both losses as bars, the claimed bound as a dashed line across them, and what each class adds."""
+    """Both losses as bars, the claimed bound as an upright line across them, and what each class adds."""
     for height, name, loss in ((1, SAMPLES, shown.over_samples), (0, CLASSES, shown.over_classes)):
         below = loss < shown.claimed - 5e-7
         bar: dict[str, Any] = {

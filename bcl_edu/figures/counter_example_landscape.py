@@ -105,7 +105,7 @@ def tail_angle_curves(
     losses = collapsed_class_losses(places, temperature)
     figure = style.page(
         "From the regular simplex until the tail classes merge",
-        "Only the curve of equal counts stays on or above the dashed line.",
+        "Only the curve of equal counts stays on or above the claimed bound. A marker is where a curve is lowest.",
         "",
         height=430,
     )

@@ -32,7 +32,9 @@ def prior_shift(distance: float, imbalance_factor: float) -> go.Figure:
         )
     boundary = math.log(imbalance_factor) / distance
     lost = 0.5 * (1 + math.erf((boundary - distance / 2) / math.sqrt(2)))
-    look_at = f"Shaded: {lost:.0%} of the rare class, given away because it was rare."
+    look_at = (
+        f"Shaded: {lost:.0%} of the rare class. Between the two lines: what it loses because it is rare."
+    )
     figure = style.page(
         "What a perfect classifier gives away",
         look_at,

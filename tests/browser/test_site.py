@@ -134,7 +134,7 @@ def test_the_picture_of_the_start_plays_without_python(page: Page, site: Path) -
     page.goto((site / "00_start_here.html").as_uri())
     figure = page.locator("figure.live[data-drawn]").first
     shown = figure.locator(".slider-label").first
-    assert shown.text_content() == "imbalance factor 1000"
+    assert shown.text_content() == "imbalance factor 1"
     figure.locator(".updatemenu-button", has_text="play").click()
     page.wait_for_function("label => label.textContent === 'imbalance factor 5'", arg=shown.element_handle())
     assert page.wrong == []  # type: ignore[attr-defined]

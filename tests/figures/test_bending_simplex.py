@@ -23,6 +23,13 @@ def test_it_starts_at_the_regular_simplex_and_ends_with_the_tail_closer_together
     assert film.layout.sliders[0].currentvalue.prefix == "imbalance factor "
 
 
+def test_a_class_of_one_image_is_still_an_anchor_and_does_not_jump() -> None:
+    film = bending_simplex((500, 1000))
+    before, after = (cosines(frame) for frame in film.frames)
+    assert after[2, 3] == after[~np.eye(4, dtype=bool)].max()
+    assert abs(after - before).max() < 0.15
+
+
 def test_a_turned_set_of_points_is_turned_back() -> None:
     points = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     mirror = torch.diag(torch.tensor([1.0, -1.0, 1.0], dtype=torch.float64))

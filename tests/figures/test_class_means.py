@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bcl_edu.figures import class_mean_film, class_mean_sphere, style, text_alternative
+from bcl_edu.figures import caption, class_mean_film, class_mean_sphere, style, text_alternative
 
 COUNTS = torch.tensor([100, 20, 5])
 TRIANGLE = torch.tensor([[1.0, 0.0], [-0.5, math.sqrt(3) / 2], [-0.5, -math.sqrt(3) / 2]])
@@ -98,6 +98,27 @@ def test_a_film_that_is_not_played_shows_and_describes_its_last_epoch() -> None:
     assert film.layout.sliders[0].active == 1
     assert "A film of 2 frames." in text_alternative(film)
     assert "0 (100 images) 1.00" in text_alternative(film)
+
+
+def test_a_film_can_begin_before_the_end_so_that_it_gives_nothing_away() -> None:
+    film = class_mean_film(torch.stack([TRIANGLE * 0.3, TRIANGLE]), COUNTS, start=0)
+    np.testing.assert_allclose(film.data[-1].x, 0.3 * TRIANGLE[:, 0], rtol=1e-6)
+    assert film.layout.sliders[0].active == 0
+
+
+def test_names_on_a_circle_stand_beyond_their_arrows() -> None:
+    positions = means_of(class_mean_sphere(TRIANGLE, COUNTS)).textposition
+    assert positions == ("top center", "top center", "bottom center")
+    assert means_of(class_mean_sphere(TETRAHEDRON, torch.ones(4).long())).textposition == "top center"
+
+
+def test_the_caption_says_only_what_there_is_to_see() -> None:
+    labels = torch.tensor([2, 0, 0])
+    assert "thin and small for the tail" in caption(class_mean_sphere(TRIANGLE, COUNTS))
+    assert "all classes are equally large" in caption(class_mean_sphere(TRIANGLE, torch.full((3,), 7)))
+    with_samples = class_mean_sphere(TRIANGLE, COUNTS, embeddings=TRIANGLE[labels], labels=labels)
+    assert "Each dot is a sample." in caption(with_samples)
+    assert caption(class_mean_sphere(TRIANGLE, COUNTS, look_at="Look left.")) == "Look left."
 
 
 def test_frames_of_a_projected_film_share_their_axes() -> None:
