@@ -51,8 +51,8 @@ from bcl_edu.views import normalise
 # ## 1. Three shapes of a tail
 #
 # CIFAR-100 has 100 classes with 500 training images each. Its long-tailed version keeps
-# $n_k = \lfloor 500 \cdot \mathrm{IF}^{-k/99} \rfloor$ images of class $k = 0, \dots, 99$: every class is smaller than
-# the one before by the same factor.
+# $n_k = \lfloor 500 \cdot \mathrm{IF}^{-k/99} \rfloor$ images of class $k = 0, \dots, 99$: but for the rounding, every
+# class is smaller than the one before by the same factor.
 #
 # **Before you run the cell:** at IF = 100, how many of the 50,000 images are left? And how many of the 100 classes does
 # it take, from the head, to hold half of those?
@@ -149,7 +149,7 @@ on_this_machine = {name: train_set for name, train_set in on_this_machine.items(
 print("on this machine:", ", ".join(on_this_machine))
 
 # %%
-widgets.long_tail_explorer(on_this_machine, imbalance_factor=100)
+widgets.long_tail_explorer(on_this_machine, imbalance_factor=10)
 
 # %% [markdown]
 # ## 2. What the frequency alone does
@@ -166,7 +166,8 @@ widgets.long_tail_explorer(on_this_machine, imbalance_factor=100)
 # Take the smallest example: two classes on a line, both Gaussian with variance 1, two standard deviations apart, the
 # left one IF times as frequent. The best boundary is where $P_y\, p(x \mid y)$ is the same for both:
 #
-# $$P_0\, e^{-(x+1)^2/2} = P_1\, e^{-(x-1)^2/2} \quad\Longleftrightarrow\quad x = \frac{\log \mathrm{IF}}{2} .$$
+# $$P_0\, e^{-(x+1)^2/2} = P_1\, e^{-(x-1)^2/2} \quad\Longleftrightarrow\quad \log \frac{P_0}{P_1} =
+# \frac{(x+1)^2 - (x-1)^2}{2} = 2x \quad\Longleftrightarrow\quad x = \frac{\log \mathrm{IF}}{2} .$$
 #
 # **Before you run the cell:** with equal frequencies both classes are right in 84 % of the cases. At IF = 100, how
 # often is the rare class right? There is no lack of data here, and nothing left to learn.
@@ -182,7 +183,8 @@ def accuracies(boundary):
     return head.cdf(boundary), 1 - tail.cdf(boundary)
 
 
-best = torch.tensor(factor).log() / distance
+# %%
+best = torch.tensor(factor).log() / distance  # log(IF) / 2, for this distance
 for name, boundary in {"equal frequencies": 0.0, f"IF = {factor:g}": best}.items():
     of_head, of_tail = accuracies(boundary)
     print(f"{name:18} boundary {boundary:4.2f}:  head {of_head:.1%}, tail {of_tail:.1%}", end="")
@@ -209,10 +211,11 @@ figures.prior_shift(distance, factor)
 # %% [markdown]
 # *Look at the space between the two vertical lines:* that is what the rare class loses to its prior.
 #
-# The remedy is as simple. The classifier's logits are $\varphi_y = \log P_y + \log p(x \mid y)$ up to a constant. Take
-# $\log P_y$ away and the boundary goes back to the middle. One can do that after training, or let the network grow the
-# margin while it trains, by adding $\delta_y = \log P_y$ to the logits inside the loss only. The second is **logit
-# compensation** (Eq. 10), one half of what the paper trains:
+# The remedy is as simple. Cross-entropy makes the softmax of the logits $\varphi_y$ an estimate of $p(y \mid x)$, so by
+# Bayes' rule the logits of the perfect classifier are $\varphi_y = \log P_y + \log p(x \mid y)$, up to a constant. Take
+# $\log P_y$ away and the boundary goes back to the middle. One can do that after training. Or one adds $\delta_y = \log P_y$ to
+# the logits while training, inside the loss only: then $\varphi_y + \delta_y$ estimates $p(y \mid x)$, and $\log p(x \mid y)$
+# is all that $\varphi_y$ itself has to be. The second is **logit compensation** (Eq. 10), one half of what the paper trains:
 #
 # $$L_{LC} = -\log \frac{e^{\varphi_y + \delta_y}}{\sum_j e^{\varphi_j + \delta_j}} .$$
 #
@@ -224,7 +227,7 @@ figures.prior_shift(distance, factor)
 # they are shared out, and not how much there is to learn from.
 
 # %%
-description, recipe = RECIPES["digits-lt"]
+_, recipe = RECIPES["digits-lt"]
 digits = open_dataset("digits")
 TOTAL = int(exponential_profile(134, 10, 50).sum())
 
@@ -235,6 +238,7 @@ def head_count(factor):
     return fitting[-1]
 
 
+# %%
 recipes = {
     f"IF {factor}": replace(recipe, loss="ce", imbalance_factor=factor, head_count=head_count(factor))
     for factor in (1, 10, 50)
@@ -243,8 +247,7 @@ for name, of_factor in recipes.items():
     print(name, exponential_profile(of_factor.head_count, 10, of_factor.imbalance_factor).tolist())
 
 # %% [markdown]
-# **Before you run the next cell:** the digits 5 to 9 are the five rarest. What is the test accuracy on them at IF 1, 10
-# and 50? And of 400 test images, 40 of each digit, how many will the network call a 9 at IF 50?
+# Of each network we want the classifier's logits for the test images:
 
 
 # %%
@@ -260,6 +263,11 @@ def trained_logits(recipe):
         return method.logits(method.features(images))
 
 
+# %% [markdown]
+# **Before you run the next cells:** the digits 5 to 9 are the five rarest. What is the test accuracy on them at IF 1, 10
+# and 50? And of 400 test images, 40 of each digit, how many will the network call a 9 at IF 50?
+
+# %%
 logits = {name: trained_logits(of_factor) for name, of_factor in recipes.items()}
 
 # %%
@@ -271,23 +279,23 @@ def per_class(logits):
     return accuracy(logits.argmax(dim=1), digits.test.labels, tail_counts).per_class
 
 
-def rare(logits):
-    """Mean test accuracy of the five rarest digits, in percent."""
-    return sum(per_class(logits)[5:]) / 5
-
-
-def frequent(logits):
-    """Mean test accuracy of the five most frequent digits, in percent."""
-    return sum(per_class(logits)[:5]) / 5
+def frequent_and_rare(logits):
+    """Mean test accuracy of the five most frequent digits and of the five rarest, in percent."""
+    of_digit = per_class(logits)
+    return sum(of_digit[:5]) / 5, sum(of_digit[5:]) / 5
 
 
 # %%
+frequent, rare = {}, {}
 for name, of_run in logits.items():
-    print(f"{name:6} digits 0-4: {frequent(of_run):5.1f} %   digits 5-9: {rare(of_run):5.1f} %")
-assert rare(logits["IF 1"]) > rare(logits["IF 10"]) > rare(logits["IF 50"])
-assert rare(logits["IF 50"]) < 0.8 * rare(logits["IF 1"])
-assert abs(frequent(logits["IF 50"]) - frequent(logits["IF 1"])) < 5
+    frequent[name], rare[name] = frequent_and_rare(of_run)
+    print(f"{name:6} digits 0-4: {frequent[name]:5.1f} %   digits 5-9: {rare[name]:5.1f} %")
 
+assert rare["IF 1"] > rare["IF 10"] > rare["IF 50"]
+assert rare["IF 50"] < 0.8 * rare["IF 1"]
+assert abs(frequent["IF 50"] - frequent["IF 1"]) < 5
+
+# %%
 lines = {name: per_class(of_run) for name, of_run in logits.items()}
 title = "Equally many images, shared out in three ways"
 look_at = "Below each digit, its images at IF 50. Look at where the lines part."
@@ -310,32 +318,42 @@ assert called["IF 50"][9] < 15
 # %% [markdown]
 # So take the prior away, as Section 2 says: after training, by subtracting $\log P_y$ from the logits of the IF 50
 # network, and during training, by logit compensation. Another seed draws other initial weights and another order of
-# images, and with classes this small that matters; so we train three times. **Before you run it:** will the tail come
-# back to what it had at IF 1?
+# images, and with classes this small that matters; so we train each three times (the network of IF 1, the aim, stays
+# the one that we have). **Before you run it:** will the tail come back to what it had at IF 1?
 
 # %%
 prior = tail_counts / tail_counts.sum()
-names = ("IF 50", "prior subtracted", "compensated", "IF 1")
-print("digits 5-9" + "".join(f"{name:>18}" for name in names))
-results = []
+by_seed = []
 for seed in (0, 1, 2):
     plain = logits["IF 50"] if seed == 0 else trained_logits(replace(recipes["IF 50"], seed=seed))
     compensated = trained_logits(replace(recipes["IF 50"], seed=seed, loss="lc"))
-    results.append((plain, plain - prior.log(), compensated, logits["IF 1"]))
-    print(f"seed {seed}    " + "".join(f"{rare(of_run):16.1f} %" for of_run in results[-1]))
+    by_seed.append({"IF 50": plain, "prior subtracted": plain - prior.log(), "compensated": compensated})
 
 # %%
-means = [sum(map(rare, column)) / len(results) for column in zip(*results, strict=True)]
-as_trained, _, compensated, equal_counts = means
-habit, scarcity = compensated - as_trained, equal_counts - compensated
+names = ("IF 50", "prior subtracted", "compensated")
+on_rare = {name: [frequent_and_rare(runs[name])[1] for runs in by_seed] for name in names}
+for name in names:
+    print(f"digits 5-9, {name:16}", "".join(f"   seed {k}: {v:.1f} %" for k, v in enumerate(on_rare[name])))
+print(f"digits 5-9, IF 1: {rare['IF 1']:.1f} %")
+assert all(helped > before for before, helped in zip(on_rare["IF 50"], on_rare["compensated"], strict=True))
+
+# %%
+mean = {name: sum(of_seeds) / 3 for name, of_seeds in on_rare.items()}
+habit, scarcity = mean["compensated"] - mean["IF 50"], rare["IF 1"] - mean["compensated"]
 print(f"on average compensation gives back {habit:.1f} points; {scarcity:.1f} are still missing")
-assert all(rare(one[2]) > rare(one[0]) for one in results)  # compensation helps with every seed
-assert scarcity > habit > 0  # and yet the larger part stays lost
+assert scarcity > habit > 0  # the larger part stays lost
 
 # %%
-lines = {name: per_class(of_run) for name, of_run in zip(names, results[0], strict=True)}
+of_seed_0 = {"IF 1": logits["IF 1"], **by_seed[0]}
+order = (
+    "IF 1",
+    "prior subtracted",
+    "IF 50",
+    "compensated",
+)  # so that IF 1 and IF 50 look as in the figure before
+lines = {name: per_class(of_seed_0[name]) for name in order}
 title = "What compensation gives back (seed 0)"
-look_at = "What compensation leaves open is the gap up to the line of IF 1."
+look_at = "Look at the two rarest digits: what compensation leaves open is the gap up to the line of IF 1."
 figures.accuracy_by_class_count(lines, tail_counts, digits.class_names, title=title, look_at=look_at)
 
 # %% [markdown]
