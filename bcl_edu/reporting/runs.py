@@ -74,8 +74,8 @@ def find_runs(paths: Iterable[Path | str]) -> tuple[list[StoredRun], list[Unread
         try:
             record = read_record(folder)
             run = StoredRun(folder, recipe_from_dict(record["recipe"]), record)
-            _require_facts(record)
-        except (CheckpointError, ValueError, TypeError) as error:
+            _require_facts(run)
+        except (CheckpointError, ValueError) as error:
             unreadable.append(UnreadableRun(folder, str(error)))
             continue
         if all(record != other.record for other in runs):
@@ -102,10 +102,14 @@ def side_by_side(runs: Iterable[StoredRun]) -> list[dict[str, StoredRun]]:
     return sorted(several, key=lambda group: -next(iter(group.values())).recipe.epochs)
 
 
-def _require_facts(record: dict[str, Any]) -> None:
+def _require_facts(run: StoredRun) -> None:
     """Refuse a record without what the tables show of every run."""
+    record = run.record
+    if record["epochs_finished"] > run.recipe.epochs:
+        raise ValueError(f"the record has {record['epochs_finished']} finished epochs of {run.recipe.epochs}")
     session, data = record.get("sessions", [])[-1:], record["data"]
-    if not session or not {"hardware", "processes"} <= set(session[0]):
+    hardware = session[0].get("hardware", {}) if session else {}
+    if not hardware.keys() & {"gpu", "processor"} or "processes" not in session[0]:
         raise ValueError("the record does not say on what the run computed")
     if not {"training_images", "test_images", "subset_sha256"} <= set(data):
         raise ValueError("the record does not say on which images the run was trained and tested")

@@ -28,6 +28,33 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     write_atomically(path, buffer.getvalue())
 
 
+def load_run_checkpoint(path: Path) -> dict[str, Any]:
+    """Read the checkpoint of a run, as `load_checkpoint` does, and see that it has what every run stores.
+
+    Raises:
+        CheckpointError: as `load_checkpoint`, or something is missing.
+    """
+    state = load_checkpoint(path)
+    missing = [name for name in _STORED if name not in state]
+    if missing:
+        raise CheckpointError(f"{path} is no checkpoint of a run: it has no {', '.join(missing)}")
+    return state
+
+
+_STORED = (
+    "recipe",
+    "data",
+    "normalisation",
+    "image_shape",
+    "model",
+    "epoch",
+    "step",
+    "history",
+    "best",
+    "sessions",
+)
+
+
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint onto the CPU; only tensors and plain values are ever unpickled.
 

@@ -26,7 +26,7 @@ from bcl_edu.training.batches import EpochBatches
 from bcl_edu.training.checkpoint import (
     CHECKPOINT_NAME,
     CheckpointError,
-    load_checkpoint,
+    load_run_checkpoint,
     save_checkpoint,
 )
 from bcl_edu.training.data import TrainingData, prepare_data
@@ -206,7 +206,7 @@ class _Run:
             raise ValueError(
                 f"{self.folder} already holds a run; continue it with --resume, or choose another --output"
             )
-        state = load_checkpoint(path)
+        state = load_run_checkpoint(path)
         differences = recipe_differences(recipe_from_dict(state["recipe"]), self.recipe)
         if differences:
             raise CheckpointError(

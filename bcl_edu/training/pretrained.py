@@ -17,8 +17,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bcl_edu.files import write_atomically
-from bcl_edu.training.checkpoint import CHECKPOINT_NAME, CheckpointError, load_checkpoint
-from bcl_edu.training.record import METRICS_NAME, RECORD_NAME, read_record
+from bcl_edu.training.checkpoint import CHECKPOINT_NAME, CheckpointError, load_run_checkpoint
+from bcl_edu.training.recipe import recipe_from_dict
+from bcl_edu.training.record import METRICS_NAME, RECORD_NAME, read_metrics, read_record
 from bcl_edu.training.trained import TrainedModel, from_checkpoint, trained_model
 
 WEIGHTS_NAME = "model.safetensors"
@@ -49,14 +50,28 @@ def export_run(run: Path, destination: Path, dtype: Dtype = "auto") -> Path:
             range of float16.
     """
     record = read_record(run)
-    epochs = record["recipe"]["epochs"]
+    epochs = recipe_from_dict(record["recipe"]).epochs
     if record["epochs_finished"] < epochs:
         raise ValueError(
             f"{run} has finished {record['epochs_finished']} of {epochs} epochs; continue it with --resume, then export"
         )
-    state = load_checkpoint(run / CHECKPOINT_NAME)
-    if (state["recipe"], state["epoch"]) != (record["recipe"], epochs):
-        raise CheckpointError(f"{run}: {CHECKPOINT_NAME} and {RECORD_NAME} are not of the same run")
+    state = load_run_checkpoint(run / CHECKPOINT_NAME)
+    differing = [
+        name for name in ("recipe", "data", "normalisation", "sessions") if state[name] != record.get(name)
+    ]
+    if state["epoch"] != record["epochs_finished"]:
+        differing.append("epochs_finished")
+    if (state["history"][-1:], state["best"]) != ([record["last"]], record.get("best")):
+        differing.append("last or best")
+    if differing:
+        raise CheckpointError(
+            f"{run}: {CHECKPOINT_NAME} and {RECORD_NAME} are not of the same run, or one was changed: "
+            f"they differ in {', '.join(differing)}"
+        )
+    if read_metrics(run) != state["history"]:
+        raise CheckpointError(
+            f"{run}: {METRICS_NAME} is missing, or does not have the epochs of {CHECKPOINT_NAME}"
+        )
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise ValueError(f"{destination} already holds something; choose a folder that does not exist yet")
 
@@ -105,12 +120,17 @@ def load_pretrained(folder: Path | str) -> TrainedModel:
         raise CheckpointError(
             f"{path} has format {metadata.get('format')!r}, but this version of bcl_edu reads format {FORMAT!r}"
         )
+    try:
+        counts, normalisation = record["data"]["class_counts"], record["normalisation"]
+        shape, epoch = json.loads(metadata["image_shape"]), int(metadata["epoch"])
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"{folder} lacks what an exported run has: {error}") from error
     return trained_model(
         recipe=record["recipe"],
-        class_counts=record["data"]["class_counts"],
-        normalisation=record["normalisation"],
-        image_shape=json.loads(metadata["image_shape"]),
-        epoch=int(metadata["epoch"]),
+        class_counts=counts,
+        normalisation=normalisation,
+        image_shape=shape,
+        epoch=epoch,
         weights={name: w.float() if w.is_floating_point() else w for name, w in weights.items()},
     )
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Annotated, Any, Literal
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import tyro
 
@@ -160,7 +162,8 @@ def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
     """The inverse of `recipe_as_dict`; records from before a field get what `WITHOUT_THE_FIELD` says.
 
     Raises:
-        ValueError: another field is missing, or one is unknown, as in a record of another version of this package.
+        ValueError: another field is missing, or one is unknown, as in a record of another version of this package; or
+            a value is one that no recipe can have.
     """
     values = WITHOUT_THE_FIELD | dict(values)
     known = {field.name for field in fields(Recipe)}
@@ -170,7 +173,33 @@ def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
             f"unknown {sorted(set(values) - known)}"
         )
     restored: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    for name, value in restored.items():
+        if not _is_a(value, _kinds()[name]):
+            raise ValueError(
+                f"the stored recipe was changed: its {name} is {value!r}, which no recipe can have"
+            )
     return Recipe(**restored)
+
+
+@cache
+def _kinds() -> dict[str, Any]:
+    return get_type_hints(Recipe)
+
+
+def _is_a(value: object, kind: Any) -> bool:
+    """Whether a value from a file is of a field's type; what is not listed in a Literal is left to the recipe."""
+    origin, of = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return isinstance(value, str)
+    if origin in (Union, UnionType):
+        return any(_is_a(value, option) for option in of)
+    if origin is tuple:
+        if not isinstance(value, tuple) or (of[-1] is not Ellipsis and len(value) != len(of)):
+            return False
+        return all(_is_a(one, of[0]) for one in value)
+    if kind in (int, float):  # a whole number is also a number; True is neither
+        return isinstance(value, (int, kind)) and not isinstance(value, bool)
+    return isinstance(value, kind)
 
 
 def recipe_differences(stored: Recipe, asked: Recipe) -> list[str]:

@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     """The run record of a folder.
 
     Raises:
-        CheckpointError: it is missing or damaged.
+        CheckpointError: it is missing or damaged, or a value in it is one that no run writes.
     """
     path = folder / RECORD_NAME
     try:
@@ -96,7 +97,71 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} is damaged: {error}") from error
     if not isinstance(record, dict) or not {"recipe", "data", "epochs_finished", "last"} <= set(record):
         raise CheckpointError(f"{path} is no run record of bcl_edu")
+    for name, fits in _VALUES.items():
+        if name in record and not fits(record[name]):
+            raise CheckpointError(
+                f"{path} was changed, or is of another version of bcl_edu: its {name!r} is {_short(record[name])}, "
+                "which no run writes"
+            )
     return record
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_percentage(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 100
+
+
+def _is_data(value: object) -> bool:
+    """Sizes and the subset's hash; other facts of the data are compared with those found, never taken on trust."""
+    if not isinstance(value, dict):
+        return False
+    sizes = [value[name] for name in ("training_images", "test_images") if name in value]
+    counts = value.get("class_counts", [])
+    return (
+        all(map(_is_count, sizes))
+        and isinstance(counts, list)
+        and all(map(_is_count, counts))
+        and isinstance(value.get("subset_sha256", ""), str)
+    )
+
+
+def _is_epoch(value: object) -> bool:
+    """An epoch's accuracies; a shot group without classes has none. Before the first epoch there is nothing."""
+    if value is None:
+        return True
+    return (
+        isinstance(value, dict)
+        and _is_count(value.get("epoch"))
+        and _is_percentage(value.get("top1"))
+        and all(value.get(name, "") is None or _is_percentage(value.get(name)) for name in _GROUPS)
+    )
+
+
+def _is_session(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and _is_count(value.get("processes", 1))
+        and isinstance(value.get("hardware", {}), dict)
+    )
+
+
+_GROUPS = ("many", "medium", "few")
+_VALUES: dict[str, Callable[[Any], bool]] = {
+    "recipe": lambda value: isinstance(value, dict),
+    "data": _is_data,
+    "epochs_finished": _is_count,
+    "last": _is_epoch,
+    "best": _is_epoch,
+    "sessions": lambda value: isinstance(value, list) and all(map(_is_session, value)),
+}
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def write_metrics(folder: Path, history: list[dict[str, Any]]) -> None:
@@ -106,6 +171,13 @@ def write_metrics(folder: Path, history: list[dict[str, Any]]) -> None:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The finished epochs of the run in a folder, one row each; none if there is no such file yet."""
+    """The finished epochs of the run in a folder, one row each; none if there is no such file yet.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
     path = folder / METRICS_NAME
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    try:
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error

@@ -12,7 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from bcl_edu.methods import Method, build_method
-from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint
+from bcl_edu.training.checkpoint import CheckpointError, load_run_checkpoint
 from bcl_edu.training.evaluation import Normalisation
 from bcl_edu.training.recipe import Recipe, recipe_from_dict
 
@@ -78,7 +78,7 @@ def from_checkpoint(path: Path) -> TrainedModel:
     Raises:
         CheckpointError: the file is missing, damaged or not ours.
     """
-    state = load_checkpoint(path)
+    state = load_run_checkpoint(path)
     return trained_model(
         recipe=state["recipe"],
         class_counts=state["data"]["class_counts"],

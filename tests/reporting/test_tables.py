@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bcl_edu.reporting import build_report, records
+from bcl_edu.reporting import as_html_page, as_markdown, as_text, build_report, records
 from bcl_edu.reporting.tables import Line, Report
 from tests.reporting.conftest import StoreRun
 
@@ -117,8 +117,18 @@ def test_unfinished_damaged_and_unknown_runs_are_listed_with_the_reason(
         record = json.loads(path.read_text())
         record[part] = type(record[part])() if part != "best" else None
         path.write_text(json.dumps(record))
+    for name, part, value in (
+        ("h", "last", {"top1": "high"}),
+        ("i", "epochs_finished", "400"),
+        ("j", "epochs_finished", 999),
+        ("k", "data", {"training_images": "many"}),
+    ):
+        path = store_run(name, "table2-lc", 50.0) / "run.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {part: value}))
     report = build_report([tmp_path])
     assert report.tables == {}
+    for written in (as_text(report), as_markdown(report), as_html_page(report)):
+        assert "Listed apart, in no table: 11 runs" in written
     reasons = {one.folder.name: " ".join(one.reasons) for one in report.apart}
     assert reasons["a"] == "unfinished, 0 of 400 epochs"
     assert reasons["b"] == "no row of the tables has data set digits and loss bcl"
@@ -127,6 +137,10 @@ def test_unfinished_damaged_and_unknown_runs_are_listed_with_the_reason(
     assert "on what the run computed" in reasons["e"]
     assert "on which images" in reasons["f"]
     assert "no figures" in reasons["g"]
+    assert "its 'last' is" in reasons["h"]
+    assert "its 'epochs_finished' is \"400\"" in reasons["i"]
+    assert reasons["j"] == "the record has 999 finished epochs of 400"
+    assert "its 'data' is" in reasons["k"]
 
 
 def test_records_hold_numbers_and_none(store_run: StoreRun, tmp_path: Path) -> None:

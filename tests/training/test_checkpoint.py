@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bcl_edu.files import write_atomically
-from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from bcl_edu.training.checkpoint import CheckpointError, load_checkpoint, load_run_checkpoint, save_checkpoint
 
 
 def test_tensors_and_plain_values_come_back(tmp_path: Path) -> None:
@@ -60,3 +60,11 @@ def test_a_missing_file_and_another_format_are_named(tmp_path: Path) -> None:
     torch.save({"format": 7}, tmp_path / "c.pt")
     with pytest.raises(CheckpointError, match="format 7, but this version of bcl_edu reads format 1"):
         load_checkpoint(tmp_path / "c.pt")
+
+
+def test_a_checkpoint_without_a_run_in_it_is_named_with_what_is_missing(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "c.pt", {"model": {}, "recipe": {}})
+    with pytest.raises(
+        CheckpointError, match=r"c\.pt is no checkpoint of a run: it has no data, normalisation"
+    ):
+        load_run_checkpoint(tmp_path / "c.pt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,29 @@ def test_a_record_and_a_checkpoint_of_two_runs_are_not_exported(run: Path, tmp_p
         export_run(mixed, tmp_path / "kept")
 
 
+@pytest.mark.parametrize(
+    ("change", "differ"),
+    [
+        (lambda record: record["last"].update(top1=99.0), "last or best"),
+        (lambda record: record["best"].update(top1=99.0), "last or best"),
+        (lambda record: record["data"].update(subset_sha256="0" * 64), "data"),
+        (lambda record: record["data"].update(class_counts=[1, 2]), "data"),
+        (lambda record: record.update(sessions=[]), "sessions"),
+        (lambda record: record.update(epochs_finished=999), "epochs_finished"),
+        (lambda record: record.pop("normalisation"), "normalisation"),
+    ],
+)
+def test_a_record_that_was_changed_is_not_exported(change, differ: str, run: Path, tmp_path: Path) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(run, changed)
+    record = json.loads((changed / "run.json").read_text())
+    change(record)
+    (changed / "run.json").write_text(json.dumps(record))
+    with pytest.raises(CheckpointError, match=f"or one was changed: they differ in .*{differ}"):
+        export_run(changed, tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
+
+
 def test_a_destination_that_holds_something_stays_as_it_is(run: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match="already holds something"):
@@ -110,7 +134,10 @@ def test_a_failed_export_leaves_nothing_behind(run: Path, tmp_path: Path) -> Non
     broken.mkdir()
     for name in ("run.json", "checkpoint.pt"):
         (broken / name).write_bytes((run / name).read_bytes())
-    with pytest.raises(FileNotFoundError, match=r"metrics\.jsonl"):
+    with pytest.raises(CheckpointError, match=r"metrics\.jsonl is missing"):
+        export_run(broken, tmp_path / "kept")
+    (broken / "metrics.jsonl").write_text('{"epoch": 1')
+    with pytest.raises(CheckpointError, match=r"metrics\.jsonl is damaged"):
         export_run(broken, tmp_path / "kept")
     assert [path.name for path in tmp_path.iterdir()] == ["broken"]
 
@@ -138,6 +165,12 @@ def test_a_weight_beyond_float16_is_refused(run: Path, tmp_path: Path) -> None:
         (lambda folder: (folder / "run.json").write_text("{"), "is damaged"),
         (lambda folder: (folder / "run.json").write_text("{}"), "is no run record"),
         (lambda folder: (folder / "run.json").unlink(), r"run\.json cannot be read"),
+        (
+            lambda folder: (folder / "run.json").write_text(
+                (folder / "run.json").read_text().replace('"normalisation"', '"normalization"')
+            ),
+            "lacks what an exported run has: 'normalisation'",
+        ),
         (lambda folder: save_file({"a": torch.zeros(1)}, folder / "model.safetensors"), "format None"),
     ],
 )

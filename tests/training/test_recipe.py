@@ -80,3 +80,23 @@ def test_values_out_of_range_are_named(field: str, value: object, message: str) 
 def test_table_2_has_its_five_rows_and_table_1_its_three() -> None:
     assert {"lc", "scl", "scl-complement", "scl-averaging", "bcl"} <= set(OBJECTIVES)
     assert {"bcl", "bcl-inside", "bcl-prototypes"} <= set(OBJECTIVES)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", "two"),
+        ("batch_size", 1.5),
+        ("temperature", None),
+        ("blur", 1),
+        ("seed", True),
+        ("crop_scale", [0.2]),
+        ("crop_scale", "ab"),
+        ("milestones", ["a"]),
+        ("dataset", 5),
+        ("loss", 3),
+    ],
+)
+def test_a_stored_value_of_another_type_is_named(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"its {name} is .*, which no recipe can have"):
+        recipe_from_dict(recipe_as_dict(PAPER) | {name: value})
