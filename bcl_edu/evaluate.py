@@ -18,6 +18,7 @@ import torch
 import tyro
 
 from bcl_edu.datasets import open_dataset
+from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.display import figure
@@ -73,8 +74,10 @@ def evaluate_checkpoint(
 
     Raises:
         CheckpointError: the file is missing, damaged or not ours.
-        ValueError: the data are missing, or their class counts are not those of the run.
+        ValueError: the data are missing, their class counts are not those of the run, or workers is below 0.
     """
+    if workers < 0:
+        raise ValueError(f"workers is {workers}, but must be at least 0")
     trained = load_trained(path)
     recipe, counts, method = trained.recipe, trained.class_counts, trained.method
     dataset = open_dataset(recipe.dataset, data_dir, image_size=recipe.image_size, lists=lists)
@@ -136,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             command.run, command.data_dir, command.device, lists=lists, workers=command.workers
         )
     except (ValueError, OSError, CheckpointError) as error:
-        sys.exit(f"bcl_edu.evaluate: {error}")
+        sys.exit(f"bcl_edu.evaluate: {in_words(error)}")
     print(json.dumps(result, indent=2) if command.json else report(result, per_class=command.per_class))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import tyro
 
+from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.pretrained import SMALL_ENOUGH, Dtype, export_run
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         weights = export_run(command.run, command.destination, command.dtype)
     except (ValueError, OSError, CheckpointError) as error:
-        sys.exit(f"bcl_edu.export: {error}")
+        sys.exit(f"bcl_edu.export: {in_words(error)}")
     size = weights.stat().st_size
     note = "" if size <= SMALL_ENOUGH else ", too large to keep in a repository"
     print(f"{command.destination}: run.json, metrics.jsonl, {weights.name} ({size / 1e6:.2f} MB{note})")

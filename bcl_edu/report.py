@@ -16,9 +16,9 @@ from typing import Literal
 
 import tyro
 
+from bcl_edu.files import in_words, write_atomically
 from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.reporting import as_html_page, as_markdown, as_text, build_report
-from bcl_edu.training.checkpoint import write_atomically
 
 DESCRIPTION = (
     "Rebuild the paper's tables from runs. Unfinished runs, and those whose images, epochs, backbone or any other "
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if command.output is not None:
             write_atomically(command.output, written.encode())
     except (ValueError, OSError) as error:
-        sys.exit(f"bcl_edu.report: {error}")
+        sys.exit(f"bcl_edu.report: {in_words(error)}")
     print(command.output if command.output is not None else written.rstrip("\n"))
 
 

@@ -20,6 +20,7 @@ from typing import Annotated
 
 import tyro
 
+from bcl_edu.files import in_words
 from bcl_edu.methods import OBJECTIVES
 from bcl_edu.option_values import PLAIN_VALUES, near_names
 from bcl_edu.training.catalogue import RECIPES, description, list_recipes
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             return
         result = train(command.recipe, command.run)
     except (ValueError, OSError, CheckpointError, LossNotFinite, ProcessLost) as error:
-        sys.exit(f"{who}: {error}")
+        sys.exit(f"{who}: {in_words(error)}")
     except (Interrupted, KeyboardInterrupt) as stopped:
         if rank == 0:
             said = str(stopped) or "stopped before the first step; there was nothing to save"

@@ -114,6 +114,14 @@ def test_an_exported_run_is_not_overwritten_by_another_run(
     assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
 
 
+@pytest.mark.parametrize("below", ["", "run"])
+def test_a_run_cannot_lie_where_a_file_is(below: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(SystemExit, match=r"file.*: .*; a file stands where a folder is needed"):
+        train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "file" / below)])
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_a_misspelt_loss_is_answered_with_the_near_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         train.main(["digits-lt", "--loss", "bce"])
@@ -152,6 +160,18 @@ def test_evaluation_prints_each_class_from_head_to_tail(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "digits-lt, loss bcl, after 1 epochs, on 400 test images"
     assert [line.split()[0] for line in lines[-10:]] == list("0123456789")
+
+
+def test_fewer_than_no_workers_are_refused(run: Path) -> None:
+    with pytest.raises(SystemExit, match="workers is -1, but must be at least 0"):
+        evaluate.main([str(run), "--workers", "-1"])
+
+
+@pytest.mark.parametrize("minutes", ["0", "nan"])
+def test_checkpoints_are_some_minutes_apart(minutes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        train.main(["digits-lt", "--checkpoint-minutes", minutes])
+    assert "but must be above 0" in capsys.readouterr().err
 
 
 def test_evaluation_as_json(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ import tyro
 
 from bcl_edu.datasets.check import check_dataset
 from bcl_edu.datasets.prepare import prepare_dataset
+from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
 
 
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 decode=command.decode,
             )
     except (ValueError, OSError) as error:
-        sys.exit(f"bcl_edu.datasets: {error}")
+        sys.exit(f"bcl_edu.datasets: {in_words(error)}")
     print(findings)
     sys.exit(1 if findings.problems else 0)
 

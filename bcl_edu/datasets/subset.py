@@ -45,7 +45,7 @@ def long_tailed_subset(
         others = f" (likewise {len(impossible) - 1} more classes)" if len(impossible) > 1 else ""
         raise ValueError(
             f"class {k} has {int(available[k])} images, but {int(counts[k])} were asked for{others}; "
-            "use a smaller n_max, or another profile"
+            "use a smaller n_max (on the command line --head-count), or another profile"
         )
     by_class = np.split(labels.cpu().argsort(stable=True).numpy(), available.cumsum(0)[:-1].numpy())
     kept = []

@@ -36,10 +36,11 @@ class Evaluation:
         accuracy: top-1, by shot group, and of each class, in percent.
         predictions: predicted class of each test image, shape (n,).
         class_means: of the embeddings z on the unit sphere, shape (k, d); of the centred, normalised backbone
-            features where the method has no contrastive branch.
+            features where the method has no contrastive branch. None if some class has no test image, or its mean no
+            direction, as in a network that answers every image alike.
         space: "embeddings" or "features": which of the two that is.
-        simplex_deviation: root-mean-square of <mu_i, mu_j> + 1/(k-1) of those class means; None if some class
-            has no test image.
+        simplex_deviation: root-mean-square of <mu_i, mu_j> + 1/(k-1) of those class means; None if there
+            are none.
         feature_simplex_deviation: the same of the centred backbone features, comparable between all methods.
     """
 
@@ -125,10 +126,10 @@ def evaluate_method(
     hidden_means = z_means = None
     if bool((test.class_counts > 0).all()):
         raw = of_features.means(test.class_counts, device)
-        hidden_means = functional.normalize(raw - raw.mean(dim=0), dim=1)
+        hidden_means = _directions(raw - raw.mean(dim=0))
         z_means = hidden_means
         if of_embeddings.sums is not None:
-            z_means = functional.normalize(of_embeddings.means(test.class_counts, device), dim=1)
+            z_means = _directions(of_embeddings.means(test.class_counts, device))
     return Evaluation(
         accuracy=accuracy(predictions, test.labels, class_counts),
         predictions=predictions,
@@ -137,6 +138,12 @@ def evaluate_method(
         simplex_deviation=None if z_means is None else simplex_deviation(z_means).rms,
         feature_simplex_deviation=None if hidden_means is None else simplex_deviation(hidden_means).rms,
     )
+
+
+def _directions(means: Float[Tensor, "k d"]) -> Float[Tensor, "k d"] | None:
+    """Unit rows; None if a row has no direction."""
+    directions = functional.normalize(means, dim=1)
+    return directions if bool((directions.norm(dim=1) > 0.5).all()) else None
 
 
 class _ClassSums:

@@ -51,7 +51,7 @@ class RunOptions:
         """Refuse values outside their range."""
         if self.workers < 0:
             raise ValueError(f"workers is {self.workers}, but must be at least 0")
-        if self.checkpoint_minutes <= 0:
+        if not self.checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes is {self.checkpoint_minutes}, but must be above 0")
 
     @property

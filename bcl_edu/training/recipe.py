@@ -123,7 +123,14 @@ class Recipe:
             _require(getattr(self, name) >= 0, name.rstrip("_"), getattr(self, name), "at least 0")
         for name in ("learning_rate", "temperature", "decay"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        _require(self.seed >= 0 and self.subset_seed >= 0, "seed", self.seed, "at least 0")
+        _require(self.momentum < 1, "momentum", self.momentum, "below 1")
+        _require(self.seed >= 0, "seed", self.seed, "at least 0")
+        _require(0 <= self.subset_seed < 2**32, "subset_seed", self.subset_seed, "from 0 to 4294967295")
+        _require(self.head_count is None or self.head_count >= 1, "head_count", self.head_count, "at least 1")
+        ascending = (
+            list(self.milestones) == sorted(set(self.milestones)) and min(self.milestones, default=0) >= 0
+        )
+        _require(ascending, "milestones", self.milestones, "epochs from 0 on, each later than the one before")
         beta = self.class_balanced_beta
         _require(0 <= beta < 1, "class_balanced_beta", beta, "at least 0 and below 1")
         _require(

@@ -70,6 +70,13 @@ def test_a_recipe_of_another_version_is_refused() -> None:
         ("loss", "bce", "loss 'bce' is not known; choose one of ce, lc"),
         ("class_balanced_beta", 1.0, "class_balanced_beta is 1.0, but must be at least 0 and below 1"),
         ("focal_gamma", -0.5, "focal_gamma is -0.5, but must be at least 0"),
+        ("momentum", 1.0, "momentum is 1.0, but must be below 1"),
+        ("seed", -1, "^seed is -1, but must be at least 0"),
+        ("subset_seed", -1, "subset_seed is -1, but must be from 0 to 4294967295"),
+        ("subset_seed", 2**32, "subset_seed is 4294967296, but must be from 0 to 4294967295"),
+        ("head_count", 0, "head_count is 0, but must be at least 1"),
+        ("milestones", (180, 160), r"milestones is \(180, 160\), but must be epochs from 0 on, each later"),
+        ("milestones", (-5,), r"milestones is \(-5,\), but must be epochs from 0 on"),
     ],
 )
 def test_values_out_of_range_are_named(field: str, value: object, message: str) -> None:
