@@ -19,6 +19,7 @@ import tyro
 from bcl_edu.files import in_words, write_atomically
 from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.reporting import as_html_page, as_markdown, as_text, build_report
+from bcl_edu.training.record import RECORD_NAME
 
 DESCRIPTION = (
     "Rebuild the paper's tables from runs. Unfinished runs, and those whose images, epochs, backbone or any other "
@@ -48,7 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not command.runs:
         sys.exit("bcl_edu.report: name one or more folders that hold runs, such as results or runs")
     try:
-        written = _FORMATS[command.format](build_report(command.runs, all_tables=command.all))
+        report = build_report(command.runs, all_tables=command.all)
+        if not (command.all or report.tables or report.apart):
+            raise ValueError(
+                f"there is no {RECORD_NAME} below {' or '.join(map(str, command.runs))}; name folders that hold runs, "
+                "such as results or runs"
+            )
+        written = _FORMATS[command.format](report)
         if command.output is not None:
             write_atomically(command.output, written.encode())
     except (ValueError, OSError) as error:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bcl_edu.files import in_words
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.recipe import Recipe, recipe_as_dict, recipe_from_dict
 from bcl_edu.training.record import RECORD_NAME, read_metrics, read_record
@@ -61,15 +63,17 @@ def find_runs(paths: Iterable[Path | str]) -> tuple[list[StoredRun], list[Unread
         ValueError: a folder does not exist.
     """
     folders: dict[Path, Path] = {}
+    closed: list[OSError] = []
     for path in map(Path, paths):
         if not path.is_dir():
             raise ValueError(
                 f"there is no folder {path}; name folders that hold runs, such as results or runs"
             )
-        for found in sorted(path.rglob(RECORD_NAME)):
-            folders.setdefault(found.parent.resolve(), found.parent)
+        for name, subfolders, files in sorted(os.walk(path, onerror=closed.append)):
+            if RECORD_NAME in files + subfolders:
+                folders.setdefault(Path(name).resolve(), Path(name))
     runs: list[StoredRun] = []
-    unreadable: list[UnreadableRun] = []
+    unreadable = [UnreadableRun(Path(error.filename), in_words(error)) for error in closed]
     for folder in folders.values():
         try:
             record = read_record(folder)

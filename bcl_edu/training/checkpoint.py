@@ -60,6 +60,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises:
         CheckpointError: the file is missing, damaged, holds anything else, or is of another format.
+        PermissionError: it may not be read.
     """
     if not path.is_file():
         raise CheckpointError(
@@ -68,6 +69,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+    except PermissionError:
+        raise  # it may be whole: nobody should remove it
     except Exception as error:
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint ({type(error).__name__}): it is damaged, or not one of ours. "

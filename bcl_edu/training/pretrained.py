@@ -81,7 +81,10 @@ def export_run(run: Path, destination: Path, dtype: Dtype = "auto") -> Path:
     )
     temporary = destination.with_name(f".{destination.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    try:
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(destination)) from error
     try:
         for name in (RECORD_NAME, METRICS_NAME):
             shutil.copyfile(run / name, temporary / name)

@@ -97,6 +97,15 @@ def test_the_command_reads_the_kept_results(capsys: pytest.CaptureFixture[str]) 
         assert str(path.parent) in printed
 
 
+def test_a_folder_without_runs_is_a_mistake_unless_all_tables_are_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match=r"there is no run\.json below .*; name folders that hold runs"):
+        command.main([str(tmp_path)])
+    command.main([str(tmp_path), "--all"])
+    assert "table2-bcl" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"), [(["nowhere"], "there is no folder nowhere"), ([], "name one or more folders")]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,23 @@ def test_records_hold_numbers_and_none(store_run: StoreRun, tmp_path: Path) -> N
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"there is no folder .*nowhere"):
         build_report([tmp_path / "nowhere"])
+
+
+def test_a_folder_that_may_not_be_searched_is_listed_with_the_reason(
+    store_run: StoreRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_run("a", "table2-lc", 50.0)
+    (tmp_path / "runs" / "closed").mkdir()
+    scandir = os.scandir
+
+    def closed(path: str) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    report = build_report([tmp_path])
+    assert len(lines_of(report, "table2-lc")[0].runs) == 1
+    (apart,) = report.apart
+    assert apart.folder == tmp_path / "runs" / "closed"
+    assert "Permission denied" in apart.reasons[0]

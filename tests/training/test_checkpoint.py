@@ -68,3 +68,15 @@ def test_a_checkpoint_without_a_run_in_it_is_named_with_what_is_missing(tmp_path
         CheckpointError, match=r"c\.pt is no checkpoint of a run: it has no data, normalisation"
     ):
         load_run_checkpoint(tmp_path / "c.pt")
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*arguments: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied", "c.pt")
+
+    save_checkpoint(tmp_path / "c.pt", {})
+    monkeypatch.setattr(torch, "load", closed)
+    with pytest.raises(PermissionError, match=r"Permission denied: 'c\.pt'"):
+        load_checkpoint(tmp_path / "c.pt")
