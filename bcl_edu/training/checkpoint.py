@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,27 +33,35 @@ def load_run_checkpoint(path: Path) -> dict[str, Any]:
     """Read the checkpoint of a run, as `load_checkpoint` does, and see that it has what every run stores.
 
     Raises:
-        CheckpointError: as `load_checkpoint`, or something is missing.
+        CheckpointError: as `load_checkpoint`, or something is missing or of another type.
     """
     state = load_checkpoint(path)
-    missing = [name for name in _STORED if name not in state]
-    if missing:
-        raise CheckpointError(f"{path} is no checkpoint of a run: it has no {', '.join(missing)}")
+    wrong = [name for name, kind in _STORED.items() if not isinstance(state.get(name), kind)]
+    if not wrong and len(state["history"]) != state["epoch"]:  # one row an epoch
+        wrong = ["history"]
+    if not wrong and not {"mean", "std"} <= state["normalisation"].keys():
+        wrong = ["normalisation"]
+    if wrong:
+        raise CheckpointError(
+            f"{path} is of another version of bcl_edu, or was changed: it has no usable {', '.join(wrong)}"
+        )
     return state
 
 
-_STORED = (
-    "recipe",
-    "data",
-    "normalisation",
-    "image_shape",
-    "model",
-    "epoch",
-    "step",
-    "history",
-    "best",
-    "sessions",
-)
+_STORED = {
+    "recipe": dict,
+    "data": dict,
+    "normalisation": dict,
+    "image_shape": list,
+    "model": dict,
+    "optimizer": dict,
+    "random": dict,
+    "epoch": int,
+    "step": int,
+    "sums": dict,
+    "history": list,
+    "sessions": list,
+}
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -68,6 +77,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             "(python -m bcl_edu.train makes them, by default below runs/)"
         )
     try:
+        with zipfile.ZipFile(path) as parts:  # torch does not look at the checksums that it writes
+            damaged = parts.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"the checksum of {damaged} is another")
         state = torch.load(path, map_location="cpu", weights_only=True)
     except PermissionError:
         raise  # it may be whole: nobody should remove it

@@ -219,10 +219,11 @@ class _Run:
     def _refuse_other_data(self, stored: dict[str, Any] | None) -> None:
         """A run continues only on the images it began with."""
         for name in ("subset_sha256", "training_images_sha256", "test_images_sha256"):
-            if stored is not None and stored["data"][name] != self.data.facts[name]:
+            found, began_with = self.data.facts[name], stored and stored["data"].get(name)
+            if stored is not None and began_with != found:
                 raise CheckpointError(
-                    f"the data differ from those the run began with ({name}: stored {stored['data'][name][:12]}, "
-                    f"found {self.data.facts[name][:12]}); point --data-dir at the same images"
+                    f"the data differ from those the run began with ({name}: stored {str(began_with)[:12]}, "
+                    f"found {found[:12]}); point --data-dir at the same images"
                 )
         if from_main_process(lambda: self.data.facts) != self.data.facts:
             raise ValueError(
@@ -278,8 +279,14 @@ class _Run:
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.training_step.restore(state)
-        torch.set_rng_state(state["random"]["torch"])
+        try:
+            self.training_step.restore(state)
+            torch.set_rng_state(state["random"]["torch"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{self.folder / CHECKPOINT_NAME} is of another version of bcl_edu, or was changed: "
+                f"its state does not fit ({type(error).__name__}: {error})"
+            ) from error
         self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
         self.sums, self.history, self.best = state["sums"], state["history"], state["best"]
         self.record["sessions"] = state["sessions"]

@@ -20,7 +20,7 @@ from bcl_edu.files import write_atomically
 from bcl_edu.training.checkpoint import CHECKPOINT_NAME, CheckpointError, load_run_checkpoint
 from bcl_edu.training.recipe import recipe_from_dict
 from bcl_edu.training.record import METRICS_NAME, RECORD_NAME, read_metrics, read_record
-from bcl_edu.training.trained import TrainedModel, from_checkpoint, trained_model
+from bcl_edu.training.trained import TrainedModel, from_checkpoint, from_state, trained_model
 
 WEIGHTS_NAME = "model.safetensors"
 FORMAT = "1"
@@ -68,6 +68,7 @@ def export_run(run: Path, destination: Path, dtype: Dtype = "auto") -> Path:
             f"{run}: {CHECKPOINT_NAME} and {RECORD_NAME} are not of the same run, or one was changed: "
             f"they differ in {', '.join(differing)}"
         )
+    from_state(state)  # refuses weights that do not fit
     if read_metrics(run) != state["history"]:
         raise CheckpointError(
             f"{run}: {METRICS_NAME} is missing, or does not have the epochs of {CHECKPOINT_NAME}"

@@ -78,7 +78,19 @@ def from_checkpoint(path: Path) -> TrainedModel:
     Raises:
         CheckpointError: the file is missing, damaged or not ours.
     """
-    state = load_run_checkpoint(path)
+    return from_state(load_run_checkpoint(path))
+
+
+def from_state(state: Mapping[str, Any]) -> TrainedModel:
+    """The model of a run's state, as a checkpoint has it.
+
+    Raises:
+        CheckpointError: a part of it does not fit the recipe.
+    """
+    if "class_counts" not in state["data"] or len(state["image_shape"]) != 3:
+        raise CheckpointError(
+            "the checkpoint lacks the class counts or the shape of the images; it was changed"
+        )
     return trained_model(
         recipe=state["recipe"],
         class_counts=state["data"]["class_counts"],

@@ -54,6 +54,17 @@ def test_damaged_files_are_named(tmp_path: Path, content: bytes) -> None:
         load_checkpoint(path)
 
 
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_one_changed_byte_is_seen(share: float, tmp_path: Path) -> None:
+    path = tmp_path / "c.pt"
+    save_checkpoint(path, {"weights": torch.zeros(10_000)})
+    content = bytearray(path.read_bytes())
+    content[int(share * len(content))] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"c\.pt cannot be read as a checkpoint .*: it is damaged"):
+        load_checkpoint(path)
+
+
 def test_a_missing_file_and_another_format_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
         load_checkpoint(tmp_path / "c.pt")
@@ -65,7 +76,7 @@ def test_a_missing_file_and_another_format_are_named(tmp_path: Path) -> None:
 def test_a_checkpoint_without_a_run_in_it_is_named_with_what_is_missing(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "c.pt", {"model": {}, "recipe": {}})
     with pytest.raises(
-        CheckpointError, match=r"c\.pt is no checkpoint of a run: it has no data, normalisation"
+        CheckpointError, match=r"c\.pt is of another version .*: it has no usable data, normalisation"
     ):
         load_run_checkpoint(tmp_path / "c.pt")
 

@@ -15,7 +15,7 @@ import torch
 from bcl_edu.datasets import open_dataset
 from bcl_edu.methods import OBJECTIVES
 from bcl_edu.training import CheckpointError, Interrupted, LossNotFinite, Recipe, RunOptions, RunResult, train
-from bcl_edu.training.checkpoint import load_checkpoint
+from bcl_edu.training.checkpoint import load_checkpoint, save_checkpoint
 from bcl_edu.training.loop import EpochReport
 from bcl_edu.training.step import TrainingStep
 
@@ -130,6 +130,31 @@ def test_another_recipe_is_refused_with_the_difference(tiny: Recipe, options: Ru
     train(short, options)
     with pytest.raises(CheckpointError, match=r"mu: stored 0\.6, asked 0\.5"):
         train(replace(short, mu=0.5), replace(options, resume=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: state["model"].popitem(), "its state does not fit"),
+        (lambda state: state["optimizer"].popitem(), "its state does not fit"),
+        (lambda state: state["random"].clear(), "its state does not fit"),
+        (lambda state: state.update(history=[]), "no usable history"),
+        (lambda state: state.update(epoch="one"), "no usable epoch"),
+        (lambda state: state["data"].clear(), "the data differ from those the run began with"),
+    ],
+)
+def test_a_changed_checkpoint_is_not_continued(
+    change, message: str, tiny: Recipe, options: RunOptions
+) -> None:
+    short = replace(tiny, epochs=1)
+    path = train(short, options).folder / "checkpoint.pt"
+    state = load_checkpoint(path)
+    change(state)
+    save_checkpoint(path, state)
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError, match=message):
+        train(short, replace(options, resume=True))
+    assert path.read_bytes() == before
 
 
 def test_other_images_are_refused(tiny: Recipe, options: RunOptions, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,6 +122,17 @@ def test_a_record_that_was_changed_is_not_exported(change, differ: str, run: Pat
     assert not (tmp_path / "kept").exists()
 
 
+def test_weights_that_do_not_fit_are_not_exported(run: Path, tmp_path: Path) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(run, changed)
+    state = load_checkpoint(changed / "checkpoint.pt")
+    del state["model"]["classifier.bias"]
+    save_checkpoint(changed / "checkpoint.pt", state)
+    with pytest.raises(CheckpointError, match="the weights do not fit the recipe's model"):
+        export_run(changed, tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
+
+
 def test_a_destination_that_holds_something_stays_as_it_is(run: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match="already holds something"):
