@@ -112,7 +112,7 @@ figures.view_columns(preview.images, preview.views, preview.names, look_at=plan.
 # ## 4. What it costs
 #
 # Nobody should have to start a run to learn how long it takes. A few real steps on this machine, thrown away, and the
-# rest is arithmetic; `python -m bcl_edu.train cifar100-lt --dry-run` says the same of the whole row.
+# rest is arithmetic; `python -m bcl_edu.train cifar100-lt-if100-bcl --dry-run` says the same of the whole row.
 
 # %%
 expected = estimate(plan.recipe, plan.options, seconds=5)
@@ -152,14 +152,15 @@ shares = shot_confusion(run.evaluation.predictions, data.test.labels, data.class
 figures.shot_confusion(shares, look_at=plan.note)
 
 # %% [markdown]
-# *Compare the dotted parts of the three bars.* A classifier with no habit would send its mistakes to the groups in
-# proportion to their number of classes, whatever the true class; an excess of dotted mistakes in the lower bars is what
-# logit compensation is there to remove.
+# *Look for blue, dotted parts ("taken for many-shot") in the lower bars.* A classifier with no habit would send its mistakes
+# to the groups in proportion to their number of classes, whatever the true class; an excess of blue is the habit that
+# logit compensation is there to remove. Too much orange means that it did more than that.
 #
 # ## 7. Where its class means are
 #
 # Balanced contrastive learning is about geometry, so we measure it in every epoch: the root-mean-square distance of the
-# class means' cosines from the regular simplex (0 is the simplex; notebooks 03 and 07).
+# class means' cosines from the regular simplex. 0 is the simplex, and $1 + 1/(K-1)$, 1.11 for ten classes, is where a
+# network starts: all class means in one point (notebooks 03 and 08).
 
 # %%
 figures.training_curves({f"{plan.recipe.loss}": run.metrics}, "simplex_deviation", look_at=plan.note)
@@ -191,7 +192,7 @@ Markdown(reporting.as_markdown(report))
 # ## Exercises
 #
 # 1. **The habit of a classifier.** Train without compensation: `plan_run(dataclasses.replace(recipe, loss="ce"),
-#    "../runs")` plans the same with plain cross-entropy, in a folder of its own. How do the dotted parts of the
+#    "../runs")` plans the same with plain cross-entropy, in a folder of its own. How do the blue parts of the
 #    confusion change, and how does the first bar pay for the last?
 # 2. **One seed is an anecdote.** Repeat section 5 with `dataclasses.replace(recipe, seed=1)` and `seed=2`. How large is
 #    the spread of the accuracy, compared with the 1.5 points that separate SCL and BCL in the paper's Table 2?

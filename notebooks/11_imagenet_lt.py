@@ -21,7 +21,7 @@
 # that crops differently. So most of this notebook happens before training. You check the data, look at the views,
 # learn what the run would cost here, and walk the whole way once on a small scale, with the real formats.
 #
-# *A minute of computing, half an hour of reading. You need notebook 10, where each step is explained; here we look at
+# *A minute of computing, 25 minutes of reading. You need notebook 10, where each step is explained; here we look at
 # what is different. With a GPU and ImageNet on disk, the cells train the whole row. Everywhere else they train a
 # small network on a small part, or on digits written as JPEG files in ImageNet's format; every picture says which.*
 
@@ -133,6 +133,8 @@ shares = shot_confusion(run.evaluation.predictions, data.test.labels, data.class
 figures.shot_confusion(shares, look_at=plan.note)
 
 # %% [markdown]
+# (Notebook 10 says how to read these bars. After the few steps of a reduced run they say nothing about the loss.)
+#
 # The record knows what was trained on: the hash of the list's lines, and whether the list is the published one.
 
 # %%

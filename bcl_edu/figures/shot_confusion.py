@@ -38,12 +38,18 @@ def shot_confusion(
     groups: Sequence[str] = [group for group in reversed(GROUP_TITLES) if group in shares]
     words = "; ".join(
         f"{GROUP_TITLES[group]}: "
-        + ", ".join(f"{_part_name(part)} {percent:.0f}" for part, percent in shares[group].items())
+        + ", ".join(
+            f"{_part_name(part)} {percent:.0f}"
+            for part, percent in shares[group].items()
+            if percent or part == RIGHT or part in shares
+        )
         for group in reversed(groups)
     )
     figure = style.page(title, look_at, f"Percent of the test images of each group. {words}.", height=360)
     for part in (RIGHT, *GROUP_TITLES):
         values = [shares[group].get(part, 0.0) for group in groups]
+        if part in GROUP_TITLES and part not in shares and not any(values):
+            continue  # no class that anything could be taken for
         figure.add_trace(
             go.Bar(
                 y=[GROUP_TITLES[group] for group in groups],

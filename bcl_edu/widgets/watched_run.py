@@ -139,7 +139,7 @@ class LiveCurves:
         groups = " / ".join(number(row[name]) for name in ("many", "medium", "few"))
         return (
             f"epoch {row['epoch']} of {self.recipe.epochs}: top-1 {number(row['top1'])} %, "
-            f"many / medium / few {groups}, {row['seconds']:.0f} s an epoch"
+            f"many / medium / few {groups}, {row['seconds']:.1f} s an epoch"
         )
 
 
@@ -166,6 +166,7 @@ def accuracy_curves(rows: Sequence[Mapping[str, Any]], recipe: Recipe, note: str
     for name, group in ACCURACIES.items():
         if colour := style.GROUP_COLOURS.get(group):  # the colours that shot groups have in every figure
             figure.update_traces(line_color=colour, marker_color=colour, selector={"name": name})
+    figure.update_traces(cliponaxis=False)  # or half of a line at 0 or at 100 is cut off
     figure.update_layout(
         xaxis={"range": [0.5, recipe.epochs + 0.5]},
         yaxis={"range": [0, 100], "title": {"text": "accuracy, %"}},

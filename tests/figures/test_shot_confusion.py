@@ -33,6 +33,12 @@ def test_parts_differ_by_hatching() -> None:
     assert len({bar.marker.pattern.shape for bar in shot_confusion(SHARES).data}) == 4
 
 
+def test_a_group_without_classes_is_no_part() -> None:
+    figure = shot_confusion({"few": {"right": 40.0, "many": 0.0, "medium": 0.0, "few": 60.0}})
+    assert [bar.name for bar in figure.data] == ["right", "taken for few-shot"]
+    assert "many" not in text_alternative(figure)
+
+
 def test_parts_that_are_not_the_whole_are_refused() -> None:
     with pytest.raises(ValueError, match="'few' sum to 99 percent"):
         shot_confusion({"few": {"right": 99.0}})
