@@ -29,6 +29,7 @@
 # | $h$ | `dimension` | dimension of the space of embeddings |
 # | $\zeta_k$ | `vertices[k]` | vertex $k$ of a regular simplex |
 # | $\mu_k$ | `means[k]` | class mean |
+# | $G$ | `cosine_matrix(means)` | matrix of the cosines between all class means |
 # | $\tau$ | `temperature` | temperature of the loss |
 
 # %%
@@ -56,8 +57,8 @@ from bcl_edu.geometry import (
 # - (b) $\lVert \zeta_k \rVert = 1$: they are on the sphere,
 # - (c) $\zeta_i \cdot \zeta_j = d$ for all $i \neq j$: any two are equally far apart.
 #
-# The equilateral triangle is one. **Before you run the cell:** which of the conditions hold for a square? For the
-# coordinate axes of space? For a triangle with two points at each corner?
+# The equilateral triangle is one. **Before you run the cells:** which of the conditions hold for a square? For the
+# coordinate axes of space? For a triangle of half the size? For one with two points at each corner?
 
 
 # %%
@@ -71,23 +72,25 @@ points = {
     "triangle": at(0, 120, 240),
     "square": at(0, 90, 180, 270),
     "axes": torch.eye(3, dtype=torch.float64),
+    "half the size": 0.5 * at(0, 120, 240),
     "doubled triangle": at(0, 0, 120, 120, 240, 240),
 }
 
 # %%
-found = {name: check_regular_simplex(of_name) for name, of_name in points.items()}
-for name, one in found.items():
-    print(
-        f"{name:16} (a) {one.centred!s:5}  (b) {one.equal_norms!s:5}  (c) {one.equal_products!s:5}  {one.reason}"
-    )
+holds = {}
+for name, z in points.items():
+    found, on_sphere = check_regular_simplex(z), torch.allclose(z.norm(dim=1), torch.ones(()).double())
+    holds[name] = (found.centred, on_sphere, found.equal_products)
+    print(f"{name:16}", "  ".join(f"({c}) {yes!s:5}" for c, yes in zip("abc", holds[name], strict=True)))
 
-assert [name for name, one in found.items() if one.is_regular] == ["triangle"]
-assert found["axes"].equal_products and not found["axes"].centred
-assert found["square"].centred and not found["square"].equal_products
+assert [name for name, conditions in holds.items() if all(conditions)] == ["triangle"]
+assert (holds["axes"], holds["half the size"]) == ((False, True, True), (True, False, True))
+assert holds["square"] == holds["doubled triangle"] == (True, True, False)
 
 # %% [markdown]
-# None of the three can be left out. The square's neighbours are nearer than its opposite corners; the axes are all at
-# right angles, but crowded into one corner of space: they could turn away from it, and gain.
+# None of the three can be left out: each of the others fails in one of them. The square's neighbours are nearer than its
+# opposite corners, and so are the two points at each corner of the doubled triangle; the axes are all at right angles,
+# but crowded into one corner of space: they could turn away from it, and gain.
 #
 # ## 2. One angle, by pencil and paper
 #
@@ -160,8 +163,9 @@ print(regular_simplex(4, dimension=3).numpy().round(3))
 # $$0 \le \Bigl\lVert \sum_k z_k \Bigr\rVert^2 = K + \sum_{i \neq j} z_i \cdot z_j
 # \qquad\Longrightarrow\qquad \operatorname{mean}_{i \neq j}\, z_i \cdot z_j \ge -\frac{1}{K-1} .$$
 #
-# The *largest* cosine is at least the mean. So the closest pair can never be further apart than in the simplex, and it
-# is as far apart only if all cosines are equal: the simplex is the one and only best arrangement.
+# The *largest* cosine is at least the mean. So the closest pair can never be further apart than in the simplex. And it is
+# as far apart only if all cosines are equal, hence $-\frac{1}{K-1}$ (condition c); then the sum has length 0 (condition a):
+# the simplex is the one and only best arrangement.
 #
 # **Try to beat it.** Of 100,000 random ways to put four points into space, how near does the best come to $-1/3$?
 
@@ -174,12 +178,11 @@ def largest_cosine(z):
     return products.masked_fill(itself, -torch.inf).flatten(-2).max(dim=-1).values
 
 
+# %%
 generator = torch.Generator().manual_seed(0)
 anywhere = normalize(torch.randn(100_000, 4, 3, generator=generator, dtype=torch.float64), dim=-1)
 closest = largest_cosine(anywhere)
-print(
-    f"closest pair: {closest.mean():.3f} on average, {closest.min():.3f} at best; the simplex has {-1 / 3:.3f}"
-)
+print(f"closest pair: {closest.mean():.3f} on average, {closest.min():.3f} at best; simplex {-1 / 3:.3f}")
 assert closest.min() > -1 / 3
 
 # %% [markdown]
@@ -214,15 +217,16 @@ assert simplex_deviation(four).rms < 0.01
 
 # %% [markdown]
 # From random starts, pushing alone ends at the simplex. `simplex_deviation` is the project's ruler from here on: the
-# root mean square of $\langle \mu_i, \mu_j \rangle + \frac{1}{K-1}$ over all pairs $i \neq j$ of class means, each
-# scaled to length 1. It is 0 at the simplex and nowhere else.
+# root mean square (`rms`) of $\mu_i \cdot \mu_j + \frac{1}{K-1}$ over all pairs $i \neq j$ of class means, each scaled to
+# length 1. It is 0 at the simplex and nowhere else.
 #
 # ### It is what the loss wants, if classes are equal
 #
-# Nobody computes cosines and pushes; a network minimises a loss. Suppose every class has collapsed to one point, and all
-# classes are equally large. Where are the points at which the supervised contrastive loss is smallest? This is a convex
-# problem, and `certified_optimum` solves it with a proof of how far from the minimum its answer is at most (how that
-# works is the matter of a later notebook). **Before you run the cell:** will the answer depend on the temperature?
+# Nobody computes cosines and pushes; a network minimises a loss. Suppose every class has *collapsed*, all its embeddings to
+# one point, and all classes are equally large. Where are the points at which the supervised contrastive loss is smallest?
+# As a function of the matrix $G$ of their cosines this is a convex problem, and `certified_optimum` solves it with a
+# *certificate*: a proof of how far from the minimum its answer is at most (notebook 07 shows how that works). **Before you
+# run the cell:** will the answer depend on the temperature?
 
 # %%
 for temperature in (0.1, 0.3, 1.0):
@@ -245,11 +249,11 @@ figures.cosine_heatmap(cosines, counts, title="Four classes at the optimum of SC
 
 # %% [markdown]
 # The two rarest classes have moved together, although there was room for all. Four classes need three dimensions only, so
-# we can look at it without loss. *Compare the angle between 2 and 3 with that between 0 and 1, then with the tetrahedron
-# above.*
+# we can look at it without loss. *Turn it, and compare it with the tetrahedron above.*
 
 # %%
-figures.class_mean_sphere(bent.means, counts, title="The same four classes in space")
+look_at = "Compare the angle between 2 and 3 with that between 0 and 1."
+figures.class_mean_sphere(bent.means, counts, title="The same four classes in space", look_at=look_at)
 
 # %% [markdown]
 # This is what the rest of the course is about. *Note what it is not:* it is no failure of training. It is the minimum.
@@ -257,7 +261,7 @@ figures.class_mean_sphere(bent.means, counts, title="The same four classes in sp
 # ### It treats all classes alike
 #
 # Why should one mind? Let samples scatter around their class means, and assign each to the nearest mean. **Before you
-# run the cell:** which class gains by the bent arrangement, which loses, and who gains more?
+# run the cells:** which class gains by the bent arrangement, and which one loses most?
 
 
 # %%
@@ -269,6 +273,7 @@ def nearest_mean_accuracy(means, noise=0.5, samples=20_000):
     return (nearest == torch.arange(len(means))[:, None]).double().mean(dim=1)
 
 
+# %%
 straight, of_bent = nearest_mean_accuracy(regular_simplex(4)), nearest_mean_accuracy(bent.means)
 print("regular simplex:", [f"{share:.1%}" for share in straight.tolist()], f"mean {straight.mean():.1%}")
 print("bent by SCL:    ", [f"{share:.1%}" for share in of_bent.tolist()], f"mean {of_bent.mean():.1%}")
@@ -315,8 +320,8 @@ for name, (num_classes, dimension) in spaces.items():
 assert list(has_room.values()) == [True, False, True, False]
 
 # %% [markdown]
-# On iNaturalist 2018 the regular simplex, which the theorems take for the ideal, does not exist in the paper's space of
-# embeddings. What those theorems say there, they say as bounds that nothing attains.
+# On iNaturalist 2018 the regular simplex, which the paper's theorems (notebooks 04 to 06) take for the ideal, does not
+# exist in its space of embeddings. What those theorems say there, they say as bounds that nothing attains.
 #
 # ## 6. One class too many
 #
@@ -366,16 +371,22 @@ assert best[5] < 0.01 and best[6] < 0.01 and best[7] > 0.15
 # **Before you run the cell:** five equal classes in three dimensions, at $\tau = 1$ and at $\tau = 0.1$. The same shape?
 
 # %%
+five, cosines = torch.full((5,), 50), {}
 for temperature in (1.0, 0.1):
-    crowded = certified_optimum(torch.full((5,), 50), "scl", temperature=temperature, dimension=3)
-    cosines = cosine_matrix(crowded.means)[~torch.eye(5, dtype=torch.bool)].sort().values
-    print(f"temperature {temperature}: cosines {[round(value, 2) for value in cosines[::2].tolist()]}")
-    if temperature == 1.0:
-        warm = cosines
-assert (warm - cosines).abs().max() > 0.1
+    crowded = certified_optimum(five, "scl", temperature=temperature, dimension=3)
+    of_pairs = (
+        cosine_matrix(crowded.means)[~torch.eye(5, dtype=torch.bool)].sort().values[::2]
+    )  # each is there twice
+    cosines[temperature] = of_pairs
+    print(f"temperature {temperature}: cosines {of_pairs.numpy().round(2) + 0.0}")  # + 0.0: no "-0."
+assert (cosines[1.0] - cosines[0.1]).abs().max() > 0.1
 
 # %%
-figures.class_mean_sphere(crowded.means, torch.full((5,), 50), title="Five classes in space, temperature 0.1")
+title = "Five classes in space, temperature 0.1"
+look_at = (
+    "Two pairs of nearly opposite classes, and one at the top of the pyramid. Turn it until you see them."
+)
+figures.class_mean_sphere(crowded.means, five, title=title, look_at=look_at)
 
 # %% [markdown]
 # At $\tau = 1$ the five form a triangle around an axis with two poles (cosines $-1$, $-1/2$ and 0); at $\tau = 0.1$ a
