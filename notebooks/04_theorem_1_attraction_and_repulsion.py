@@ -62,13 +62,13 @@ figures.class_mean_sphere(means, y.bincount(), embeddings=z, labels=y, title="Te
 # %% [markdown]
 # ## 2. The loss of one anchor
 #
-# Every sample takes its turn as the *anchor* $i$. Its loss (Eq. 2) is
+# Every sample takes its turn as the *anchor* $i$. Its loss (Eq. 2), with $D_i$ for the denominator, is
 #
 # $$L_i = -\frac{1}{|B_y|-1}\sum_{p \in B_y \setminus \{i\}} \log
-# \frac{\exp(z_i\cdot z_p/\tau)}{\sum_{k \in B \setminus \{i\}} \exp(z_i\cdot z_k/\tau)} .$$
+# \frac{\exp(z_i\cdot z_p/\tau)}{D_i}, \qquad D_i = \sum_{k \in B \setminus \{i\}} \exp(z_i\cdot z_k/\tau) .$$
 #
 # The logarithm of the fraction is a difference, and the denominator is the same for every positive $p$. So the loss is
-# the logarithm of the denominator, less the mean of the $z_i \cdot z_p/\tau$ over the positives.
+# $\log D_i$, less the mean of the $z_i \cdot z_p/\tau$ over the positives.
 
 # %%
 temperature = 0.5
@@ -117,7 +117,8 @@ assert loss.argmax() == 4
 
 # %% [markdown]
 # The two samples of class 2 stand close together, so they attract each other most; the sample at 40° has left the rest
-# of class 0 behind. Its loss is the largest of all. The theorem says by how much at least:
+# of class 0 behind. Its loss is the largest of all. (A small $r_i$ is a good thing for an anchor: the others are far
+# away.) The theorem says how large a loss must be at least, given these two numbers:
 #
 # > **Theorem 1** (for one anchor). $\displaystyle L_i \;\ge\; \log\Bigl(\,|B_y| - 1 + |B_y^C|\,
 # \exp\bigl((r_i - a_i)/\tau\bigr)\Bigr).$
@@ -126,7 +127,8 @@ assert loss.argmax() == 4
 #
 # ## 4. The proof, line by line
 #
-# **Line 1 is an identity.** Take $a_i$ into the denominator and split it in two halves, own class and others:
+# **Line 1 is an identity.** Section 2 said $L_i = \log D_i - a_i/\tau = \log\bigl(D_i\, e^{-a_i/\tau}\bigr)$. So take $a_i$ into
+# every term of $D_i$, and split it in two halves, own class and others:
 #
 # $$L_i = \log\Bigl(\underbrace{\sum_{p \in B_y\setminus\{i\}} e^{(z_i\cdot z_p - a_i)/\tau}}_{\text{own half}}
 # \;+\; \underbrace{\sum_{k \in B_y^C} e^{(z_i\cdot z_k - a_i)/\tau}}_{\text{others' half}}\Bigr)$$
@@ -245,7 +247,7 @@ thirty = torch.cat(by_batch[:30], dim=1)
 figures.bound_versus_loss(thirty[0], {"Theorem 1": thirty[2]}, title="Anchors of thirty random batches")
 
 # %% [markdown]
-# *Nobody is in the grey.* Some anchors stand on the line, others far above it. Which?
+# *Nobody is in the grey.* Some anchors stand close to the line, others far above it. Which?
 
 # %%
 gaps = {}
@@ -278,6 +280,7 @@ labels = torch.arange(3).repeat_interleave(sizes)
 start = normalize(torch.randn(12, 2, generator=torch.Generator().manual_seed(4), dtype=torch.float64), dim=1)
 goal = geometry.regular_simplex(3)[labels]
 
+# %%
 positions = {}
 for percent in range(0, 101, 10):
     points = normalize(torch.lerp(start, goal, percent / 100), dim=1)
@@ -316,8 +319,9 @@ for angle in (40, 180):
 # \log m + b$: the printed expression is *larger* than the bound. And a larger number need not be a lower bound. Where
 # the theorem is an equality, it cannot be.
 #
-# Try it, with two classes on a circle. **Can you bring a blue square into the grey? Can you bring an orange diamond out
-# of it, at temperature 1 (the paper's in this theorem), or at any other?**
+# Try it, with two classes on a circle. (What lies further right than the axis goes is drawn at its right edge.) **Can you
+# bring a blue square into the grey? Can you bring an orange diamond out of it, at temperature 1 (the paper's in this
+# theorem), or at any other?**
 
 # %%
 widgets.bound_sliders()
@@ -357,8 +361,8 @@ figures.bound_versus_loss(loss_at_one, bounds_at_one, title="Temperature 1: the 
 
 # %% [markdown]
 # They are not rare: nine in ten anchors refute the print, and at the temperature of 1 that the paper has in its theorem
-# every one of these does. (Diamonds at the right edge would be further right.) The proof ends at the theorem as
-# we have it; that is the one which notebooks 05 and 06 build on.
+# every one of these does. The proof ends at the theorem as we have it; that is the one which notebooks 05 and 06 build
+# on.
 #
 # ## 8. Who decides?
 #
@@ -382,10 +386,16 @@ assert say[:3].sum() > 0.8
 assert say[5:9].sum() < 0.06
 
 # %% [markdown]
-# Three classes have four fifths of it, the four smallest six per cent. But this is the bound. Does it tell the truth
-# about the loss? The force on an anchor is the gradient of its loss; `geometry.gradient_shares` computes how much of it
-# comes from each class. Here for embeddings as a network has them before it has learned anything: random directions
-# in 128 dimensions.
+# Three classes have four fifths of it, the four smallest of the others six per cent. But this is the bound. Does it tell
+# the truth about the loss? What moves an anchor is minus the gradient of its loss, and what pushes it away from others
+# is the part of it that comes from the denominator,
+#
+# $$-\nabla_{z_i} \log D_i = -\frac1\tau \sum_{k \in B \setminus \{i\}} w_{ik}\, z_k, \qquad
+# w_{ik} = \frac{\exp(z_i\cdot z_k/\tau)}{D_i} :$$
+#
+# every sample pushes with the weight that it has in the softmax. `geometry.gradient_shares` adds these weights up for each
+# other class, and divides by their sum. Here for embeddings as a network has them before it has learned anything:
+# random directions in 128 dimensions.
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -403,7 +413,8 @@ figures.gradient_shares(shares, counts, anchor_class=9, title="Who pushes class 
 # ## 9. And where does that push?
 #
 # Put the classes where they should be, at the vertices $\zeta_j$ of a regular simplex, and ask where each anchor is
-# pushed. It is pushed away from the others, along $-\sum_{j\ne y} |B_j|\,\zeta_j$.
+# pushed. All samples of other classes are equally near to it there, so all have the same weight $w_{ik}$, and it is pushed
+# along $-\sum_{j\ne y} |B_j|\,\zeta_j$.
 #
 # If all classes are equal, this is $-\sum_{j \ne y} \zeta_j = \zeta_y$, since the vertices add up to zero: every class is
 # pushed *outwards, to where it already is*. **Before you run the cell:** and with a long tail? What is the angle between
@@ -418,17 +429,18 @@ def push_directions(class_counts):
     return normalize(away, dim=1)
 
 
+# %%
 equal = geometry.cosine_matrix(push_directions(torch.full((10,), 50)))
 long_tail = geometry.cosine_matrix(push_directions(counts))
-print(f"equal classes: cosine {equal[8, 9]:.3f};  long tail: {long_tail[8, 9]:.3f}")
+for name, cosine in {"equal classes": equal[8, 9], "long tail": long_tail[8, 9]}.items():
+    print(f"{name:13}: cosine {cosine:.4f}, an angle of {cosine.acos().rad2deg():.1f}°")
 assert torch.allclose(equal[8, 9], torch.tensor(-1 / 9, dtype=torch.float64))
 assert long_tail[5:, 5:].min() > 0.99
 
 # %% [markdown]
 # With equal classes, the directions of any two pushes have cosine $-1/9$: they are the vertices of the simplex. With a
 # long tail all five small classes are pushed *the same way*, with cosines above 0.99: away from the same few
-# large classes. Notebook 01 found the tail in one corner of the
-# sphere; here is a force that drives it there.
+# large classes. Notebook 01 found the tail in one corner of the sphere; here is a force that drives it there.
 #
 # Three classes show it exactly. The arrows are what remains of the push along the circle, with the samples at the
 # vertices. Slide the imbalance factor from 1 to 100.
@@ -459,7 +471,7 @@ assert push[0].norm() < 0.1 < 0.5 < push[1:].norm(dim=1).min()
 figures.film(positions, quantity="imbalance factor", start="100")
 
 # %% [markdown]
-# At 1 all three classes rest. At 100 the head (0) hardly moves, and both others are pushed around the circle to the point
+# *Look at where the arrows of 1 and 2 point.* At 1 all three classes rest. At 100 the head (0) hardly moves, and both others are pushed around the circle to the point
 # opposite of it, towards each other. The regular simplex is where SCL rests *because* classes are equal.
 #
 # The global optimum agrees. `geometry.certified_optimum` computes the geometry with the lowest loss there is, and proves
