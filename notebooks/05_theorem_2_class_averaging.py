@@ -94,7 +94,7 @@ assert torch.allclose(averaged.mean(), losses.class_averaged_loss(z, y, temperat
 # ## 2. Who pushes, before and after
 #
 # Take the ten classes of notebook 04 again: imbalance factor 100, two views of each image, embeddings that know nothing
-# yet. How much of the force on an anchor of class 9 comes from each class? **Before you look:** what will the bars of the
+# yet. How much of the push on an anchor of class 9 comes from each class? **Before you look:** what will the bars of the
 # averaged loss look like?
 
 # %%
@@ -102,7 +102,7 @@ long_tail = 2 * exponential_profile(100, 10, imbalance_factor=100)
 
 
 def shares_on_class_9(class_counts, loss):
-    """Mean share of each class in the force on the anchors of class 9, for embeddings in random directions."""
+    """Mean share of each class in the push on the anchors of class 9, for embeddings in random directions."""
     labels = torch.arange(10).repeat_interleave(class_counts)
     generator = torch.Generator().manual_seed(1)
     points = normalize(torch.randn(len(labels), 128, generator=generator, dtype=torch.float64), dim=1)
@@ -114,14 +114,15 @@ names = {"SCL": "scl", "class-averaged": "scl-averaging"}
 shares = {name: shares_on_class_9(long_tail, loss) for name, loss in names.items()}
 spread = {name: share[:9].std().item() for name, share in shares.items()}
 
-print({name: round(value, 3) for name, value in spread.items()})
+print("standard deviation of the nine bars:", {name: round(value, 3) for name, value in spread.items()})
 assert spread["class-averaged"] < 0.04 < 0.12 < spread["SCL"]
 figures.gradient_shares(shares, long_tail, anchor_class=9, title="Who pushes class 9")
 
 # %% [markdown]
 # Under SCL the bars fall as the class sizes do. Averaged, they lie around the dotted line of an equal say. *Look at the
 # bars of the tail: they are what the second loss gives back.* They are not exactly equal, and should not be: a class that
-# happens to be nearer pushes more. What no longer counts is how many samples it has.
+# happens to be nearer pushes more (and the mean over two samples scatters more than one over two hundred). What no longer
+# counts is how many samples it has.
 #
 # Slide the imbalance factor. Grey grows and shrinks; does blue care?
 
@@ -136,6 +137,8 @@ for factor in (1, 2, 5, 10, 20, 50, 100):
 figures.film(positions, quantity="imbalance factor", start="10")
 
 # %% [markdown]
+# It does not: at every factor its bars stay around the dotted line, and no class has a fifth of the push.
+#
 # ## 3. "Why reduce the mask?"
 #
 # In the authors' code the divisor is written `batch_cls_count - mask`: the number of samples of each class, *less one where
@@ -163,17 +166,17 @@ def slip(z, y, temperature, kind):
 
 # %% [markdown]
 # First at the ideal: all classes collapsed at the vertices of a regular simplex. Nothing distinguishes the classes there
-# but their number of samples. **Before you run the cell:** whose loss will depend on it?
+# but their number of samples. **Before you run the cell:** under which of the three will the loss depend on it?
 
 # %%
 ideal = geometry.regular_simplex(4)[y]
-for kind in ("right", "not reduced"):
-    loss, _ = slip(ideal, y, 1.0, kind)
+at_ideal = {kind: slip(ideal, y, 1.0, kind)[0] for kind in ("right", "not reduced", "anchor kept")}
+for kind, loss in at_ideal.items():
     print(f"{kind:12}", "  ".join(f"class {j} ({counts[j]:2}): {loss[y == j].mean():.3f}" for j in range(4)))
 
-wrong, by_others = slip(ideal, y, 1.0, "not reduced")
-assert torch.allclose(slip(ideal, y, 1.0, "right")[0], geometry.simplex_value(4))
-assert wrong[y == 3].max() < 0.5 * geometry.simplex_value(4)
+assert torch.allclose(at_ideal["right"], geometry.simplex_value(4))
+assert torch.allclose(at_ideal["anchor kept"], at_ideal["right"])
+assert at_ideal["not reduced"][y == 3].max() < 0.5 * geometry.simplex_value(4)
 
 # %% [markdown]
 # With the right divisor all anchors have the same loss, $\log(1 + 3e^{-4/3})$. Divided by $|B_y|$, the own class counts only
@@ -181,12 +184,12 @@ assert wrong[y == 3].max() < 0.5 * geometry.simplex_value(4)
 # which averaging was to remove, has come back through the tail's own term.
 #
 # The other slip does not show at collapse, where the anchor and its positives are in one place. It shows in training,
-# at the paper's temperature. There the quantity to watch is how much of the denominator, and so of the force, belongs
-# to the *other* classes:
+# at the paper's temperature. There the quantity to watch is how much of the denominator, and so of the push, belongs
+# to the *other* classes. In the scattered batch of section 1:
 
 # %%
 for kind in ("right", "anchor kept"):
-    loss, by_others = slip(z, y, 0.1, kind)
+    _, by_others = slip(z, y, 0.1, kind)
     print(f"{kind:12}", "  ".join(f"class {j}: {by_others[y == j].mean():5.1%}" for j in range(4)))
 
 assert slip(z, y, 0.1, "right")[1][y == 3].min() > 0.9
@@ -195,24 +198,25 @@ assert slip(z, y, 0.1, "anchor kept")[1][y == 3].max() < 0.01
 # %% [markdown]
 # An anchor has similarity 1 to itself, more than to anything else, and at $\tau = 0.1$ its own term drowns the rest. In the
 # class of forty it is one of forty terms; in the class of two it is half of the mean. So it is the tail that others hardly
-# push any more. So the answer to the question: the anchor is no positive of itself, it leaves the
-# sum, and the number of terms has to follow.
+# push any more. That answers the question: the anchor is no positive of itself, it leaves the sum, and the number of
+# terms has to follow.
 #
 # ## 4. The bound after averaging
 #
 # > **Theorem 2** (for one anchor). With $Q$ classes in the batch,
 # > $\displaystyle L_i \;\ge\; \log\Bigl(1 + (Q - 1)\exp\bigl((r_i - a_i)/\tau\bigr)\Bigr)$,
 #
-# where $a_i$ is the attraction of Theorem 1, and the repulsion $r_i$ is now a mean over *classes* of the mean similarity to
-# their samples:
+# where $a_i$ is the attraction of Theorem 1, and the repulsion $r_i$ is another one than there: a mean over *classes* of the
+# mean similarity to their samples:
 #
 # $$r_i = \frac{1}{Q-1}\sum_{j \ne y}\; \underbrace{\frac{1}{|B_j|}\sum_{k\in B_j} z_i\cdot z_k}_{s_{ij}}$$
 #
 # No class size is left in it. The proof is Jensen's inequality again, at two levels: within classes, then across them.
 #
-# **Line 1 is the loss**, with $a_i$ taken into the denominator:
+# **Line 1 is the loss**, with $a_i$ taken into the denominator as in notebook 04:
 #
-# $$L_i = \log \sum_{j\in\mathcal{Y}_B}\, \operatorname*{mean}_{k\in B_j\setminus\{i\}} e^{(z_i\cdot z_k - a_i)/\tau}$$
+# $$L_i = \log D_i^{\text{avg}} - \frac{a_i}{\tau} = \log \sum_{j\in\mathcal{Y}_B}\,
+# \operatorname*{mean}_{k\in B_j\setminus\{i\}} e^{(z_i\cdot z_k - a_i)/\tau}$$
 
 # %%
 own = torch.nn.functional.one_hot(y).double()  # whether class j is the anchor's own, shape (n, Q)
@@ -267,7 +271,7 @@ print(f"mean step within classes {within:.3f}, across classes {across:.3f}")
 assert within > across
 
 # %% [markdown]
-# The step within classes. The four directions are at right angles here, so other classes are about equally far away, while
+# It is the step within classes. The four directions are at right angles here, so other classes are about equally far away, while
 # the samples of one class differ.
 #
 # Line 2 is a loss of its own, as we will see in the next section; `bcl_edu.losses` has it under the name "inside". With that
@@ -339,7 +343,8 @@ assert second.bound.std() < 1e-12
 # | $L_3$ (Eq. 8) | $\sum_j \exp(z_i\cdot c_j/\tau)$ | `averaging="prototypes"` |
 #
 # with a learned unit vector $c_j$, the *prototype*, for each class in $L_3$. Then $L_1 \ge L_2$ is line 2, and we have
-# just proved it. **Before you run the cell:** where does $L_3$ stand?
+# just proved it. (In Table 1 the prototypes join the batch in all three, each as one more sample of its class that is
+# never an anchor. The proof does not change.) **Before you run the cells:** where does $L_3$ stand?
 
 
 # %%
@@ -352,9 +357,8 @@ def three_ways(z, y, prototypes, temperature):
     )
 
 
-l1, l2, l3 = torch.cat([three_ways(*batch) for batch in batches], dim=1)
-
 # %%
+l1, l2, l3 = torch.cat([three_ways(*batch) for batch in batches], dim=1)
 above, below = (l3 > l1).double().mean(), (l3 < l2).double().mean()
 print(f"L1 - L2 is never below {(l1 - l2).min():.0e}")
 print(f"L3 is above L1 for {above:.0%} of the anchors, and below L2 for {below:.0%}")
@@ -377,7 +381,7 @@ samples, prototypes = points[:5], points[5:]
 
 
 def pushes_on_samples(place):
-    """How hard the anchor (sample 0) and each sample of the other class push one another apart."""
+    """How hard the anchor (sample 0) and each sample of the other class push one another apart: its weight / tau."""
     keys, of_class = samples.clone().requires_grad_(), torch.tensor([0, 0, 1, 1, 1])
     loss = losses.anchor_losses(keys, of_class, prototypes, averaging=place, temperature=0.5)
     (gradient,) = torch.autograd.grad(loss.value[0], keys)
@@ -394,15 +398,16 @@ assert torch.allclose(pushed["inside"], pushed["inside"][0])
 assert not pushed["prototypes"].any()
 
 # %% [markdown]
-# With the average outside ($L_1$) the sample that is too near, at 50°, gets most of the push: hard negatives are treated
-# as such. Inside ($L_2$) all samples of the class get the same, near or far. With prototypes only ($L_3$) the samples get
+# With the average outside ($L_1$) the sample that is too near, at 50°, gets most of the push: *hard negatives*, samples of
+# other classes that are near to the anchor, are treated as such. Inside ($L_2$) all samples of the class get the same, near or far. With prototypes only ($L_3$) the samples get
 # nothing from this anchor; it pushes the prototype. The paper reports 51.9, 50.2 and 51.0 % for the three on
 # CIFAR-100-LT and goes on with $L_1$; what you have seen here is a reason, not a confirmation.
 #
 # ## 6. What one vote a class does not repair
 #
 # **A class that is not in the batch has no vote.** How often is the smallest class of CIFAR-100-LT (five of 10,847 images)
-# absent from a batch of 256? And how many of the hundred classes are absent from an average batch?
+# absent from a batch of 256? And how many of the hundred classes are absent from an average batch? (We reckon as if each
+# image were drawn independently of the others.)
 
 # %%
 sizes = exponential_profile(500, 100, imbalance_factor=100)
@@ -417,9 +422,10 @@ assert larger < 5 < 30 < smaller
 # More than a third of the classes are missing at any moment, and nearly all of them are small ones. Averaging is fair
 # among those present. The paper's second change, *class-complement*, puts every class's prototype into the batch.
 #
-# **And the anchors were never averaged.** A sample has two roles. It is an anchor once, and contrast for all other
-# anchors. Theorem 2 is about the first role. Put three classes of 40, 12 and 4 samples at the vertices of a regular
-# simplex, where all of them should rest, and look at the forces of both roles along the circle.
+# **And the anchors were never averaged.** A sample has two roles. It is an anchor once, and *contrast* for all other
+# anchors: a term in their denominators. Theorem 2 is about the first role. Put three classes of 40, 12 and 4 samples at the vertices of a regular
+# simplex, where all of them should rest, and look at the pushes of both roles along the circle, each of them minus a
+# gradient: that of a sample's own loss, and that of all other losses.
 
 
 # %%
@@ -471,9 +477,11 @@ assert together["averaged"][2].norm() > 2 * together["SCL"][2].norm()
 figures.push_circles(geometry.regular_simplex(3), together, three, title="Both roles, at the simplex")
 
 # %% [markdown]
-# Only the third loss rests at the simplex. The second is pushed away from it, at this temperature harder than
-# the loss that it was to repair. The force is one thing, where it leads another; `certified_optimum` answers that for the
-# ten classes above. **Before you run the cell:** which of the three has its optimum at the simplex, all cosines $-1/9$?
+# Only the third loss rests at the simplex: *look at its rings.* The second is pushed away from it, at this temperature
+# harder than the loss that it was to repair. A push is one thing, where it leads another; `certified_optimum` answers that
+# for the ten classes of section 2. The third loss is called `bcl-class-anchors` there: it has prototypes as well, but in a
+# full batch, at their class means, they change nothing. **Before you run the cell:** which of the three has its optimum at
+# the simplex, all cosines $-1/9$?
 
 # %%
 for tau in (0.1, 1.0):
@@ -486,16 +494,15 @@ for tau in (0.1, 1.0):
         assert (cosines.max() > 0.999) == (name == "scl-averaging" and tau == 1.0)
 
 # %% [markdown]
-# (`bcl-class-anchors` has prototypes as well; in a full batch with prototypes at the class means they change nothing here.)
-# Averaging the denominator alone does not bring the optimum to the simplex; at $\tau = 1$ it lets the tail classes all but merge,
-# cosine 1. So the paper's next theorem, which says that the class-averaged loss with all classes present is least at the
+# Averaging the denominator alone does not bring the optimum to the simplex; at $\tau = 1$ it lets the tail classes all but
+# merge, cosine 1. So the paper's next theorem, which says that the class-averaged loss with all classes present is least at the
 # regular simplex, cannot be true for unequal classes as it stands. Notebook 06 finds the counter-example and the condition
 # that is missing. You have just seen it.
 #
 # ## In one paragraph
 #
 # Class-averaging divides each class's part of the denominator by its number of terms, the anchor not counted (hence the
-# "reduced mask"): every class in the batch pushes an anchor with one vote, and shares of the force that fell with the class
+# "reduced mask"): every class in the batch pushes an anchor with one vote, and shares of the push that fell with the class
 # sizes become about equal. The lower bound becomes $\log(1+(Q-1)\exp((r_i-a_i)/\tau))$, in which no class size is left;
 # its proof is Jensen's inequality within classes and then across them, and the line between is $L_2$, so $L_1\ge L_2$, while
 # $L_3$ depends on its prototypes. At the regular simplex every anchor then rests. But samples are also contrast for the
@@ -518,7 +525,8 @@ check("class_averaged_denominator", class_averaged_denominator)
 
 # %% [markdown]
 # **2. Near or many?** In section 2 turn the points of class 0 towards the anchors of class 9 (add a multiple of their mean,
-# normalise). At which cosine does class 0 have half of the force under the averaged loss? Under SCL it needs none: why?
+# normalise). At which cosine does class 0 have half of the push under the averaged loss? Under SCL it has two fifths of it
+# without being near: why?
 #
 # **3. When the second step is everything.** Build a batch for which line 1 and line 2 of the proof agree and line 3 is far
 # below. Check it with `proof_lines`. *(Two classes cannot do it. Why?)*

@@ -14,11 +14,11 @@ from bcl_edu.losses import anchor_losses
 
 
 def near_or_many(temperature: float = 0.1) -> float:
-    """Exercise 2: cosine of class 0 to the anchors of class 9 at which it has half of the averaged force.
+    """Exercise 2: cosine of class 0 to the anchors of class 9 at which it has half of the averaged push.
 
-    A class has a force of exp(cosine / tau) under the averaged loss, times its size under SCL. Against eight classes at
-    right angles, half of the force is exp(cosine / tau) = 8: at tau = 0.1 a cosine of 0.21 is enough. Under SCL class 0
-    has two fifths of the force where it stands, for its two hundred samples; being near is not needed.
+    A class has a push of exp(cosine / tau) under the averaged loss, times its size under SCL. Against eight classes at
+    right angles, half of the push is exp(cosine / tau) = 8: at tau = 0.1 a cosine of 0.21 is enough. Under SCL class 0
+    has two fifths of the push where it stands, for its two hundred samples; being near is not needed.
     """
     counts = 2 * exponential_profile(100, 10, imbalance_factor=100)
     y = torch.arange(10).repeat_interleave(counts)
@@ -81,7 +81,7 @@ def _lines(z: Tensor, y: Tensor, temperature: float) -> tuple[float, float, floa
 
 
 if __name__ == "__main__":
-    print(f"2. half of the force from a cosine of {near_or_many():.2f}")
+    print(f"2. half of the push from a cosine of {near_or_many():.2f}")
     print("3. lines 1 and 2: {:.5f}, line 3: {:.5f}".format(*only_the_second_step()))
     for classes, (slip, bound) in how_bad_is_the_slip().items():
         print(f"4. K = {classes:3}: {slip:.3f} without the reduced mask, Theorem 2 says {bound:.3f}")
