@@ -56,6 +56,18 @@ def test_without_the_reduced_mask_a_class_of_two_is_below_the_bound_for_every_nu
     assert result[3][0] == pytest.approx(math.log(0.5 + 2 * math.exp(-1.5)))
 
 
+def test_two_tail_classes_merge_from_a_head_of_34_on() -> None:
+    assert answers("06")["smallest_head_that_merges"]() == (34, pytest.approx(33.985, abs=0.001))
+
+
+def test_only_equal_weights_leave_the_simplex_at_rest() -> None:
+    half_a_correction = answers("06")["half_a_correction"]
+    assert half_a_correction(0.0) == pytest.approx((0, 0), abs=1e-6)
+    half, none = half_a_correction(0.5), half_a_correction(1.0)
+    assert 0.03 < half[0] < 0.5 * none[0]
+    assert 0.2 < half[1] < none[1]
+
+
 def test_the_optimum_of_bcl_loses_a_dimension_before_its_smallest_classes_meet() -> None:
     factor, angle = answers("07")["first_lost_dimension"]()
     assert factor == 27
