@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.browser.jupyterlab import ROOT, SCREENSHOTS, Lab, Visit
+from tests.browser.jupyterlab import DATASETS, ROOT, RUNTIME, SCREENSHOTS, Lab, Visit
 
 VIEWPORT = {"width": 1280, "height": 800}
 START_SECONDS = 120
@@ -72,9 +72,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     environment = os.environ | {
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTER_RUNTIME_DIR": str(home / RUNTIME),
         "IPYTHONDIR": str(home / "ipython"),
-        "BCL_EDU_DATA": str(home / "datasets"),
+        "BCL_EDU_DATA": str(home / DATASETS),
         "OMP_NUM_THREADS": "1",
     }
     port, token = _free_port(), secrets.token_hex(16)
@@ -87,7 +87,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with (home / "server.log").open("w") as log:
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         try:
-            lab = Lab(f"http://127.0.0.1:{port}", token)
+            lab = Lab(f"http://127.0.0.1:{port}", token, home)
             _wait_until_up(lab, server, home / "server.log")
             yield lab
         finally:

@@ -1,12 +1,20 @@
 """What a plotly figure on a page has drawn, and its sliders moved as a hand moves them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator
+import torch
+from playwright.sync_api import Locator, expect
+from torch import Tensor
+from torch.nn.functional import normalize
 
 from tests.browser.jupyterlab import Visit
+
+INTERRUPTION_IS_NO_ERROR = """() => addEventListener("unhandledrejection", event => {
+    if (event.reason === undefined) event.preventDefault();
+})"""
+"""A film that is paused makes plotly reject, without a reason, a promise that nobody has."""
 
 
 def drawn(figure: Locator, trace: int) -> dict[str, list[Any]]:
@@ -16,26 +24,92 @@ def drawn(figure: Locator, trace: int) -> dict[str, list[Any]]:
     )
 
 
+def drawn_in_space(figure: Locator, trace: int) -> Tensor:
+    """Points of one trace of a 3-D scene as WebGL got them, shape (n, 3), in units of the scene."""
+    points = figure.evaluate(
+        "(e, n) => e._fullLayout.scene._scene.traces[e._fullData.at(n).uid].dataPoints.map(p => [...p])",
+        trace,
+    )
+    return torch.tensor(points, dtype=torch.float64)
+
+
+def bar_heights(figure: Locator) -> list[float]:
+    """Heights of all bars as plotly drew them, from the left where a figure has them from head to tail."""
+    return figure.evaluate(
+        "e => (e.calcdata ?? []).flat().map(bar => bar.s).filter(height => typeof height === 'number')"
+    )
+
+
+def heatmap_cells(figure: Locator) -> list[float]:
+    """Values of a heatmap's cells as plotly drew them, row after row, without those that are left empty."""
+    return figure.evaluate("e => e.calcdata[0][0].z.flatMap(row => [...row]).filter(Number.isFinite)")
+
+
 def wait_until_drawn(visit: Visit, figure: Locator, trace: int, heights: Sequence[float]) -> None:
-    """Wait until the points of a trace are at these heights: a kernel answers the last of many moves late."""
-    for _ in range(60):
-        found = drawn(figure, trace)["y"]
-        if found == pytest.approx(heights, abs=1e-3):
+    """Wait until the points of a trace are at these heights."""
+    _wait_until(visit, lambda: drawn(figure, trace)["y"], heights)
+
+
+def wait_until_bars(visit: Visit, figure: Locator, heights: Sequence[float]) -> None:
+    """Wait until the bars are this high."""
+    _wait_until(visit, lambda: bar_heights(figure), heights)
+
+
+def wait_until_angles(visit: Visit, figure: Locator, trace: int, cosines: Tensor) -> None:
+    """Wait until the points of a trace of a 3-D scene have these cosines, seen from its centre."""
+
+    def look() -> list[float]:
+        points = normalize(drawn_in_space(figure, trace), dim=1)
+        return (points @ points.T).flatten().tolist()
+
+    _wait_until(visit, look, cosines.flatten().tolist(), near=5e-3)  # a film stores three digits
+
+
+def _wait_until(
+    visit: Visit, look: Callable[[], list[float]], expected: Sequence[float], near: float = 1e-3
+) -> None:
+    """Look until it is so: a kernel answers the last of many moves late."""
+    for _ in range(120):
+        if look() == pytest.approx(expected, abs=near):
             return
         visit.page.wait_for_timeout(500)
-    assert found == pytest.approx(heights, abs=1e-3)
+    assert look() == pytest.approx(expected, abs=near)
 
 
-def film_to(visit: Visit, figure: Locator, share: float) -> str:
-    """Click the rail of a film's slider at a share of its length; what it says then."""
-    rail = figure.locator(".slider-rail-touch-rect")
+def film_label(film: Locator) -> Locator:
+    """Where a film says which position it shows."""
+    return film.locator(".slider-group > text.slider-label")
+
+
+def film_to(visit: Visit, film: Locator, share: float) -> str:
+    """Click the rail of a film's slider at a share of its length, where it does not stand; what it says then."""
+    rail = film.locator(".slider-rail-touch-rect")
     visit.scroll_to(rail)
     box = rail.bounding_box()
     assert box
+    film.evaluate("e => { e.moved = false; e.once('plotly_animated', () => { e.moved = true; }); }")
     # positions are spread over the rail less the grip's width, so both ends are a little inside
     visit.page.mouse.click(box["x"] + 12 + share * (box["width"] - 24), box["y"] + box["height"] / 2)
-    visit.page.wait_for_timeout(700)
-    return figure.locator(".slider-group > text.slider-label").text_content() or ""
+    visit.page.wait_for_function("film => film.moved", arg=film.element_handle())
+    return film_label(film).text_content() or ""
+
+
+def play(visit: Visit, film: Locator) -> str:
+    """Press a film's play button, and pause when it shows another position than before; what it says then.
+
+    A film that is over before the pause is pressed, on a slow machine, is played again.
+    """
+    label, button = film_label(film), film.locator(".updatemenu-button")
+    before = label.text_content() or ""
+    visit.scroll_to(button.first)
+    visit.page.evaluate(INTERRUPTION_IS_NO_ERROR)
+    for _ in range(5):
+        button.filter(has_text="play").click()
+        expect(label).not_to_have_text(before)
+        button.filter(has_text="pause").click()
+        if (now := label.text_content() or "") != before:
+            return now
+    raise AssertionError(f"the film was played five times, and never stopped but at {before!r}")
 
 
 def drag_slider(visit: Visit, slider: Locator, share: float) -> None:
@@ -49,4 +123,18 @@ def drag_slider(visit: Visit, slider: Locator, share: float) -> None:
     visit.page.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
     visit.page.mouse.down()
     visit.page.mouse.move(rail["x"] + share * rail["width"], rail["y"] + rail["height"] / 2, steps=8)
+    visit.page.mouse.up()
+
+
+def drag_range(visit: Visit, slider: Locator, share: float) -> None:
+    """Drag the thumb of a browser's own slider to a share of its length, and let go."""
+    visit.scroll_to(slider)
+    box = slider.bounding_box()
+    assert box
+    here = slider.evaluate("e => (e.value - e.min) / (e.max - e.min)")
+    thumb = 16  # pixels in Chromium; at both ends the thumb's edge is at the slider's
+    left, length, middle = box["x"] + thumb / 2, box["width"] - thumb, box["y"] + box["height"] / 2
+    visit.page.mouse.move(left + here * length, middle)
+    visit.page.mouse.down()
+    visit.page.mouse.move(left + share * length, middle, steps=8)
     visit.page.mouse.up()

@@ -5,6 +5,7 @@ import math
 import pytest
 from playwright.sync_api import expect
 
+from bcl_edu.datasets import exponential_profile
 from bcl_edu.geometry import theorem_1
 from bcl_edu.widgets.bound_sliders import two_classes
 from tests.browser.jupyterlab import Visit
@@ -16,6 +17,23 @@ NOTEBOOK = "04_theorem_1_attraction_and_repulsion"
 
 THEOREM = 2
 """The trace of the theorem's bound in `figures.bound_versus_loss`, after the line and what it stands on."""
+
+ARROWS = (1, 2, 3)
+"""The traces of the three pushes in `figures.push_circles`, after the circle."""
+
+
+def arrows_at(factor: float) -> list[float]:
+    """How long the pushes on the classes of a simplex on the circle are drawn, at 1 / 0.7 of their length.
+
+    An anchor's own class pushes straight outwards, with (n_y - 1) e; the others 120 degrees to either side, with
+    n_j e^(-1/2), so that along the circle the difference of the two is left, times sin 120 degrees.
+    """
+    counts = exponential_profile(200, 3, factor).tolist()
+    lengths = []
+    for y, own in enumerate(counts):
+        one, other = (count * math.exp(-0.5) for j, count in enumerate(counts) if j != y)
+        lengths.append(math.sin(math.tau / 3) * abs(one - other) / ((own - 1) * math.e + one + other) / 0.7)
+    return lengths
 
 
 def losses_at(first: int, second: int, angle: float, spread: float) -> list[float]:
@@ -50,5 +68,9 @@ def test_it_runs_and_sliders_and_films_draw_what_they_say(visit: Visit) -> None:
     assert film_to(visit, films.nth(0), 1.0) == "share of the way to a collapsed simplex 100 %"
     at_the_simplex = drawn(films.nth(0), THEOREM)
     assert at_the_simplex["x"] == pytest.approx(at_the_simplex["y"], abs=1e-3)
-    assert film_to(visit, films.nth(1), 0.0) == "imbalance factor 1"
+    for share, factor in ((0.0, 1), (0.5, 10), (1.0, 100)):
+        assert film_to(visit, films.nth(1), share) == f"imbalance factor {factor}"
+        arrows = [drawn(films.nth(1), trace) for trace in ARROWS]
+        lengths = [math.dist(*zip(arrow["x"], arrow["y"], strict=True)) for arrow in arrows]
+        assert lengths == pytest.approx(arrows_at(factor), abs=1e-3)
     visit.all_is_well()

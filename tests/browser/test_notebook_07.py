@@ -3,12 +3,14 @@
 import re
 
 import pytest
+import torch
 from playwright.sync_api import Locator, expect
+from torch.nn.functional import normalize
 
 from bcl_edu.geometry import certified_optimum
 from bcl_edu.widgets.explorer import Settings
 from tests.browser.jupyterlab import Visit
-from tests.browser.pictures import drawn, film_to
+from tests.browser.pictures import drag_range, drawn, film_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -18,11 +20,30 @@ MEANS = -1
 """The last trace of `figures.class_mean_sphere` is that of the class means."""
 
 
+CENTRES = "all => all.map(e => [e.cx.baseVal.value, -e.cy.baseVal.value])"
+
+
 def deviation(settings: Settings, loss: str) -> str:
     """What the explorer should show for a loss: the deviation of the certified optimum."""
     found = certified_optimum(settings.compositions, loss, temperature=settings.temperature)
     assert found.certified
     return f"{found.deviation.rms:.3f}"
+
+
+def cosines_drawn(explorer: Locator, panel: int) -> list[float]:
+    """Cosines between the classes where they are drawn; on the circle the picture has all there is."""
+    markers = explorer.locator("section.loss").nth(panel).locator("circle.class-mean")
+    points = normalize(torch.tensor(markers.evaluate_all(CENTRES), dtype=torch.float64), dim=1)
+    return (points @ points.T).flatten().tolist()
+
+
+def cosines_solved(settings: Settings, loss: str) -> list[float]:
+    """Cosines between the class means of the certified optimum."""
+    return (
+        certified_optimum(settings.compositions, loss, temperature=settings.temperature)
+        .gram.flatten()
+        .tolist()
+    )
 
 
 def places(explorer: Locator, panel: int) -> list[list[float]]:
@@ -62,8 +83,10 @@ def test_it_runs_and_the_simplex_bends_under_keys_and_mouse(visit: Visit) -> Non
     assert min(scl, bcl) > "1"
     expect(shown).to_have_text([scl, bcl])
 
-    # another loss: no imbalance bends it
-    explorer.locator("section.loss select").nth(1).select_option("bcl-class-anchors")
+    # another loss, by keyboard: no imbalance bends it
+    explorer.locator("section.loss select").nth(1).focus()
+    visit.page.keyboard.press("ArrowDown")
+    expect(explorer.locator("section.loss select").nth(1)).to_have_value("bcl-class-anchors")
     expect(shown.nth(1)).to_have_text("0.000")
 
     # Python and the browser agree at these settings, too
@@ -76,6 +99,25 @@ def test_it_runs_and_the_simplex_bends_under_keys_and_mouse(visit: Visit) -> Non
     output = comparison.locator(".jp-OutputArea")
     expect(output).to_contain_text("bcl-class-anchors: deviation 0.0000, in the browser [0.0]")
     expect(output).to_contain_text(re.compile(rf"scl: deviation {scl}\d, in the browser \[{scl[:4]}"))
+
+    # three classes lie on the circle: dragging the imbalance moves them to where the solver says
+    classes = explorer.locator(".numClasses input")
+    classes.focus()
+    visit.page.keyboard.press("ArrowLeft")
+    expect(classes).to_have_attribute("aria-valuetext", "3")
+    drag_range(visit, temperature, 6 / 32)
+    expect(temperature).to_have_attribute("aria-valuetext", "0.1")
+    seen = []
+    for share, factors in ((0.0, "1"), (0.5, "28|32|35"), (0.9, "450|500|560")):  # a pixel may be a position
+        drag_range(visit, slider, share)
+        expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^({factors})$"))
+        factor = float(slider.get_attribute("aria-valuetext") or "")
+        now = Settings(imbalance_factor=factor, num_classes=3, temperature=0.1)
+        for panel, loss in enumerate(("scl", "bcl-class-anchors")):
+            expect(shown.nth(panel)).to_have_text(deviation(now, loss))
+            assert cosines_drawn(explorer, panel) == pytest.approx(cosines_solved(now, loss), abs=2e-3)
+        seen.append(cosines_drawn(explorer, 0)[-2])  # between the two smaller classes
+    assert seen[0] + 0.1 < seen[1] < seen[2] - 0.01  # they give way to the largest
 
     film = visit.page.locator(".js-plotly-plot").filter(has=visit.page.locator(".slider-group")).first
     assert film_to(visit, film, 0.0) == "imbalance factor 1"
