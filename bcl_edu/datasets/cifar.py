@@ -130,12 +130,27 @@ def read_cifar(name: str, data_dir: Path, cache_dir: Path, *, download: bool = F
     official = source.versions[0].archive
     if not download:
         raise ValueError(
-            f"{name} is not in {data_dir}. Either allow the download with download=True "
+            f"{name} is not in {data_dir}{_nearly(name, data_dir)}. Either allow the download with download=True "
             f"(on the command line --download; {official.megabytes} MB); "
             f"or fetch {official.url} (MD5 {official.md5}) elsewhere and put it, as it is, into {data_dir}; or unpack "
             "class folders train/<class>/* and test/<class>/* there; or name the folder in which you have it"
         )
     return _read_version(name, source, source.versions[0], [fetch(official, data_dir)], cache_dir)
+
+
+def _nearly(name: str, data_dir: Path) -> str:
+    """What is there that may have been meant: the set one folder below, or a part of it."""
+    if has_cifar(name, data_dir / name):
+        return f", but in {data_dir / name}: name that folder"
+    for version in CIFAR[name].versions:
+        lacking = [
+            file
+            for file in (*version.train, *version.test)
+            if not (data_dir / version.folder / file).is_file()
+        ]
+        if (data_dir / version.folder).is_dir() and lacking:
+            return f": {data_dir / version.folder} lacks {', '.join(lacking)}"
+    return ""
 
 
 def has_cifar(name: str, data_dir: Path) -> bool:

@@ -162,19 +162,27 @@ def _listing(names: set[str], at_most: int = 8) -> str:
     return (", ".join(sorted(names)[:at_most]) or "none") + more
 
 
+def _require_room(number: int, height: int, width: int) -> None:
+    total = number * 3 * height * width
+    if total > _LARGEST_BYTES:
+        raise ValueError(
+            f"{number} images of {width} x {height} pixels take {total / 2**30:.1f} GiB decoded, above "
+            f"the {_LARGEST_BYTES / 2**30:.0f} GiB that are held in memory; pass a smaller image_size"
+        )
+
+
 def _decode_splits(
     folders: dict[str, list[_ClassFolder]], image_size: int | None
 ) -> dict[str, NDArray[np.uint8]]:
     """All images of a split in one array each, with three channels unless every image of both is grey."""
     paths = {split: [file for folder in folders[split] for file in folder.files] for split in SPLITS}
     every_path = paths["train"] + paths["test"]
+    if image_size is not None:
+        _require_room(
+            len(every_path), image_size, image_size
+        )  # before the first image is brought to this size
     height, width = decode_image(every_path[0], image_size).shape[1:]
-    total = len(every_path) * 3 * height * width
-    if total > _LARGEST_BYTES:
-        raise ValueError(
-            f"{len(every_path)} images of {width} x {height} pixels take {total / 2**30:.1f} GiB decoded, above "
-            f"the {_LARGEST_BYTES / 2**30:.0f} GiB that are held in memory; pass a smaller image_size"
-        )
+    _require_room(len(every_path), height, width)
     images = np.empty((len(every_path), 3, height, width), dtype=np.uint8)
 
     def decode(start: int) -> list[bool]:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from bcl_edu.files import write_atomically
 
+LARGEST_LABEL = 1_000_000
+"""Beyond any data set's number of classes: a label above it is another number, such as that of an image."""
+
 
 @dataclass(frozen=True, eq=False)
 class ImageList:
@@ -127,4 +130,9 @@ def _inside(name: str, where: str) -> str:
 def _image_list(path: Path, paths: list[str], labels: list[int]) -> ImageList:
     if not paths:
         raise ValueError(f"{path} lists no image")
+    for name, label in zip(paths, labels, strict=True):
+        if not 0 <= label <= LARGEST_LABEL:
+            raise ValueError(
+                f"{path}: {name} has label {label}; expected the number of a class, from 0 to at most {LARGEST_LABEL:,}"
+            )
     return ImageList(np.array([name.encode() for name in paths]), np.array(labels, dtype=np.int64))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bcl_edu.datasets.cache import default_cache_dir
-from bcl_edu.datasets.catalogue import default_data_dir, open_dataset
+from bcl_edu.datasets.catalogue import default_data_dir, open_dataset, require_fitting_options, require_folder
 from bcl_edu.datasets.file_sets import FILE_SETS, find_list, list_folders, require_published, writable
 from bcl_edu.datasets.image_lists import write_list
 
@@ -30,10 +30,13 @@ def prepare_dataset(
         ValueError: something is missing or not what was published.
         ConnectionError: a download failed.
     """
+    require_fitting_options(name)
     if name not in FILE_SETS:
         dataset = open_dataset(name, data_dir, download=download, cache_dir=cache_dir)
         return [f"{len(dataset.train):,} training and {len(dataset.test):,} test images are ready"]
     folder = data_dir or default_data_dir(name)
+    if folder.exists() or (data_dir is not None and not download):
+        require_folder(name, folder)
     cache = cache_dir or default_cache_dir()
     done = []
     for split, listed in FILE_SETS[name].splits.items():

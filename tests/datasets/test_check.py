@@ -133,6 +133,12 @@ def test_prepare_without_lists_says_how_to_come_by_them(root: Path) -> None:
         main(["prepare", "imagenet-lt", "--data-dir", str(root)])
 
 
+@pytest.mark.parametrize("name", [name for name in DATASET_NAMES if name != "digits"])
+def test_prepare_in_a_folder_that_does_not_exist_says_so(name: str) -> None:
+    with pytest.raises(SystemExit, match=f"there is no folder typo in .*; name the one that has {name}"):
+        main(["prepare", name, "--data-dir", "typo"])
+
+
 # ---- images in memory
 
 

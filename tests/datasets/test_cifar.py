@@ -292,6 +292,21 @@ def test_without_data_the_message_says_what_to_fetch_and_where_to_put_it(tmp_pat
         assert expected in str(raised.value)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_folder_above_is_answered_with_the_folder_that_is_meant(tmp_path: Path, name: str) -> None:
+    (tmp_path / name / "train").mkdir(parents=True)
+    with pytest.raises(ValueError, match=f"{name} is not in .*, but in {tmp_path / name}: name that folder"):
+        open_dataset(name, tmp_path)
+
+
+def test_of_half_an_unpacked_archive_the_missing_files_are_named(tmp_path: Path) -> None:
+    put_unpacked(tmp_path, "cifar10", 0)
+    for name in ("data_batch_2.bin", "test_batch.bin"):
+        next(tmp_path.rglob(name)).unlink()
+    with pytest.raises(ValueError, match=r"cifar-10-batches-bin lacks data_batch_2\.bin, test_batch\.bin\."):
+        open_dataset("cifar10", tmp_path)
+
+
 def test_download_fetches_the_version_without_pickles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -192,6 +192,13 @@ def test_more_than_fits_in_memory_is_refused_before_it_is_decoded(
     with pytest.raises(ValueError, match=r"12 images of 5 x 4 pixels .* pass a smaller image_size"):
         read(tree)
 
+    def decode(*arguments: object) -> None:
+        raise AssertionError("an image was decoded")
+
+    monkeypatch.setattr(class_folders, "decode_image", decode)
+    with pytest.raises(ValueError, match=r"12 images of 100000 x 100000 pixels .* pass a smaller image_size"):
+        read(tree, image_size=100_000)
+
 
 @pytest.mark.skipif(
     not (SHARED / "cifar100.zip").exists(), reason="the CIFAR-100 class folders are not at hand"

@@ -37,6 +37,14 @@ def test_a_written_list_reads_back_the_same(tmp_path: Path) -> None:
         ("7", "line 2: '7' is not a path and a label"),
         ("../a.JPEG 1", r"line 2: '\.\./a\.JPEG' leaves the data set's folder"),
         ("/etc/a.JPEG 1", "line 2: '/etc/a.JPEG' leaves the data set's folder"),
+        (
+            "train/a.JPEG 1000001",
+            r"list\.txt: train/a\.JPEG has label 1000001; expected the number of a class",
+        ),
+        (
+            "train/a.JPEG 99999999999999999999",
+            "has label 99999999999999999999; expected the number of a class",
+        ),
     ],
 )
 def test_a_bad_line_is_named(line: str, message: str, tmp_path: Path) -> None:
@@ -91,6 +99,10 @@ def test_annotations_are_read_out_of_the_archive_that_is_downloaded(tmp_path: Pa
         ),
         (lambda c: c["annotations"].append(c["annotations"][0]), "2 images and 3 annotations of 2 images"),
         (lambda c: c["categories"].pop(), "category 2 of an annotation is not among the 'categories'"),
+        (
+            lambda c: (c["annotations"][0].update(category_id=-4), c["categories"].append({"id": -4})),
+            "has label -4; expected the number of a class, from 0",
+        ),
     ],
 )
 def test_annotations_that_do_not_fit_their_images_are_refused(
