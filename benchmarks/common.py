@@ -117,9 +117,11 @@ def verdict(
         at_least: the goal, if more is better.
     """
     assert (at_most is None) != (at_least is None), "a goal has one bound"
-    bound = at_most if at_least is None else at_least
-    met = measured <= bound if at_least is None else measured >= bound
-    sign = "at most" if at_least is None else "at least"
+    if at_least is not None:
+        sign, bound, met = "at least", at_least, measured >= at_least
+    else:
+        assert at_most is not None
+        sign, bound, met = "at most", at_most, measured <= at_most
     print(f"{'met   ' if met else 'MISSED'}  {goal}: {measured:g} (goal: {sign} {bound:g})", flush=True)
     return {"goal": goal, "measured": measured, "bound": f"{sign} {bound:g}", "met": met}
 

@@ -9,22 +9,22 @@ method on digits, with their own small network (ten seeds) and with ResNet-32 (t
 classification branch alone (a third of the price); and CIFAR-100-LT with the whole method and one seed.
 Every finished case is in benchmarks/results/convergence.json at once.
 
-So far only the digits are compared: after 10 epochs bfloat16 is behind float32 in most seeds, by less than what lies
-between two seeds; CIFAR-100-LT has a single run in bfloat16, which says nothing yet. The digits' whole recipe of 30
+A precision is as good as the other where the mean difference of the last epoch is at most what lies between two seeds
+of one precision, in the standard deviation; that is judged from three seeds on. The digits' whole recipe of 30
 epochs is compared by `--epochs 30 --only digits-lt-bcl` with another --output and --results.
 """
 
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
+from common import RESULTS, table, verdict, write
 
 
 class Case(NamedTuple):
@@ -55,7 +55,9 @@ CASES = [
     *(Case("cifar100-lt", "lc", seed, precision) for seed in range(3) for precision in PRECISIONS),
     *(Case("cifar100-lt", "bcl", 0, precision) for precision in PRECISIONS),
 ]
-MEASURES = ("top1", "loss")
+MEASURES = {"top1": "top-1 accuracy, %", "loss": "training loss"}
+FEWEST_SEEDS = 3
+"""From which on the precisions are judged."""
 
 
 def run(case: Case, folder: Path, epochs: int) -> None:
@@ -81,7 +83,7 @@ def finished(case: Case, folder: Path, epochs: int) -> list[dict[str, Any]] | No
 
 def comparison(results: dict[Case, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """For each recipe, network and loss: the last epoch in both precisions, their difference, and that of seeds."""
-    table = []
+    compared = []
     for what in dict.fromkeys(case.what for case in CASES):
         for measure in MEASURES:
             last = {
@@ -105,50 +107,74 @@ def comparison(results: dict[Case, list[dict[str, Any]]]) -> list[dict[str, Any]
                 row["standard_error_of_difference"] = statistics.stdev(differences) / len(pairs) ** 0.5
             if spreads:
                 row["standard_deviation_between_seeds"] = statistics.mean(spreads)
-            table.append(row)
-    return table
+            compared.append(row)
+    return compared
 
 
-def report(table: list[dict[str, Any]]) -> str:
-    lines = [
-        f"last of {EPOCHS} epochs",
-        f"{'':30s} {'seeds':>7s} {'bfloat16':>9s} {'float32':>9s} "
-        f"{'difference':>11s} {'its error':>10s} {'sd of seeds':>12s}",
-    ]
-    for row in table:
-        of_seeds = [list(row["last_epoch"][precision].values()) for precision in PRECISIONS]
-        values = [f"{statistics.mean(of_seed):.2f}" if of_seed else "not run" for of_seed in of_seeds]
+def facts(sessions: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Machine, versions and source of the runs, as their own records say; what differs among them side by side."""
+    sessions = sorted(sessions, key=lambda session: session["started"])
+
+    def together(part: str) -> dict[str, Any]:
+        names = dict.fromkeys(name for session in sessions for name in session[part])
+        return {name: _one_or_all(session[part].get(name) for session in sessions) for name in names}
+
+    if not sessions:
+        return {}
+    return {
+        "machine": together("hardware"),
+        "versions": together("versions"),
+        "git_revision": _one_or_all(session["git_revision"] or "unknown" for session in sessions),
+        "measured": _one_or_all(session["started"][:10] for session in sessions),
+    }
+
+
+def _one_or_all(values: Iterable[Any]) -> Any:
+    different = list(dict.fromkeys(values))
+    return different[0] if len(different) == 1 else " / ".join(map(str, different))
+
+
+def summary(rows: list[dict[str, Any]], epochs: int) -> dict[str, Any]:
+    """What the page shows."""
+    cells, verdicts = [], []
+    for row in rows:
+        what, measure = f"{row['what']}, last of {epochs} epochs", MEASURES[row["measure"]]
+        of_seeds = {precision: list(row["last_epoch"][precision].values()) for precision in PRECISIONS}
+        if not any(of_seeds.values()):
+            continue
+        means = [f"{statistics.mean(values):.3f}" if values else "not run" for values in of_seeds.values()]
         names = ("bfloat16_minus_float32", "standard_error_of_difference", "standard_deviation_between_seeds")
-        shown = [f"{row[name]:.3f}" if name in row else "" for name in names]
-        lines.append(
-            f"{row['what']}, {row['measure']}".ljust(30)
-            + f" {'/'.join(str(len(of_seed)) for of_seed in of_seeds):>7s} {values[0]:>9s} {values[1]:>9s}"
-            + f" {shown[0]:>11s} {shown[1]:>10s} {shown[2]:>12s}"
-        )
-    return "\n".join(lines)
+        figures = [f"{row[name]:.3f}" if name in row else "" for name in names]
+        seeds = " and ".join(str(len(values)) for values in of_seeds.values())
+        cells.append([row["what"], measure, seeds, *means, *figures])
+        if len(row.get("each_seed", [])) >= FEWEST_SEEDS:
+            ratio = abs(row["bfloat16_minus_float32"]) / row["standard_deviation_between_seeds"]
+            goal = f"{what}, {measure}: |bfloat16 - float32| over the standard deviation between seeds"
+            verdicts.append(verdict(goal, round(ratio, 3), at_most=1.0))
+    columns = ["what", "measure", "seeds", "bfloat16", "float32", "difference", "its standard error"]
+    columns += ["standard deviation between seeds"]
+    title = f"Last of {epochs} epochs in both precisions, mean over the seeds"
+    return {"verdicts": verdicts, "tables": [table(title, columns, cells)]}
 
 
-def write(results: dict[Case, list[dict[str, Any]]], path: Path, epochs: int) -> list[dict[str, Any]]:
-    table = comparison(results)
-    stored = {
-        "machine": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
+def record(folder: Path, epochs: int) -> dict[str, Any]:
+    """All that is finished, and what it says."""
+    found = {case: rows for case in CASES if (rows := finished(case, folder, epochs)) is not None}
+    runs = [json.loads((folder / case.name / "run.json").read_text()) for case in found]
+    rows = comparison(found)
+    return {
+        **facts(session for run in runs for session in run["sessions"]),
+        **summary(rows, epochs),
         "epochs": epochs,
-        "not_finished": [case.name for case in CASES if case not in results],
-        "comparison": table,
+        "not_finished": [case.name for case in CASES if case not in found],
+        "comparison": rows,
         "epochs_of_each_case": {
             case.name: [
                 {name: row[name] for name in ("epoch", *MEASURES, "many", "medium", "few")} for row in rows
             ]
-            for case, rows in results.items()
+            for case, rows in found.items()
         },
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(stored, indent=1) + "\n")
-    temporary.replace(path)
-    return table
 
 
 def main() -> None:
@@ -157,8 +183,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--report", action="store_true", help="train nothing")
-    default = Path(__file__).parent / "results" / "convergence.json"
-    parser.add_argument("--results", type=Path, default=default)
+    parser.add_argument("--results", type=Path, default=RESULTS / "convergence.json")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -167,10 +192,8 @@ def main() -> None:
             continue
         if finished(case, options.output, options.epochs) is None:
             run(case, options.output, options.epochs)
-        found = {c: finished(c, options.output, options.epochs) for c in CASES}
-        write({c: rows for c, rows in found.items() if rows is not None}, options.results, options.epochs)
-    found = {c: finished(c, options.output, options.epochs) for c in CASES}
-    print(report(write({c: r for c, r in found.items() if r is not None}, options.results, options.epochs)))
+        write(record(options.output, options.epochs), options.results)
+    write(record(options.output, options.epochs), options.results)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
 """From key press to picture in the simplex explorer, in headless Chromium; and what a precomputed grid would cost.
 
-    python benchmarks/explorer.py                     all scenes (two minutes)
+    python benchmarks/explorer.py                     all scenes (a minute and a half)
     python benchmarks/explorer.py --presses 12        quicker
 
-Each scene starts with an empty memory and presses the right arrow key on the imbalance slider. Milliseconds:
+Each scene starts with an empty memory and presses the right arrow key on the imbalance slider, every tenth of a second,
+which is twice the goal. Milliseconds:
 
     to_paint    from the time stamp of the key press until the frame with the new picture is painted (a message
                 posted in its animation frame arrives: Chromium sends it after painting)
     solve       solving and certifying both losses, when nothing is remembered
     draw        everything else that the key press does on the page's thread: pictures, curve, numbers
-    remembered  to_paint again over the same positions, nothing to solve: what a precomputed grid would give
+    remembered  to_paint again over the first third of them, nothing to solve: what a precomputed grid would give
 
 A state is dropped if a key press never led to a painted picture of its own. Keys are held down at 30 presses a second,
 the fastest that keyboards repeat, and at 60.
@@ -28,6 +29,8 @@ from playwright.sync_api import Page, sync_playwright
 from bcl_edu.widgets.explorer import LOSSES, write_page
 
 GOAL_TO_PAINT = 50.0
+BETWEEN_PRESSES = 0.1
+"""Seconds between single key presses: twice the goal."""
 
 CHROMIUM_FLAGS = [
     "--headless",
@@ -128,9 +131,9 @@ def measure(page: Page, scene: tuple, presses: int) -> dict:
     # the curve would be solved ahead in the pauses, and every press be remembered
     page.evaluate("() => { explorer.continueCurve = () => {}; }")
     to_start(page, scene, forget=True)
-    single = press_keys(page, presses, 0.15)
+    single = press_keys(page, presses, BETWEEN_PRESSES)
     to_start(page, scene, forget=False)
-    again = press_keys(page, presses, 0.15)
+    again = press_keys(page, max(1, presses // 3), BETWEEN_PRESSES)
     held = {}
     for rate in (30, 60):
         to_start(page, scene, forget=True)

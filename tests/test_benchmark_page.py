@@ -5,12 +5,25 @@ from __future__ import annotations
 import copy
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tools import benchmark_page
-from tools.benchmark_page import PLOTS, QUICK, figure, page_text, plot_file, problems, records, scripts
+from tools.benchmark_page import (
+    PLOTS,
+    QUICK,
+    WHOLE,
+    figure,
+    page_text,
+    plot_file,
+    problems,
+    records,
+    run_all,
+    scripts,
+    whole,
+)
 
 RECORDS = records()
 
@@ -50,7 +63,46 @@ def test_every_script_is_on_the_page() -> None:
             assert f"../benchmarks/{script.name})" in page
 
 
-@pytest.mark.parametrize("name", [name for name in QUICK if "verdicts" in RECORDS.get(name, {})])
+def test_what_takes_longer_is_shown_and_judged_too() -> None:
+    page = page_text(RECORDS)
+    last = page.split("\n## Not part of `make bench`\n")[1]
+    (table,) = RECORDS["convergence"]["tables"]
+    assert "### convergence\n\n[Script](../benchmarks/convergence.py)" in last
+    assert f"*{table['title']}*" in last
+    goals = page.split("\n## loss\n")[0]
+    for verdict in RECORDS["convergence"]["verdicts"]:
+        assert verdict["goal"].replace("|", "\\|") in goals
+
+
+def test_the_page_says_how_long_all_of_it_took() -> None:
+    record = whole({"loss": 61.4, "views": 28.6}) | {
+        "measured": "2026-01-01",
+        "machine": {"cores": 2},
+        "versions": {},
+    }
+    page = page_text({**RECORDS, WHOLE: record})
+    assert (
+        "| make bench: minutes by the clock, all scripts one after another | 1.5 | at most 15 | met |" in page
+    )
+    assert "| loss | 61 |\n| views | 29 |" in page.split("\n## make bench\n")[1]
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_only_a_whole_run_says_how_long_it_took(
+    breaks: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in QUICK:
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(1)" if breaks and name == "views" else "")
+    monkeypatch.setattr(benchmark_page, "BENCHMARKS", tmp_path)
+    monkeypatch.setattr(benchmark_page, "write", lambda: None)
+    assert run_all() == breaks
+    record = tmp_path / "results" / f"{WHOLE}.json"
+    assert record.exists() != breaks
+    if not breaks:
+        assert json.loads(record.read_text())["seconds"].keys() == set(QUICK)
+
+
+@pytest.mark.parametrize("name", [name for name, record in RECORDS.items() if "verdicts" in record])
 def test_a_verdict_follows_from_its_figures(name: str) -> None:
     for verdict in RECORDS[name]["verdicts"]:
         sign, bound = re.fullmatch(r"(at most|at least) (\S+)", verdict["bound"]).groups()  # type: ignore[union-attr]

@@ -26,7 +26,8 @@ import plotly.graph_objects as go
 
 from bcl_edu.figures.style import page as empty_figure
 from bcl_edu.figures.style import series as look
-from bcl_edu.training.checkpoint import write_atomically
+from bcl_edu.files import write_atomically
+from benchmarks import common
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"
@@ -34,7 +35,11 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 PLOTS = ROOT / "docs" / "benchmarks"
 
 QUICK = ("loss", "views", "step", "start", "estimate", "growth", "solver", "explorer")
-"""What `make bench` runs, in the order of the page: less than 15 minutes on two cores with nothing else to do."""
+"""What `make bench` runs, in the order of the page."""
+MINUTES = 15.0
+"""The goal for all of them together, on two cores with nothing else to do."""
+WHOLE = "bench"
+"""The record of how long they took."""
 
 Record = Mapping[str, Any]
 
@@ -71,17 +76,29 @@ def page_text(found: Mapping[str, Record]) -> str:
             for beside in found:  # what the same script measured on demand, NAME_BESIDE.json
                 if beside.startswith(f"{name}_"):
                     lines += _measured(beside, script, found[beside])
+    if WHOLE in found:
+        lines += ["## make bench", "", "How long all of the above took together.", ""]
+        lines += _results(WHOLE, f"[Record](../benchmarks/results/{WHOLE}.json).", found[WHOLE])
     lines += ["## Not part of `make bench`", "", "These take longer, or need other hardware.", ""]
-    for name, script in scripts().items():
-        if name not in QUICK:
-            record = f", [record](../benchmarks/results/{name}.json)" if name in found else ""
-            lines.append(f"- [{script.name}](../benchmarks/{script.name}){record}: {_first_line(script)}")
-    return "\n".join(lines) + "\n"
+    others = {name: script for name, script in scripts().items() if name not in QUICK}
+    for name, script in others.items():
+        record = f", [record](../benchmarks/results/{name}.json)" if name in found else ""
+        lines.append(f"- [{script.name}](../benchmarks/{script.name}){record}: {_first_line(script)}")
+    lines.append("")
+    for name, script in others.items():
+        if found.get(name, {}).get("tables"):
+            lines += [f"### {name}", "", *_measured(name, script, found[name])]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _in_order(found: Mapping[str, Record]) -> list[str]:
+    """The names of the records, those of `make bench` first."""
+    return [*(name for name in QUICK if name in found), *(name for name in found if name not in QUICK)]
 
 
 def _goals(found: Mapping[str, Record]) -> list[str]:
     """All goals in one table, the missed ones first."""
-    verdicts = [verdict for name in QUICK for verdict in found.get(name, {}).get("verdicts", [])]
+    verdicts = [verdict for name in _in_order(found) for verdict in found[name].get("verdicts", [])]
     verdicts.sort(key=lambda verdict: verdict["met"])
     met = sum(verdict["met"] for verdict in verdicts)
     rows = [
@@ -102,11 +119,14 @@ def _section(name: str, script: Path, record: Record) -> list[str]:
 
 
 def _measured(name: str, script: Path, record: Record) -> list[str]:
+    """Origin, tables and plots of a script's record."""
+    origin = f"[Script](../benchmarks/{script.name}), [record](../benchmarks/results/{name}.json)."
+    return _results(name, origin, record)
+
+
+def _results(name: str, origin: str, record: Record) -> list[str]:
     """Origin, tables and plots of a record."""
-    lines = [
-        f"[Script](../benchmarks/{script.name}), [record](../benchmarks/results/{name}.json). {_facts(record)}",
-        "",
-    ]
+    lines = [f"{origin} {_facts(record)}".rstrip(), ""]
     for table in record.get("tables", []):
         lines += [f"*{table['title']}*", "", *_table(table["columns"], table["rows"])]
     for plot in record.get("plots", []):
@@ -171,7 +191,7 @@ def _ticks(plot: Mapping[str, Any], axis: str) -> dict[str, object]:
 def write() -> None:
     """Write the page and its plots; plots that no record has any more go."""
     found = records()
-    wanted = {plot_file(name, plot): plot for name in QUICK for plot in found.get(name, {}).get("plots", [])}
+    wanted = {plot_file(name, plot): plot for name in found for plot in found[name].get("plots", [])}
     PLOTS.mkdir(parents=True, exist_ok=True)
     for file, plot in wanted.items():
         if not (PLOTS / file).exists():
@@ -187,8 +207,8 @@ def problems() -> Iterator[str]:
     if not PAGE.exists() or PAGE.read_text() != page_text(records()):
         yield f"{PAGE.relative_to(ROOT)} is not what the records give; python -m tools.benchmark_page write"
     found = records()
-    for name in QUICK:
-        for plot in found.get(name, {}).get("plots", []):
+    for name, record in found.items():
+        for plot in record.get("plots", []):
             if not (PLOTS / plot_file(name, plot)).exists():
                 yield f"the plot {plot['title']!r} of {name} is missing; python -m tools.benchmark_page write"
 
@@ -196,6 +216,8 @@ def problems() -> Iterator[str]:
 def run_all() -> int:
     """Run every quick benchmark, one after another, then write the page; the number of those that failed."""
     failed = []
+    seconds: dict[str, float] = {}
+    facts = common.facts()
     for name, script in scripts().items():
         if name not in QUICK:
             continue
@@ -206,12 +228,27 @@ def run_all() -> int:
         }
         if subprocess.run([sys.executable, str(script)], env=environment).returncode:
             failed.append(name)
-        print(f"==== {name}: {time.monotonic() - began:.0f} s", flush=True)
+        seconds[name] = round(time.monotonic() - began, 1)
+        print(f"==== {name}: {seconds[name]:.0f} s", flush=True)
+    if not failed:
+        common.write(facts | whole(seconds), BENCHMARKS / "results" / f"{WHOLE}.json")
     write()
     print(f"\nthe page is {PAGE.relative_to(ROOT)}")
     if failed:
         print(f"failed, so that older records stand in the page: {', '.join(failed)}", file=sys.stderr)
     return len(failed)
+
+
+def whole(seconds: Mapping[str, float]) -> dict[str, Any]:
+    """What the page shows of a whole run: each script's seconds, and the goal for all together."""
+    minutes = round(sum(seconds.values()) / 60, 1)
+    goal = "make bench: minutes by the clock, all scripts one after another"
+    rows = [[name, round(value)] for name, value in seconds.items()]
+    return {
+        "verdicts": [common.verdict(goal, minutes, at_most=MINUTES)],
+        "tables": [common.table("What make bench took", ["script", "seconds by the clock"], rows)],
+        "seconds": dict(seconds),
+    }
 
 
 def main() -> None:
