@@ -17,6 +17,7 @@ from typing import Any
 import torch
 import tyro
 
+from bcl_edu import terminal
 from bcl_edu.datasets import open_dataset
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
@@ -127,6 +128,7 @@ def report(result: dict[str, Any], *, per_class: bool) -> str:
     return "\n".join(lines)
 
 
+@terminal.command
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
     with PLAIN_VALUES:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import tyro
 
+from bcl_edu import terminal
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.training.checkpoint import CheckpointError
@@ -33,6 +34,7 @@ class Command:
     """How weights are stored; auto is float32 where that stays below 3 MB, else float16."""
 
 
+@terminal.command
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
     with PLAIN_VALUES:

@@ -16,6 +16,7 @@ from typing import Literal
 
 import tyro
 
+from bcl_edu import terminal
 from bcl_edu.files import in_words, write_atomically
 from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.reporting import as_html_page, as_markdown, as_text, build_report
@@ -42,6 +43,7 @@ class Command:
     """Also show the tables that no run is in."""
 
 
+@terminal.command
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
     with PLAIN_VALUES:

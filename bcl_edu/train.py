@@ -20,6 +20,7 @@ from typing import Annotated
 
 import tyro
 
+from bcl_edu import terminal
 from bcl_edu.files import in_words
 from bcl_edu.methods import OBJECTIVES
 from bcl_edu.option_values import PLAIN_VALUES, near_names
@@ -71,6 +72,7 @@ def parse(arguments: Sequence[str]) -> Command:
         )
 
 
+@terminal.command
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
     command = parse(sys.argv[1:] if arguments is None else arguments)

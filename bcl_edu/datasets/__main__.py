@@ -14,6 +14,7 @@ from pathlib import Path
 
 import tyro
 
+from bcl_edu import terminal
 from bcl_edu.datasets.check import check_dataset
 from bcl_edu.datasets.prepare import prepare_dataset
 from bcl_edu.files import in_words
@@ -50,6 +51,7 @@ class Prepare:
     """Fetch what is missing (of imagenet-lt and inaturalist2018 the lists, not the images)."""
 
 
+@terminal.command
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
     with PLAIN_VALUES:
