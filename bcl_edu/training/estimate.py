@@ -1,7 +1,8 @@
 """What a run will take, before it is started: seconds, memory, disk; from a few steps, taken and thrown away.
 
-Nothing is written and no folder is touched. The steps are taken with a model and an optimiser of their own, and torch's
-random state is put back, so that a run started afterwards, in this process too, computes what it would have computed.
+No file is left, and none appears in any folder: how long the disk takes for a checkpoint is tried on a temporary file
+without a name. The steps are taken with a model and an optimiser of their own, and torch's random state is put back, so
+that a run started afterwards, in this process too, computes what it would have computed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 import multiprocessing
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,6 +30,7 @@ from bcl_edu.training.data import TrainingData, prepare_data
 from bcl_edu.training.display import duration
 from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.loading import Batch, BatchLoader
+from bcl_edu.training.loop import run_folder
 from bcl_edu.training.options import RunOptions, choose_device
 from bcl_edu.training.recipe import Recipe
 from bcl_edu.training.schedule import learning_rate
@@ -40,6 +43,8 @@ FEWEST_STEPS = 3
 """Steps that are measured at least, however long they take."""
 EVALUATED_IMAGES = 2000
 """Test images of the measured evaluation, at most."""
+RECORD_BYTES = 5000
+"""About what the record and the metrics, written with each checkpoint, take."""
 
 
 class Cost(NamedTuple):
@@ -65,7 +70,7 @@ class Estimate:
         step: one step on a full batch.
         epoch_steps: all steps of an epoch.
         evaluation: of the whole test set, once an epoch.
-        checkpoint: of writing one, once an epoch at least.
+        checkpoint: of writing one, with record and metrics, to the disk, once an epoch at least.
         memory: peak resident memory of the process; None where the system does not tell.
         workers_memory: of the worker processes together, pages that they share counted once; 0 without workers.
         device_memory: peak memory of tensors on a GPU; None on the CPU.
@@ -272,11 +277,23 @@ class _Estimator:
         return self._since(before).times(len(test) / number), number
 
     def _checkpoint(self) -> tuple[Cost, int]:
-        """Time and size of a checkpoint, written to memory."""
-        before = self._now()
-        buffer = io.BytesIO()
-        torch.save(self.training_step.state(), buffer)
+        """Time and size of a checkpoint; in the time, the record and the metrics that are written with it."""
+        folder = next(place for place in run_folder(self.recipe, self.options).parents if place.is_dir())
+        for _ in range(2):  # the first warms up
+            before = self._now()
+            buffer = io.BytesIO()
+            torch.save(self.training_step.state(), buffer)
+            for content in (buffer.getvalue(), bytes(RECORD_BYTES), bytes(RECORD_BYTES)):
+                _wait_for_disk(content, folder)
         return self._since(before), len(buffer.getbuffer())
+
+
+def _wait_for_disk(content: bytes, folder: Path) -> None:
+    """Write to the disk that the folder is on, under no name; nowhere if the folder is not ours to write to."""
+    with suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _forget_peak() -> None:
