@@ -4,6 +4,7 @@
     python benchmarks/step.py --threads 2         wall-clock time counts only on a machine with nothing else to do
     python benchmarks/step.py --sides plain ours  leave out the steps in between
     python benchmarks/step.py --sides ours compiled "denormals flushed" --output benchmarks/results/step_tried.json
+    python benchmarks/step.py --profile           where the time of `ours` goes; writes step_profile.json (a minute)
 
 ResNet-32 with both branches, 256 images in three views each. The first side is a plain implementation: float32,
 contiguous images, torchvision's transforms on Pillow images sample by sample in two DataLoader workers, Eq. 9 and
@@ -18,18 +19,22 @@ nothing else, and whose cores the step fills, wall-clock ratios are the same.
 
 import argparse
 import ctypes
+import os
 import platform
 import random
 import resource
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from common import RESULTS, facts, ratios, spread, table, verdict, write
+from common import RESULTS, facts, in_turns, ratios, spread, table, verdict, write
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import to_pil_image
 from views import MEAN, STD, pictures, torchvision_triple
@@ -37,7 +42,7 @@ from views import MEAN, STD, pictures, torchvision_triple
 from bcl_edu.losses import balanced_contrastive_loss, logit_compensated_cross_entropy
 from bcl_edu.methods import build_method
 from bcl_edu.training import RECIPES
-from bcl_edu.training.evaluation import Normalisation
+from bcl_edu.training.evaluation import Normalisation, autocast
 from bcl_edu.training.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed_memory
 from bcl_edu.training.step import TrainingStep
 from bcl_edu.views import BatchedTrainingViews, normalise, view_policy
@@ -238,19 +243,201 @@ def processor_seconds() -> float:
     return sum(of.ru_utime + of.ru_stime for of in usage)
 
 
+# Of an operator and all that called it, the outermost that is named here says what its time is spent on.
+PARTS = {
+    "views": ("views",),
+    "loss, forward and backward": ("loss", "autograd::engine::evaluate_function: _ContrastiveLossBackward"),
+    "optimiser": ("Optimizer.",),
+    "convolution, backward": ("autograd::engine::evaluate_function: ConvolutionBackward",),
+    "batch normalisation, backward": ("autograd::engine::evaluate_function: NativeBatchNormBackward",),
+    "ReLU, backward": ("autograd::engine::evaluate_function: ReluBackward",),
+    "convolution, forward": ("aten::conv2d",),
+    "batch normalisation, forward": ("aten::batch_norm",),
+    "ReLU, forward": ("aten::relu",),
+}
+REST = "all other operators (casts, sums of the blocks, heads, normalising pixels)"
+PYTHON = "between the operators (Python, autograd)"
+STEP = "whole step"
+
+
+def part_of(event: Any) -> str:
+    """What an event of the profiler is part of."""
+    names = []
+    while event is not None:
+        names.append(event.name)
+        event = event.cpu_parent
+    if names[0] == STEP:
+        return PYTHON
+    for name in reversed(names):
+        for part, prefixes in PARTS.items():
+            if name.startswith(prefixes):
+                return part
+    return REST
+
+
+def profiled(bench: Bench, rounds: int) -> dict[str, Any]:
+    """Milliseconds of `ours` by part, each operator's own time without what it calls, in each round."""
+    side = sides()["ours"]
+    method = build_method(RECIPE, bench.counts, (3, 32, 32))
+    loss = method.loss
+
+    def named_loss(*arguments: Any) -> Any:
+        with record_function("loss"):
+            return loss(*arguments)
+
+    method.loss = named_loss  # type: ignore[method-assign]
+    ours = TrainingStep(method, RECIPE, Normalisation(MEAN, STD), CPU)
+
+    def take() -> None:
+        with record_function("views"):
+            views, labels = next(bench.batches(side))
+        ours.take(views, labels, 0.01)["loss"].item()
+
+    take()
+    milliseconds: list[Counter[str]] = []
+    for _ in range(rounds):
+        with profile(activities=[ProfilerActivity.CPU]) as profiler, record_function(STEP):
+            take()
+        spent: Counter[str] = Counter()
+        for event in profiler.events():
+            spent[part_of(event)] += event.self_cpu_time_total / 1e3
+        milliseconds.append(spent)
+    totals = [sum(spent.values()) for spent in milliseconds]
+    return {
+        "milliseconds": spread(totals, 1),
+        "share": {
+            part: ratios([spent[part] for spent in milliseconds], totals) for part in (*PARTS, REST, PYTHON)
+        },
+    }
+
+
+def first_layer(images: int, rounds: int) -> dict[str, Any]:
+    """Milliseconds of the first convolution and its batch normalisation, forward and backward, in bfloat16."""
+    conv, norm = nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)
+    conv.to(memory_format=torch.channels_last)
+    pixels = torch.randn(images, 3, 32, 32)
+
+    def run(memory_format: torch.memory_format) -> None:
+        with autocast(CPU, "bfloat16"):
+            hidden = functional.relu(norm(conv(pixels.contiguous(memory_format=memory_format))))
+            hidden.sum(dtype=torch.float32).backward()
+
+    formats = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
+    seconds = in_turns({name: lambda f=f: run(f) for name, f in formats.items()}, rounds)
+    return {name: spread([1e3 * s for s in values], 1) for name, values in seconds.items()}
+
+
+def with_threads(bench: Bench, most: int, rounds: int) -> dict[str, Any]:
+    """Seconds of a step of `ours` on one thread and on the most, by the clock and of the processors."""
+    side = sides()["ours"]
+    take = bench.step(side)
+    clock: dict[int, list[float]] = {1: [], most: []}
+    processor: dict[int, list[float]] = {threads: [] for threads in clock}
+    for round_ in range(rounds + 1):
+        for threads in clock:
+            torch.set_num_threads(threads)
+            began = time.perf_counter(), time.process_time()
+            take(*next(bench.batches(side)))
+            if round_ > 0:
+                clock[threads].append(time.perf_counter() - began[0])
+                processor[threads].append(time.process_time() - began[1])
+    torch.set_num_threads(1)
+    return {
+        str(threads): {"seconds": spread(clock[threads]), "processor_seconds": spread(processor[threads])}
+        for threads in clock
+    }
+
+
+def evaluation(bench: Bench, rounds: int) -> dict[str, Any]:
+    """Images a second of the network in evaluation, on one thread, in both precisions."""
+    method = build_method(RECIPE, bench.counts, (3, 32, 32))
+    method.model.to(memory_format=torch.channels_last).eval()
+    pixels = normalise(bench.images, MEAN, STD).contiguous(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def run(precision: str) -> None:
+        with autocast(CPU, precision):
+            features = method.features(pixels)
+            method.embeddings(features)
+            method.logits(features)
+
+    precisions = ("float32", "bfloat16")
+    seconds = in_turns({name: lambda name=name: run(name) for name in precisions}, rounds)
+    return {name: spread([len(pixels) / s for s in seconds[name]], 0) for name in precisions}
+
+
+def write_profile(batch_size: int, rounds: int, most_threads: int, output: Path) -> None:
+    """Where the time of a step goes, and what was tried on its parts."""
+    torch.set_num_threads(1)
+    record = facts()
+    set_process(sides()["ours"])
+    bench = Bench(batch_size, 1, 0)
+    parts = profiled(bench, rounds)
+    layer, threads = first_layer(3 * batch_size, 3 * rounds), with_threads(bench, most_threads, rounds)
+    images = evaluation(bench, 3 * rounds)
+
+    of_step = [
+        [
+            part,
+            f"{100 * share['median']:.1f} %",
+            "{:.1f} to {:.1f}".format(*(100 * q for q in share["quartiles"])),
+        ]
+        for part, share in parts["share"].items()
+    ]
+    tried = [
+        ("first layer, forward and backward, ms", layer),
+        ("a step, seconds by the clock", {f"{n} threads": row["seconds"] for n, row in threads.items()}),
+        (
+            "a step, processor seconds",
+            {f"{n} threads": row["processor_seconds"] for n, row in threads.items()},
+        ),
+        ("evaluation, images a processor second", images),
+    ]
+    lines = [
+        [
+            what,
+            name.replace("1 threads", "1 thread"),
+            row["n"],
+            row["median"],
+            "{} to {}".format(*row["quartiles"]),
+        ]
+        for what, sides_ in tried
+        for name, row in sides_.items()
+    ]
+    total = parts["milliseconds"]
+    title = f"Where a step of ours goes, one thread, {total['median'] / 1e3:.2f} s in the profiler, n {total['n']}"
+    tables = [
+        table(title, ["part", "share", "quartiles"], of_step),
+        table("Tried on its parts", ["what", "side", "n", "median", "quartiles"], lines),
+    ]
+    measured = {"profile": parts, "first_layer": layer, "threads": threads, "evaluation": images}
+    write(record | {"tables": tables, "batch_size": batch_size} | measured, output)
+
+
 def main() -> None:
     ladder = [name for name in sides() if name not in TRIED]
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--steps", type=int, default=2, help="of the side with workers in a round")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--threads", type=int, help="default: 1; what the profile compares with 1, as many as cores"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--sides", nargs="+", default=ladder, choices=list(sides()))
-    parser.add_argument("--output", type=Path, default=RESULTS / "step.json")
+    parser.add_argument(
+        "--profile", action="store_true", help="where the time of ours goes, instead of the sides"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="default: results/step.json, or results/step_profile.json"
+    )
     options = parser.parse_args()
+    output = options.output or RESULTS / ("step_profile.json" if options.profile else "step.json")
+    if options.profile:
+        write_profile(options.batch_size, options.rounds, options.threads or os.cpu_count() or 1, output)
+        return
 
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(options.threads or 1)
     record = facts()
     random.seed(0)
     with_workers = Bench(options.batch_size, options.steps, options.workers)
@@ -289,7 +476,7 @@ def main() -> None:
         "steps a round of the side with workers": options.steps,
         "sides": rows,
     }
-    write(record | summary(rows) | measured, options.output)
+    write(record | summary(rows) | measured, output)
 
 
 def summary(rows: dict[str, dict]) -> dict:

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bcl_edu.losses.choices import CONTRASTIVE_LOSSES
 
 ROOT = Path(__file__).parents[1]
@@ -56,3 +58,14 @@ def test_the_step_benchmark_compares_the_plain_step_with_ours(tmp_path: Path) ->
     assert result["sides"]["ours"]["processor_seconds"]["median"] > 0
     assert "times as fast as the first" in printed
     assert "times as fast as a plain float32 implementation" in printed
+
+
+def test_the_profile_of_the_step_accounts_for_all_of_its_time(tmp_path: Path) -> None:
+    sizes = ("--profile", "--batch-size", "4", "--rounds", "1", "--threads", "1")
+    _, result = run("step.py", tmp_path / "profile.json", *sizes)
+    shares = {part: share["median"] for part, share in result["profile"]["share"].items()}
+    assert sum(shares.values()) == pytest.approx(1, abs=0.01)
+    forward_and_backward = [part for part in shares if part.endswith((", forward", ", backward"))]
+    assert len(forward_and_backward) == 6
+    assert all(shares[part] > 0 for part in (*forward_and_backward, "views", "optimiser"))
+    assert [table["title"] for table in result["tables"]][1] == "Tried on its parts"
