@@ -121,7 +121,7 @@ assert 4.5 < far[0.3, "SCL"][1] / far[0.3, "BCL, free prototypes"][1] < 5.5
 # %% [markdown]
 # So missing classes are a real effect, and it favours BCL: in batches of 8 its optimum is a third nearer to the simplex than
 # that of SCL at $\tau = 0.1$, and five times as near at $\tau = 0.3$. It needs *free* prototypes. Tied ones make
-# every batch look like a full one: an anchor's loss is then the same in every batch (notebook 06). What is left of a
+# every batch look like a full one: an anchor's loss is then the same in every batch (notebook 07). What is left of a
 # difference comes from sampling 1,000 batches.
 #
 # **Why do free prototypes help?** In a batch without class $j$, the anchors of the head still push $j$ away, but what they

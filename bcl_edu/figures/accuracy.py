@@ -181,7 +181,7 @@ def _add_numbers(
     figure.add_trace(
         go.Scatter(
             x=list(GROUPS.values()),
-            y=[max(of, default=0.0) + 1 for of in values.values()],
+            y=[max(of, default=0.0) + 2.5 for of in values.values()],
             mode="text",
             text=[_percent(mean) for mean in means],
             textposition="top center",
