@@ -155,7 +155,7 @@ assert below == 0
 # = \frac{1}{K-1} \Bigl( K\, \bar z \cdot \bar\mu - \sum_y p_y \|\mu_y\|^2 \Bigr) .$$
 #
 # Here $\bar\mu = \frac1K \sum_y \mu_y$ is the mean of the *class means* and $\bar z = \sum_y p_y \mu_y$ the mean of all
-# *samples*. With $\|\mu_y\| \le 1$ and $a_i \le 1$, $\bar x = (\bar r - \bar a)/\tau$ is
+# *samples*. Since $\|\mu_y\| \le 1$ and $a_i \le 1$, and since $\bar x = (\bar r - \bar a)/\tau$,
 #
 # $$\bar x \;\ge\; -\frac{K}{(K-1)\tau} \;+\; \frac{K}{(K-1)\tau}\; \bar z \cdot \bar\mu .$$
 #
@@ -351,7 +351,8 @@ for counts in ([5, 5, 5], [300, 7]):
 #
 # **with equality if and only if every class has collapsed to one point and these points form a regular simplex.**
 #
-# **Proof.** Let $i$ be an anchor of class $y$, and $D_i$ the denominator of its loss, so that $L_i = \log D_i - a_i/\tau$.
+# **Proof** (here without prototypes, in section 7 with them). Let $i$ be an anchor of class $y$, and $D_i$ the denominator
+# of its loss, so that $L_i = \log D_i - a_i/\tau$.
 #
 # *(1) Jensen within each class* ($\exp$ is convex):
 #
