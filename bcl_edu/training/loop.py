@@ -11,12 +11,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from bcl_edu.methods import Method, build_method
@@ -55,6 +56,11 @@ from bcl_edu.training.record import (
 )
 from bcl_edu.training.schedule import learning_rate
 from bcl_edu.training.step import TrainingStep
+
+LOCK_NAME = ".lock"
+"""Under which a run's folder has the lock of the process that writes into it."""
+
+SECONDS_TO_WAIT_FOR_A_FOLDER = 15.0
 
 
 class LossNotFinite(RuntimeError):
@@ -118,17 +124,18 @@ def train(
             the main process, in place of the progress bar.
 
     Raises:
-        ValueError: bad options, data that is missing or unusable, or a folder that holds another run.
+        ValueError: bad options, data that is missing or unusable, or a folder that holds another run, or that another
+            process is training into.
         CheckpointError: the checkpoint to resume is missing, damaged, or of another recipe or data.
         LossNotFinite: training diverged; the last good checkpoint stays.
         Interrupted: SIGINT or SIGTERM arrived; a checkpoint was saved.
         ProcessLost: another process of the run died; the last checkpoint stays.
     """
     device = choose_device(options.device)
-    with process_group(device) as processes:
+    with process_group(device) as processes, ExitStack() as at_end:
         if device.type == "cuda":
             device = torch.device("cuda", processes.local_rank)
-        return _Run(recipe, options, device, processes).train(on_epoch, on_steps)
+        return _Run(recipe, options, device, processes, at_end).train(on_epoch, on_steps)
 
 
 class _Step(NamedTuple):
@@ -146,7 +153,12 @@ class _Run:
     """The state of one run; everything in `state()` is what a checkpoint must hold."""
 
     def __init__(
-        self, recipe: Recipe, options: RunOptions, device: torch.device, processes: Processes
+        self,
+        recipe: Recipe,
+        options: RunOptions,
+        device: torch.device,
+        processes: Processes,
+        at_end: ExitStack,
     ) -> None:
         self.recipe, self.options, self.device, self.processes = recipe, options, device, processes
         self.folder = run_folder(recipe, options)
@@ -169,7 +181,7 @@ class _Run:
             world_size=processes.world_size,
         )
         # only now, when every value has been looked at: that the folder is taken would hide a mistyped one
-        stored = from_main_process(self._claim_folder)
+        stored = from_main_process(lambda: self._claim_folder(at_end))
         self._refuse_other_data(stored)
         # On a GPU, looking at each loss would make the host wait for every step. Steps with photographs take long, and
         # it is when looking that the run notices that it is to stop.
@@ -186,7 +198,33 @@ class _Run:
 
     # ---- beginning
 
-    def _claim_folder(self) -> dict[str, Any] | None:
+    def _claim_folder(self, at_end: ExitStack) -> dict[str, Any] | None:
+        """What `_look_at_folder` finds, in a folder that until the end no other process may train into.
+
+        Such as the same command, started twice. The system lets the lock go when the process ends, however it ends;
+        worker processes of a killed run live a few seconds longer, hence the wait. File systems without locks are
+        taken on trust.
+        """
+        stored = self._look_at_folder()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / LOCK_NAME)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            try:
+                lock.acquire(timeout=SECONDS_TO_WAIT_FOR_A_FOLDER)
+            except Timeout:
+                raise ValueError(
+                    f"another process is training into {self.folder}; wait for its end, or choose another --output"
+                ) from None
+            at_end.callback(lock.release)
+            return self._look_at_folder()  # the other one has gone on in the meantime
+        except NotImplementedError:
+            return stored
+        at_end.callback(lock.release)
+        return stored
+
+    def _look_at_folder(self) -> dict[str, Any] | None:
         """The checkpoint to continue from, or None for a new run in a folder that holds no other."""
         path = self.folder / CHECKPOINT_NAME
         recorded = (self.folder / RECORD_NAME).exists()

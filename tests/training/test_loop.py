@@ -6,11 +6,13 @@ import json
 import math
 import os
 import signal
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock, Timeout
 
 from bcl_edu.datasets import open_dataset
 from bcl_edu.methods import OBJECTIVES
@@ -123,6 +125,48 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(tiny: Recipe, options: Run
     with pytest.raises(ValueError, match="already holds a run; continue it with --resume"):
         train(short, options)
     assert same(before, weights(options.output))  # type: ignore[arg-type]
+
+
+def test_a_folder_that_another_process_trains_into_is_refused_until_it_ends(
+    tiny: Recipe, options: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bcl_edu.training.loop.SECONDS_TO_WAIT_FOR_A_FOLDER", 0.1)
+    short = replace(tiny, epochs=1)
+    assert options.output is not None
+
+    def start_again(report: EpochReport) -> None:
+        for resume in (False, True):
+            with pytest.raises(ValueError, match=r"already holds a run|another process is training into"):
+                train(short, replace(options, resume=resume))
+
+    first = train(short, options, start_again)
+    assert train(short, replace(options, resume=True)).record == first.record
+
+
+def test_what_another_process_did_while_the_folder_was_waited_for_is_seen(
+    tiny: Recipe, options: RunOptions
+) -> None:
+    short = replace(tiny, epochs=1)
+    assert options.output is not None
+    finished = train(short, options).folder / "checkpoint.pt"
+    kept = finished.rename(finished.with_name("kept"))
+    for path in (options.output / "run.json", options.output / "metrics.jsonl"):
+        path.unlink()
+
+    class Ends(FileLock):
+        """A lock that another process has until it has finished its run."""
+
+        def acquire(self, timeout: float | None = None, **rest: object) -> object:  # type: ignore[override]
+            if timeout == 0:
+                raise Timeout("")
+            kept.rename(finished)
+            return super().acquire()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bcl_edu.training.loop.FileLock", Ends)
+        with pytest.raises(ValueError, match="already holds a run"):
+            train(short, options)
+    assert train(short, replace(options, resume=True)).record["epochs_finished"] == 1
 
 
 def test_another_recipe_is_refused_with_the_difference(tiny: Recipe, options: RunOptions) -> None:
@@ -266,9 +310,10 @@ def test_looking_at_several_losses_at_once_as_on_a_gpu_changes_nothing(
 
     short = replace(tiny, epochs=2)
     each = train(short, replace(options, output=tmp_path / "each"))
-    run = _Run(short, options, torch.device("cpu"), Processes())
-    run.look_every = look_every
-    grouped = run.train(None, None)
+    with ExitStack() as at_end:
+        run = _Run(short, options, torch.device("cpu"), Processes(), at_end)
+        run.look_every = look_every
+        grouped = run.train(None, None)
     assert without_times(each) == without_times(grouped)
     assert same(weights(each.folder), weights(grouped.folder))
 
