@@ -1,6 +1,6 @@
 """Time to a certified optimum: cold, and warm from a neighbour as an explorer's slider would ask for it.
 
-    python benchmarks/solver.py                  print a table, write benchmarks/results/solver.json (two minutes)
+    python benchmarks/solver.py                  print a table, write benchmarks/results/solver.json (a minute)
     python benchmarks/solver.py --classes 10     only K = 10
 
 One thread. `cpu` is processor time of the process, which a busy machine disturbs less than the clock; median of the

@@ -49,11 +49,13 @@ def test_no_plot_lies_around_that_the_page_does_not_show() -> None:
 
 def test_what_a_script_measured_on_demand_stands_in_its_section() -> None:
     """Such a record is called after the script, NAME_BESIDE.json."""
-    (table,) = RECORDS["step_tried"]["tables"]
     section = page_text(RECORDS).split("\n## step\n")[1].split("\n## ")[0]
-    assert f"*{table['title']}*" in section
-    for row in table["rows"]:
-        assert "| " + " | ".join(str(cell) for cell in row) + " |" in section
+    tables = [table for beside in ("step_tried", "step_profile") for table in RECORDS[beside]["tables"]]
+    assert len(tables) == 3
+    for table in tables:
+        assert f"*{table['title']}*" in section
+        for row in table["rows"]:
+            assert "| " + " | ".join(str(cell) for cell in row) + " |" in section
 
 
 def test_every_script_is_on_the_page() -> None:
