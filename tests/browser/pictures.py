@@ -9,6 +9,9 @@ from playwright.sync_api import Locator, expect
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from bcl_edu.datasets import exponential_profile
+from bcl_edu.figures.bending_simplex import HEAD_COUNT
+from bcl_edu.geometry import certified_optimum
 from tests.browser.jupyterlab import Visit
 
 INTERRUPTION_IS_NO_ERROR = """() => addEventListener("unhandledrejection", event => {
@@ -33,6 +36,12 @@ def drawn_in_space(figure: Locator, trace: int) -> Tensor:
     return torch.tensor(points, dtype=torch.float64)
 
 
+def bending_optimum(factor: float) -> Tensor:
+    """Cosines of the class means of `figures.bending_simplex` at an imbalance factor, solved anew, shape (4, 4)."""
+    views = 2 * exponential_profile(HEAD_COUNT, 4, factor)
+    return certified_optimum(views, "scl", temperature=0.5).gram
+
+
 def bar_heights(figure: Locator) -> list[float]:
     """Heights of all bars as plotly drew them, from the left where a figure has them from head to tail."""
     return figure.evaluate(
@@ -45,34 +54,34 @@ def heatmap_cells(figure: Locator) -> list[float]:
     return figure.evaluate("e => e.calcdata[0][0].z.flatMap(row => [...row]).filter(Number.isFinite)")
 
 
-def wait_until_drawn(visit: Visit, figure: Locator, trace: int, heights: Sequence[float]) -> None:
+def wait_until_drawn(figure: Locator, trace: int, heights: Sequence[float]) -> None:
     """Wait until the points of a trace are at these heights."""
-    _wait_until(visit, lambda: drawn(figure, trace)["y"], heights)
+    _wait_until(figure, lambda: drawn(figure, trace)["y"], heights)
 
 
-def wait_until_bars(visit: Visit, figure: Locator, heights: Sequence[float]) -> None:
+def wait_until_bars(figure: Locator, heights: Sequence[float]) -> None:
     """Wait until the bars are this high."""
-    _wait_until(visit, lambda: bar_heights(figure), heights)
+    _wait_until(figure, lambda: bar_heights(figure), heights)
 
 
-def wait_until_angles(visit: Visit, figure: Locator, trace: int, cosines: Tensor) -> None:
+def wait_until_angles(figure: Locator, trace: int, cosines: Tensor) -> None:
     """Wait until the points of a trace of a 3-D scene have these cosines, seen from its centre."""
 
     def look() -> list[float]:
         points = normalize(drawn_in_space(figure, trace), dim=1)
         return (points @ points.T).flatten().tolist()
 
-    _wait_until(visit, look, cosines.flatten().tolist(), near=5e-3)  # a film stores three digits
+    _wait_until(figure, look, cosines.flatten().tolist(), near=5e-3)  # a film stores three digits
 
 
 def _wait_until(
-    visit: Visit, look: Callable[[], list[float]], expected: Sequence[float], near: float = 1e-3
+    figure: Locator, look: Callable[[], list[float]], expected: Sequence[float], near: float = 1e-3
 ) -> None:
     """Look until it is so: a kernel answers the last of many moves late."""
     for _ in range(120):
         if look() == pytest.approx(expected, abs=near):
             return
-        visit.page.wait_for_timeout(500)
+        figure.page.wait_for_timeout(500)
     assert look() == pytest.approx(expected, abs=near)
 
 

@@ -1,9 +1,20 @@
 """The first notebook in JupyterLab, run and used as a learner does."""
 
 import pytest
+import torch
 from playwright.sync_api import expect
 
+from bcl_edu.datasets import exponential_profile, open_dataset
+from bcl_edu.geometry import cosine_matrix
 from tests.browser.jupyterlab import SCREENSHOTS, Visit
+from tests.browser.pictures import (
+    drag_slider,
+    drawn_in_space,
+    film_to,
+    play,
+    wait_until_angles,
+    wait_until_bars,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -25,11 +36,34 @@ THREE_EPOCHS_IN_A_ROW = (
 )
 
 
-def test_all_cells_run_and_the_class_means_move_while_they_do(visit: Visit) -> None:
+HEAD = int(open_dataset("digits").train.class_counts.min())
+"""Images of the largest class that the slider leaves of the digits."""
+
+MEANS = -1
+"""The last trace of `figures.class_mean_film` is that of the class means."""
+
+FRAME = """(film, label) => {
+    const { x, y, z } = film._transitionData._frameHash[label.split(" ").at(-1)].data.at(-1);
+    return [...x].map((_, k) => [x[k], y[k], z[k]]);
+}"""
+"""The class means of the frame that a film says it shows."""
+
+
+def test_all_cells_run_and_the_class_means_move_while_they_do_and_in_the_film_of_it(visit: Visit) -> None:
     visit.page.add_init_script(WATCH)
     visit.run_through(NOTEBOOK)
     assert visit.page.locator(".Toastify__toast").count() == 0  # no news, no questions: only the notebook
     assert visit.page.evaluate(THREE_EPOCHS_IN_A_ROW)
+
+    film = visit.page.locator(".js-plotly-plot").filter(has=visit.page.locator(".slider-group"))
+    in_the_end = drawn_in_space(film, MEANS)
+    for move in (play, lambda visit, film: film_to(visit, film, 0.0)):
+        shown = move(visit, film)
+        assert shown.startswith("epoch ")
+        frame = torch.tensor(film.evaluate(FRAME, shown), dtype=torch.float64)
+        wait_until_angles(film, MEANS, cosine_matrix(frame))
+    assert (drawn_in_space(film, MEANS) - in_the_end).abs().max() > 0.1
+    visit.all_is_well()
 
 
 def test_the_imbalance_slider_cuts_the_tail_by_mouse_and_by_keyboard(visit: Visit) -> None:
@@ -39,27 +73,32 @@ def test_the_imbalance_slider_cuts_the_tail_by_mouse_and_by_keyboard(visit: Visi
         cells.nth(position).locator(".cm-content").click()
         visit.page.keyboard.press("Shift+Enter")
     output = cells.nth(1)
-    expect(output.locator(".jupyter-widgets .noUi-handle")).to_be_visible(timeout=120_000)
-    caption = output.locator(".gtitle").first
-    expect(caption).to_contain_text("(10.3 : 1)")
-    visit.scroll_to(caption)
+    slider, readout = output.locator(".widget-hslider"), output.locator(".widget-readout")
+    bars = output.locator(".js-plotly-plot").first
+    expect(slider.locator(".noUi-handle")).to_be_visible(timeout=120_000)
+
+    def bars_follow() -> None:
+        factor = float(readout.inner_text())
+        wait_until_bars(bars, exponential_profile(HEAD, 10, factor).tolist())
+        smallest = exponential_profile(HEAD, 10, factor)[-1].item()
+        expect(output.locator(".gtitle").first).to_contain_text(f"({HEAD / smallest:.3g} : 1)")
+
+    expect(readout).to_have_text("10.0")
+    bars_follow()
+    visit.scroll_to(bars)
     visit.page.screenshot(path=SCREENSHOTS / f"{NOTEBOOK}-slider.png")
 
-    handle, base = output.locator(".noUi-handle"), output.locator(".noUi-base")
-    visit.scroll_to(handle)
-    grip, bar = handle.bounding_box(), base.bounding_box()
-    assert grip
-    assert bar
-    visit.page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
-    visit.page.mouse.down()
-    visit.page.mouse.move(
-        bar["x"] + 2, bar["y"] + bar["height"] / 2, steps=8
-    )  # all the way to the left: IF = 1
-    visit.page.mouse.up()
-    expect(caption).to_contain_text("(1 : 1)")
-
-    handle.focus()
-    visit.page.keyboard.press("ArrowRight")
-    expect(caption).not_to_contain_text("(1 : 1)")
-    assert visit.errors_shown() == []
-    assert visit.foreign == []
+    visit.scroll_to(slider)
+    drag_slider(visit, slider, 0.0)  # all the way to the left
+    expect(readout).to_have_text("1.00")
+    bars_follow()
+    slider.locator(".noUi-handle").focus()
+    for factor in ("1.12", "1.26", "1.41"):
+        visit.page.keyboard.press("ArrowRight")
+        expect(readout).to_have_text(factor)
+        bars_follow()
+    drag_slider(visit, slider, 0.8)
+    expect(readout).not_to_have_text("1.41")
+    assert float(readout.inner_text()) > 30
+    bars_follow()
+    visit.all_is_well()

@@ -64,7 +64,7 @@ class Explorer:
         """Wait until the bars are those of a data set at the slider's factor; the factor."""
         expect(self.button(name)).to_have_class(re.compile("mod-active"))
         factor = float(self.readout.inner_text())
-        wait_until_bars(self.visit, self.bars, exponential_profile(HEAD[name], 10, factor).tolist())
+        wait_until_bars(self.bars, exponential_profile(HEAD[name], 10, factor).tolist())
         return factor
 
     def press(self, key: str, name: str) -> float:

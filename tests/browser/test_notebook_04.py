@@ -48,17 +48,17 @@ def test_it_runs_and_sliders_and_films_draw_what_they_say(visit: Visit) -> None:
     visit.scroll_to(widget)
     sliders, figure = widget.locator(".widget-hslider"), widget.locator(".js-plotly-plot")
     legend = figure.locator(".legendtext")
-    wait_until_drawn(visit, figure, THEOREM, losses_at(10, 10, 60, 30))
+    wait_until_drawn(figure, THEOREM, losses_at(10, 10, 60, 30))
 
     # by keyboard: eleven samples of class 0, so one anchor more in the picture
     sliders.nth(0).locator("[role=slider]").focus()
     visit.page.keyboard.press("ArrowRight")
-    wait_until_drawn(visit, figure, THEOREM, losses_at(11, 10, 60, 30))
+    wait_until_drawn(figure, THEOREM, losses_at(11, 10, 60, 30))
     expect(legend.filter(has_text="Theorem 1")).to_have_text("Theorem 1 (0 of 21 in the grey)")
 
     # by mouse: without spread every anchor attains the theorem, and none the print
     drag_slider(visit, sliders.nth(3), 0.0)
-    wait_until_drawn(visit, figure, THEOREM, losses_at(11, 10, 60, 0))
+    wait_until_drawn(figure, THEOREM, losses_at(11, 10, 60, 0))
     collapsed = drawn(figure, THEOREM)
     assert collapsed["x"] == pytest.approx(collapsed["y"], abs=1e-3)
     assert collapsed["y"][0] == pytest.approx(math.log(10 + 10 * math.exp(-0.5)), abs=1e-3)
