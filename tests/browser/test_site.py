@@ -8,11 +8,12 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, Request
+from playwright.sync_api import Browser, Page, Request, expect
 
 from bcl_edu.course import read_course
 from tests.browser.conftest import VIEWPORT
 from tests.browser.jupyterlab import SCREENSHOTS
+from tests.browser.pictures import bending_optimum, film_label, wait_until_angles
 from tools.notebooks import NOTEBOOKS, PLOTLY
 from tools.site import build
 
@@ -137,6 +138,45 @@ def test_the_picture_of_the_start_plays_without_python(page: Page, site: Path) -
     assert shown.text_content() == "imbalance factor 1"
     figure.locator(".updatemenu-button", has_text="play").click()
     page.wait_for_function("label => label.textContent === 'imbalance factor 5'", arg=shown.element_handle())
+    assert page.wrong == []  # type: ignore[attr-defined]
+
+
+def test_a_film_is_reached_played_and_moved_by_keyboard(page: Page, site: Path) -> None:
+    page.goto((site / "00_start_here.html").as_uri())
+    figure = page.locator("figure.live[data-drawn]").first
+    film, shown = figure.locator(".js-plotly-plot"), film_label(figure)
+    playing, pausing = figure.get_by_role("button", name="play"), figure.get_by_role("button", name="pause")
+    slider = figure.get_by_role("slider", name="imbalance factor")
+
+    assert shown.text_content() == "imbalance factor 1"
+    playing.focus()
+    page.keyboard.press("Enter")
+    expect(shown).not_to_have_text("imbalance factor 1")
+    page.keyboard.press("Tab")
+    expect(pausing).to_be_focused()
+    page.keyboard.press("Space")
+    paused = shown.text_content() or ""
+    wait_until_angles(film, -1, bending_optimum(float(paused.split()[-1])))
+    assert shown.text_content() == paused
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")  # plotly has the slider before the buttons
+    expect(slider).to_be_focused()
+
+    for key, label in (
+        ("Home", "1"),
+        ("ArrowRight", "2"),
+        ("ArrowRight", "3"),
+        ("ArrowLeft", "2"),
+        ("End", "1000"),
+    ):
+        page.keyboard.press(key)
+        expect(slider).to_have_attribute("aria-valuetext", label)
+        expect(shown).to_have_text(f"imbalance factor {label}")
+        wait_until_angles(film, -1, bending_optimum(float(label)))
+        expect(slider).to_be_focused()
+    page.keyboard.press("ArrowRight")  # there is nothing after the last position
+    expect(slider).to_have_attribute("aria-valuenow", "11")
+    figure.screenshot(path=SCREENSHOTS / "site-film-focus.png")
     assert page.wrong == []  # type: ignore[attr-defined]
 
 
