@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not command.runs:
         sys.exit("bcl_edu.report: name one or more folders that hold runs, such as results or runs")
     try:
+        if command.output is not None and command.output.is_dir():
+            raise ValueError(f"{command.output} is a folder; name the file to write the report to")
         report = build_report(command.runs, all_tables=command.all)
         if not (command.all or report.tables or report.apart):
             raise ValueError(

@@ -81,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from bcl_edu.training.distributed import ProcessLost
     from bcl_edu.training.estimate import estimate
     from bcl_edu.training.loop import Interrupted, LossNotFinite, train
+    from bcl_edu.training.memory import out_of_memory
 
     # under torchrun, one process speaks for all, but each of its own errors
     rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
@@ -92,6 +93,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         result = train(command.recipe, command.run)
     except (ValueError, OSError, CheckpointError, LossNotFinite, ProcessLost) as error:
         sys.exit(f"{who}: {in_words(error)}")
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        sys.exit(
+            f"{who}: there is not enough memory ({str(error).splitlines()[0]}); a smaller --batch-size needs less, or "
+            "the same batch in parts (--accumulate); --dry-run says what a run takes"
+        )
     except (Interrupted, KeyboardInterrupt) as stopped:
         if rank == 0:
             said = str(stopped) or "stopped before the first step; there was nothing to save"

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from bcl_edu import evaluate, export, train
 from bcl_edu.methods import OBJECTIVES
@@ -120,6 +121,36 @@ def test_a_run_cannot_lie_where_a_file_is(below: str, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"file.*: .*; a file stands where a folder is needed"):
         train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "file" / below)])
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 6 TiB"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 25600 bytes"),
+    ],
+)
+def test_too_little_memory_is_one_message_with_what_needs_less(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("bcl_edu.training.loop.build_method", fails)
+    with pytest.raises(SystemExit, match=r"there is not enough memory .*allocate.*; a smaller --batch-size"):
+        train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run")])
+
+
+def test_another_error_of_the_program_is_not_taken_for_too_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*arguments: object) -> None:
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr("bcl_edu.training.loop.build_method", fails)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run")])
 
 
 def test_a_misspelt_loss_is_answered_with_the_near_ones(capsys: pytest.CaptureFixture[str]) -> None:

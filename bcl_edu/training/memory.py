@@ -1,7 +1,9 @@
-"""Keep freed memory in the process, so that the next step need not fetch it from the system again."""
+"""Memory of a run: freed memory is kept for the next step, and too little of it is told from other errors."""
 
 import ctypes
 import platform
+
+import torch
 
 # from glibc's malloc.h
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -23,3 +25,11 @@ def keep_freed_memory() -> bool:
     libc = ctypes.CDLL(None)
     # the first would be ignored for blocks above the second, which go back to the system on their own
     return bool(libc.mallopt(M_TRIM_THRESHOLD, LARGEST_INT) and libc.mallopt(M_MMAP_THRESHOLD, 2**30))
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that there is not enough memory, on the GPU or on the CPU.
+
+    For the CPU, torch has no class of its own.
+    """
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)

@@ -106,6 +106,11 @@ def test_a_folder_without_runs_is_a_mistake_unless_all_tables_are_asked_for(
     assert "table2-bcl" in capsys.readouterr().out
 
 
+def test_a_folder_is_no_file_to_write_to(runs: Path) -> None:
+    with pytest.raises(SystemExit, match="is a folder; name the file to write the report to"):
+        command.main([str(runs), "--output", str(runs)])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"), [(["nowhere"], "there is no folder nowhere"), ([], "name one or more folders")]
 )
