@@ -26,10 +26,15 @@
 # real subset, and every picture says so.*
 
 # %%
+import json
+from pathlib import Path
+
 from IPython.display import Markdown
 
 from bcl_edu import figures, geometry, reporting, widgets
 from bcl_edu.datasets import exponential_profile, shot_groups
+from bcl_edu.datasets.check import check_dataset
+from bcl_edu.evaluate import evaluate_checkpoint
 from bcl_edu.training.catalogue import ROWS, provenance
 from bcl_edu.training.data import prepare_data
 from bcl_edu.training.estimate import estimate
@@ -77,8 +82,14 @@ figures.class_counts_bars(
 # the same ones, so every record has the SHA-256 of the chosen indices, and the report refuses to mix subsets.
 # (Differing subsets are a known source of unfair comparisons in this field.)
 #
-# Now for this machine. With a GPU and the data the plan is the row itself; else it is a part of it that says what it
-# is.
+# Now for this machine. Are the data here? `python -m bcl_edu.datasets check cifar100 --data-dir ...` answers that before
+# the first GPU hour:
+
+# %%
+print(check_dataset(recipe.dataset))
+
+# %% [markdown]
+# With a GPU and the data the plan is the row itself; else it is a part of it that says what it is.
 
 # %%
 plan = plan_run(recipe, "../runs")
@@ -180,6 +191,20 @@ figures.cosine_heatmap(cosines, data.class_counts, data.train.class_names, title
 # %%
 report = reporting.build_report(["../results"])
 Markdown(reporting.as_markdown(report))
+
+# %% [markdown]
+# Nobody must train to look at a trained network: small ones are kept with their records, as weights that hold nothing
+# that could be executed. `bcl_edu.training.load_pretrained` gives the network itself; evaluated here, it must come to
+# the figures of its record:
+
+# %%
+folder = Path("../results/digits-lt/bcl")
+kept = evaluate_checkpoint(folder)
+print({name: round(kept[name], 1) for name in ("top1", "many", "medium", "few")})
+record = json.loads((folder / "run.json").read_text())
+assert (
+    abs(kept["top1"] - record["last"]["top1"]) < 0.5
+)  # another processor may round one of 400 images otherwise
 
 # %% [markdown]
 # ## In one paragraph

@@ -84,7 +84,8 @@ print(
     f"{len(data.train):,} training images, {len(data.test):,} test images, {data.train.num_classes} classes"
 )
 groups = shot_groups(data.class_counts)
-figures.class_counts_bars(data.class_counts, groups, data.train.class_names)
+title = f"{plan.note.split(':')[0].rstrip('.')}: training images of each class"
+figures.class_counts_bars(data.class_counts, groups, data.train.class_names, title=title)
 
 # %% [markdown]
 # Unlike CIFAR's, these images stay on disk: a list of paths and labels is in memory, worker processes decode and

@@ -75,6 +75,12 @@ print(f"images on the plain exponential curve: {bent(1).sum():,.0f}")
 power = brentq(lambda power: (bent(power).sum() - total).item(), 0.05, 1.0)
 counts = bent(power).round()
 assert abs(counts.sum() / total - 1) < 0.01
+assert counts.median() == 13
+figures.class_profiles({"iNaturalist 2018's ends, shape ours": counts.long()}, title="8,142 classes")
+
+# %% [markdown]
+# *Look how soon the line is low:* on this curve the largest class has 1,000 images, and half of the classes have 13 or
+# fewer.
 
 # %%
 expected = (1 - (1 - counts / counts.sum()) ** B).sum()
@@ -145,6 +151,9 @@ print(plan.note)
 print(
     f"{len(data.train):,} training images, {len(data.test):,} test images, {data.train.num_classes} classes"
 )
+figures.class_profiles({plan.note.split(":")[0].rstrip("."): data.class_counts}, look_at=plan.note)
+
+# %%
 preview = preview_views(plan.recipe, data, one_of_each(data, classes=3))
 figures.view_columns(preview.images, preview.views, preview.names, look_at=plan.note)
 

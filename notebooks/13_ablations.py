@@ -34,8 +34,12 @@ from pathlib import Path
 from IPython.display import Markdown
 
 from bcl_edu import figures, reporting, widgets
+from bcl_edu.datasets.check import check_dataset
 from bcl_edu.training.catalogue import ROWS
 from bcl_edu.training.data import prepare_data
+from bcl_edu.training.estimate import estimate
+from bcl_edu.training.metrics import shot_confusion
+from bcl_edu.training.preview import one_of_each, preview_views
 from bcl_edu.training.scale import plan_run
 
 # %% [markdown]
@@ -203,20 +207,41 @@ assert needed["scl", "scl-averaging"] > 20
 # ## 6. Train a row
 #
 # Choose any row. With a GPU and CIFAR-100 it is trained as it stands (400 epochs); otherwise in small, and the
-# picture says so. The cell after it trains the row without the two parts, to look at both class by class.
+# picture says so. Its data, what an image becomes for the two branches, and what the run costs (notebook 10 takes its
+# time over each):
 
 # %%
+print(check_dataset("cifar100"))
 plan = plan_run(ROWS["table2-bcl"].recipe, "../runs")
-print(plan.note)
+data = prepare_data(plan.recipe, plan.options)
+preview = preview_views(plan.recipe, data, one_of_each(data, classes=3))
+figures.view_columns(preview.images, preview.views, preview.names, look_at=plan.note)
+
+# %%
+expected = estimate(plan.recipe, plan.options, seconds=5)
+print(expected.table())
+
+# %%
 run = widgets.watch_run(plan.recipe, plan.options, note=plan.note)
 
+# %% [markdown]
+# The same row without the two parts, to look at both class by class, at what the images were taken for, and at the
+# distance of the class means from the simplex:
+
 # %%
-data = prepare_data(plan.recipe, plan.options)
 without = plan_run(replace(ROWS["table2-scl"].recipe, seed=plan.recipe.seed), "../runs")
 other = widgets.watch_run(without.recipe, without.options, note=without.note)
 assert run.finished and other.finished, "a run was stopped: run its cell once more"
 both = {"LC + SC": other.evaluation.accuracy.per_class, "BCL": run.evaluation.accuracy.per_class}
 figures.accuracy_by_class_count(both, data.class_counts, data.train.class_names, look_at=plan.note)
+
+# %%
+shares = shot_confusion(run.evaluation.predictions, data.test.labels, data.class_counts)
+figures.shot_confusion(shares, look_at=f"BCL. {plan.note}")
+
+# %%
+paths = {"LC + SC": other.metrics, "BCL": run.metrics}
+figures.training_curves(paths, "simplex_deviation", look_at=plan.note)
 
 # %% [markdown]
 # One seed each: you know by now what that is worth.

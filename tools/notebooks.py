@@ -48,6 +48,8 @@ MACHINE_PATH = re.compile(
 
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+LIVE = "(a live widget: run this cell to use it)"
+"""What is stored for a widget, before the picture of what it showed."""
 SECONDS_A_CELL = 180
 
 METADATA = {
@@ -92,7 +94,7 @@ def from_twin(twin: Path) -> NotebookNode:
 
 
 def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
-    """Run all cells in a fresh kernel, in the folder where JupyterLab would run them.
+    """Run all cells in a fresh kernel, in the folder where JupyterLab would run them; the state of widgets is kept.
 
     Raises:
         CellExecutionError: a cell failed.
@@ -101,7 +103,7 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
         notebook,
         timeout=SECONDS_A_CELL,
         kernel_name="python3",
-        store_widget_state=False,
+        store_widget_state=True,
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
     )
@@ -111,10 +113,13 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
 def tidy(notebook: NotebookNode) -> NotebookNode:
     """Make an executed notebook fit to commit and to read without a kernel.
 
-    Widget views lose their (dead) model and say how to see them live. Figures get a picture for hosts that
-    do not run JavaScript, and their description instead of their source code for readers of plain text.
+    Widget views lose their (dead) model and say how to see them live; the figure that was in one when its notebook had
+    run stands below, if there is room. Figures get a picture for hosts that do not run JavaScript, and their
+    description instead of their source code for readers of plain text.
     """
+    widgets = _widget_states(notebook)
     notebook.metadata = nbformat.from_dict(METADATA)
+    shown_live: list[tuple[NotebookNode, dict[str, Any]]] = []
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
@@ -122,12 +127,43 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
         for output in cell.outputs:
             bundle = output.get("data", {})
             if WIDGET in bundle:
+                drawing = _drawing_in(bundle[WIDGET]["model_id"], widgets)
                 bundle.clear()
-                bundle["text/plain"] = "(a live widget: run this cell to use it)"
+                bundle["text/plain"] = LIVE
                 output.get("metadata", {}).clear()
+                if drawing is not None:
+                    shown_live.append((cell, drawing))
             elif PLOTLY in bundle:
                 _add_still(bundle)
+    for cell, drawing in shown_live:
+        _add_if_there_is_room(notebook, cell, drawing)
     return notebook
+
+
+def _widget_states(notebook: NotebookNode) -> dict[str, dict[str, Any]]:
+    """What each widget of an executed notebook knew in the end, by its model's id."""
+    stored = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
+    return {model: entry["state"] for model, entry in stored.get("state", {}).items()}
+
+
+def _drawing_in(model: str, widgets: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """The first figure that a widget shows, itself or inside of it; None if it shows none."""
+    state = widgets.get(model, {})
+    if "drawing" in state:
+        return {PLOTLY: state["drawing"]}
+    for child in state.get("children", ()):
+        found = _drawing_in(child.removeprefix("IPY_MODEL_"), widgets)
+        if found is not None:
+            return found
+    return None
+
+
+def _add_if_there_is_room(notebook: NotebookNode, cell: NotebookNode, drawing: dict[str, Any]) -> None:
+    """Put a widget's figure below its cell, unless the notebook would store too much."""
+    _add_still(drawing)
+    picture = nbformat.v4.new_output("display_data", data=drawing)
+    if _size_of_outputs(notebook.cells) + len(json.dumps(picture)) < LARGEST_OUTPUTS:
+        cell.outputs.append(picture)
 
 
 def _add_still(bundle: dict[str, Any]) -> None:
@@ -205,13 +241,18 @@ def _unfit(stored: NotebookNode) -> Iterable[str]:
         for output in cell.outputs:
             if output.output_type == "error":
                 yield f"cell {number} stores an error: {output.ename}: {output.evalue}"
-    outputs = json.dumps([cell.outputs for _, cell in code])
-    if len(outputs) > LARGEST_OUTPUTS:
-        yield f"stores {len(outputs):,} bytes of outputs, more than {LARGEST_OUTPUTS:,}; show less, or coarser"
+    stored_bytes = _size_of_outputs(stored.cells)
+    if stored_bytes > LARGEST_OUTPUTS:
+        yield f"stores {stored_bytes:,} bytes of outputs, more than {LARGEST_OUTPUTS:,}; show less, or coarser"
     for number, cell in code:
         found = MACHINE_PATH.search(_text_of(cell.outputs))
         if found:
             yield f"cell {number} shows a path of one machine: {found.group(0)}"
+
+
+def _size_of_outputs(cells: Sequence[NotebookNode]) -> int:
+    """Bytes of all outputs of a notebook."""
+    return len(json.dumps([cell.outputs for cell in cells if cell.cell_type == "code"]))
 
 
 def _text_of(outputs: Sequence[NotebookNode]) -> str:

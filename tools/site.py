@@ -29,15 +29,13 @@ from pygments.formatters import HtmlFormatter
 
 from bcl_edu.course import Lesson, course_map, read_course
 from tools.mathematics import mathml
-from tools.notebooks import NOTEBOOKS, PLOTLY
-from tools.site_figures import ASSETS, EXPLORER, figure_html, widget_html
+from tools.notebooks import LIVE, NOTEBOOKS, PLOTLY
+from tools.site_figures import ASSETS, EXPLORER, figure_html, needs_no_python, widget_html
 
 ROOT = NOTEBOOKS.parent
 OUTSIDE = "../"
 """How a notebook's link to a file of the project begins that is not among the notebooks."""
 START = "00_start_here"
-LIVE = "(a live widget: run this cell to use it)"
-"""What `tools.notebooks` stores for a widget."""
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -196,7 +194,11 @@ def _index(lessons: Sequence[Lesson]) -> str:
 def notebook_html(notebook: NotebookNode) -> str:
     """The body of a notebook's page; formulas, figures and widgets as the site shows them."""
     for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
+        outputs = cell.get("outputs", [])
+        live = any(output.get("data", {}).get("text/plain") == LIVE for output in outputs)
+        if live and needs_no_python(cell.source):  # what stands for the widget says more than its picture
+            outputs[:] = [output for output in outputs if PLOTLY not in output.get("data", {})]
+        for output in outputs:
             bundle = output.get("data", {})
             if PLOTLY in bundle:
                 drawn = figure_html(bundle[PLOTLY], bundle["image/png"])

@@ -50,6 +50,11 @@ def widget_html(source: str) -> str:
     return '<p class="elsewhere">Here is a widget that computes with Python: open this notebook in JupyterLab.</p>'
 
 
+def needs_no_python(source: str) -> bool:
+    """Whether a cell makes a widget that a page can stand in for."""
+    return any(call in source for call in WITHOUT_PYTHON)
+
+
 def _film_html(shown: go.Figure, sliders: str) -> str:
     note = f'<p class="elsewhere in-place">In JupyterLab {sliders}.</p>'
     return figure_html(json.loads(shown.to_json())) + note

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 from jaxtyping import Int
@@ -36,10 +36,11 @@ def class_profiles(
         if counts[-1] < 1:
             raise ValueError(f"{name} has a class of {counts[-1]} images; expected at least 1")
         look = style.series(position)
+        kept = _corners(counts)
         figure.add_trace(
             go.Scatter(
-                x=list(range(1, len(counts) + 1)),
-                y=counts,
+                x=[k + 1 for k in kept],
+                y=[counts[k] for k in kept],
                 name=f"{name} ({sum(counts):,})",
                 mode="lines+markers",
                 line={"color": look.colour, "dash": look.dash, "width": 2.5},
@@ -60,3 +61,11 @@ def class_profiles(
         },
     )
     return figure
+
+
+def _corners(counts: Sequence[int]) -> list[int]:
+    """Indices without those inside a run of equal counts: thousands of points that a line does not need."""
+    last = len(counts) - 1
+    return [
+        k for k, count in enumerate(counts) if k in (0, last) or not counts[k - 1] == count == counts[k + 1]
+    ]

@@ -18,6 +18,12 @@ def test_profiles_are_drawn_from_head_to_tail_with_their_totals() -> None:
     assert "mine 125 images, from 100 over 20 to 5" in text_alternative(figure)
 
 
+def test_points_inside_a_run_of_equal_counts_are_left_out() -> None:
+    steps = torch.tensor([9] * 4 + [5] + [2] * 3000)
+    line = class_profiles({"steps": steps}).data[0]
+    assert (line.x, line.y) == ((1, 4, 5, 6, 3005), (9, 9, 5, 2, 2))
+
+
 def test_profiles_differ_without_colour() -> None:
     lines = class_profiles({"a": torch.tensor([2, 1]), "b": torch.tensor([2, 2])}).data
     assert lines[0].line.dash != lines[1].line.dash

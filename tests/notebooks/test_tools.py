@@ -87,6 +87,45 @@ def test_a_widget_stores_no_dead_model(twin: Path) -> None:
     assert "widgets" not in notebook.metadata
 
 
+def test_below_a_widget_stands_the_figure_that_was_in_it(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text(
+        HEADER
+        + """\
+# %%
+import ipywidgets
+
+from bcl_edu.figures import training_curves
+from bcl_edu.widgets import LiveFigure
+
+one, two = ([{"epoch": 1, "top1": 10.0}, {"epoch": 2, "top1": last}] for last in (20.0, 30.0))
+live = LiveFigure(training_curves({"a": one}, "top1"))
+ipywidgets.VBox([ipywidgets.Label("moved below"), ipywidgets.VBox([live])])
+
+# %%
+live.show(training_curves({"a": two}, "top1"))
+"""
+    )
+    notebooks.sync(tmp_path / "one.py")
+    notebook = nbformat.read(tmp_path / "one.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    note, picture = notebook.cells[0].outputs
+    assert note.data == {"text/plain": notebooks.LIVE}
+    assert picture.data[notebooks.PLOTLY]["data"][0]["y"] == [10.0, 30.0]  # what it showed in the end
+    assert picture.data["image/png"].startswith("iVBOR")
+    assert "widgets" not in notebook.metadata
+
+
+def test_a_widgets_figure_is_left_out_where_there_is_no_room(
+    twin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = nbformat.read(twin.with_suffix(".ipynb"), as_version=4)
+    drawing = {notebooks.PLOTLY: dict(notebook.cells[1].outputs[0].data[notebooks.PLOTLY])}
+    before = len(notebook.cells[2].outputs)
+    monkeypatch.setattr(notebooks, "LARGEST_OUTPUTS", notebooks._size_of_outputs(notebook.cells) + 100)
+    notebooks._add_if_there_is_room(notebook, notebook.cells[2], drawing)
+    assert len(notebook.cells[2].outputs) == before
+
+
 def test_writing_again_changes_nothing_but_what_was_run(twin: Path) -> None:
     before = nbformat.read(twin.with_suffix(".ipynb"), as_version=4)
     again = notebooks.from_twin(twin)
