@@ -185,7 +185,7 @@ def _add_numbers(
             mode="text",
             text=[_percent(mean) for mean in means],
             textposition="top center",
-            textfont={"size": 13, "color": style.INK},
+            textfont={"size": 11, "color": style.INK},
             offsetgroup=method,
             showlegend=False,
             cliponaxis=False,
