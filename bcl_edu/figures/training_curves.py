@@ -56,7 +56,7 @@ def training_curves(
         figure.add_trace(
             go.Scatter(
                 x=[epoch for epoch, _ in points],
-                y=[float(f"{value:.4g}") for _, value in points],  # what a label shows
+                y=[float(f"{value:.6g}") for _, value in points],  # finer than a pixel
                 name=run,
                 mode="lines+markers",
                 line={"color": look.colour, "dash": look.dash, "width": 2.5},
