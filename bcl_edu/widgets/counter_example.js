@@ -119,6 +119,7 @@ function set(slider, position, text) {
 }
 
 export default {
+  initialize: stayInTouch,
   render({ model, el }) {
     const temperature = model.get("temperature");
     const classes = model.get("looks");

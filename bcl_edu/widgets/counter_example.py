@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import anywidget
 import torch
 import traitlets
 
 from bcl_edu.figures import style
 from bcl_edu.figures.counter_example import CLASSES, SAMPLES, ThreeClasses
 from bcl_edu.widgets.one_per_cell import one_per_cell
+from bcl_edu.widgets.patient_widget import PatientWidget, patient
 
 _HERE = Path(__file__).parent
 
 
-class CounterExample(anywidget.AnyWidget):
+class CounterExample(PatientWidget):
     """Drag the classes, or move the sliders; the browser computes, and `position` is what it shows, in Python.
 
     Attributes:
@@ -25,7 +25,7 @@ class CounterExample(anywidget.AnyWidget):
         temperature: tau; fixed once the widget is made.
     """
 
-    _esm = _HERE / "counter_example.js"
+    _esm = patient((_HERE / "counter_example.js").read_text("utf-8"))
     _css = _HERE / "counter_example.css"
     angles = traitlets.List(traitlets.Float(), [0.0, 120.0, 240.0]).tag(sync=True)
     class_counts = traitlets.List(traitlets.Int(), [200, 2, 2]).tag(sync=True)

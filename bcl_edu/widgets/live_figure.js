@@ -1,6 +1,6 @@
 // Draws what `drawing` says, and again whenever it changes. plotly.js (5 MB) comes from the model `library`, once a
-// kernel, and is loaded once a page, however many figures there are. Nothing is awaited before the first `render`
-// returns, so a slow machine delays the picture and loses no message.
+// kernel, and is loaded once a page, however many figures there are. A slow machine delays the picture and loses no
+// message.
 
 const PAGE = "bcl_edu_plotly";
 
@@ -64,4 +64,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize: stayInTouch, render };

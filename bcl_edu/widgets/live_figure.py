@@ -7,14 +7,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets
 import plotly.graph_objects as go
 import traitlets
 from plotly.offline import get_plotlyjs
 
+from bcl_edu.widgets.patient_widget import PatientWidget, patient
 
-class LiveFigure(anywidget.AnyWidget):
+
+class LiveFigure(PatientWidget):
     """Shows a figure, and any other one after it, without flicker; the reader keeps camera, zoom and legend.
 
     Plotly's own FigureWidget brings all of plotly.js with every figure, and hears no change any more if the browser
@@ -27,7 +28,7 @@ class LiveFigure(anywidget.AnyWidget):
         figure: what is shown now; change it with `show`.
     """
 
-    _esm = Path(__file__).parent / "live_figure.js"
+    _esm = patient(Path(__file__).with_suffix(".js").read_text("utf-8"))
     drawing: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     library = traitlets.Unicode().tag(sync=True)
 

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 SLOW_START = "[anywidget] Failed to initialize model."
-"""What anywidget says if a widget needs more than two seconds to start, as on a busy machine. It then no longer hears
-Python."""
+"""What anywidget says of a widget that needs more than two seconds to start, as on a busy machine. Ours hear Python
+all the same (`PatientWidget`, and a test of each), and nothing of ours can keep anywidget from saying it."""
 
 
 START = "00_start_here"

@@ -1,9 +1,9 @@
-"""A data set can be chosen, figures are drawn where the browser is slow, and the exercises answer like a tutor."""
+"""A data set can be chosen, and the exercises answer like a tutor."""
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.jupyterlab import SCREENSHOTS, SLOW_START, Visit
+from tests.browser.jupyterlab import SCREENSHOTS, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -41,27 +41,6 @@ def test_a_data_set_can_be_chosen_and_keeps_the_factor(visit: Visit) -> None:
     visit.scroll_to(output.locator(".js-plotly-plot").first)
     visit.page.screenshot(path=SCREENSHOTS / "long-tail-explorer.png")
     assert visit.errors_shown() == []
-
-
-def test_a_figure_is_drawn_and_hears_where_the_browser_is_slow(visit: Visit) -> None:
-    # as if the browser were four times slower: anywidget gives up on a widget that needs two seconds to start
-    visit.page.add_init_script(
-        "const wait = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = (ms) => wait(ms / 4);"
-    )
-    visit.open("02_long_tails")
-    cell = visit.page.locator(".jp-Notebook .jp-CodeCell").first
-    output = visit.run_instead(
-        cell,
-        "from bcl_edu import widgets\nfrom bcl_edu.datasets import open_dataset\n\n"
-        "widgets.imbalance_slider(open_dataset('digits').train)",
-    )
-    caption = output.locator(".gtitle").first
-    expect(caption).to_contain_text("the largest class has 134, the smallest 13", timeout=120_000)
-    handle = output.locator(".noUi-handle")
-    handle.focus()
-    visit.page.keyboard.press("ArrowRight")
-    expect(caption).to_contain_text("the largest class has 134, the smallest 11")
-    assert SLOW_START not in visit.errors
 
 
 def test_an_exercise_hints_explains_an_exception_and_passes_after_a_restart(visit: Visit) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.jupyterlab import SCREENSHOTS, Visit
+from tests.browser.jupyterlab import SCREENSHOTS, SLOW_START, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -48,6 +48,26 @@ WATCH = """() => {
     }).observe(document.body, {subtree: true, childList: true, characterData: true});
 }"""
 """Notes every epoch that a live figure shows, however short."""
+
+
+IMPORTS = """\
+import torch
+from bcl_edu import figures, widgets
+from bcl_edu.widgets.explorer import SimplexExplorer
+
+eye, counts = torch.eye(3), torch.tensor([9, 5, 2])
+"""
+
+AT_ONCE = """
+const wait = AbortSignal.timeout.bind(AbortSignal);
+AbortSignal.timeout = (ms) => {
+    if (ms !== 2000) return wait(ms);
+    const end = new AbortController();
+    queueMicrotask(() => end.abort());
+    return end.signal;
+};
+"""
+"""As if the two seconds that anywidget gives a widget to start were over at once."""
 
 
 def cells(visit: Visit) -> Locator:
@@ -135,6 +155,46 @@ def test_a_training_is_stopped_by_the_button_and_goes_on_where_it_was(visit: Vis
     seen = re.search(r"epochs seen: \[(.*)\]", output.inner_text())
     assert seen
     assert seen.group(1) == ", ".join(map(str, range(1, whole + 1)))  # and nothing is lost
+    visit.all_is_well()
+
+
+@pytest.mark.parametrize(
+    ("show", "change", "where", "before", "after"),
+    [
+        (
+            "live = widgets.LiveFigure(figures.cosine_heatmap(eye, counts, title='before'))\nlive",
+            "live.show(figures.cosine_heatmap(eye, counts, title='after'))",
+            ".gtitle",
+            "before",
+            "after",
+        ),
+        (
+            "shown = widgets.counter_example()\nshown",
+            "shown.angles = [0, 180, 180]",
+            "[role=status]",
+            "No contradiction here",
+            "fails here",
+        ),
+        (
+            "shown = SimplexExplorer(num_classes=4)\nshown",
+            "shown.num_classes = 7",
+            ".numClasses output",
+            "4",
+            "7",
+        ),
+    ],
+    ids=["LiveFigure", "CounterExample", "SimplexExplorer"],
+)
+def test_a_widget_hears_python_although_anywidget_has_given_it_up(
+    visit: Visit, show: str, change: str, where: str, before: str, after: str
+) -> None:
+    visit.page.add_init_script(AT_ONCE)
+    visit.open("03_regular_simplex")
+    output = visit.run_instead(cells(visit).first, IMPORTS + show)
+    expect(output.locator(where).first).to_contain_text(before, timeout=120_000)
+    visit.run_instead(cells(visit).nth(1), change)
+    expect(output.locator(where).first).to_contain_text(after)
+    assert SLOW_START in visit.errors  # it was given up
     visit.all_is_well()
 
 

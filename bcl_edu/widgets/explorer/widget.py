@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import anywidget
 import traitlets
 
 from bcl_edu.widgets.explorer import bundle, settings
 from bcl_edu.widgets.explorer.settings import Settings
+from bcl_edu.widgets.patient_widget import PatientWidget, patient
 
 
-class SimplexExplorer(anywidget.AnyWidget):
+class SimplexExplorer(PatientWidget):
     """Certified optimal class means under an imbalance that you set; solved and drawn in the browser.
 
     The traits and the sliders follow each other. `state` is what the browser shows; `{}` before it shows anything:
@@ -33,7 +33,10 @@ class SimplexExplorer(anywidget.AnyWidget):
         ValueError: a setting is out of its range.
     """
 
-    _esm = bundle.module("widget") + "\nexport default { render: widget_module.render };\n"
+    _esm = patient(
+        bundle.module("widget")
+        + "\nexport default { initialize: stayInTouch, render: widget_module.render };\n"
+    )
     _css = bundle.stylesheet()
 
     imbalance_factor = traitlets.Float(100.0).tag(sync=True)
