@@ -94,14 +94,14 @@ print(check_dataset(recipe.dataset))
 # %%
 plan = plan_run(recipe, "../runs")
 data = prepare_data(plan.recipe, plan.options)
-print(plan.note, plan.missing, sep="\n")
+print(plan.note)
 print(
     f"{len(data.train):,} training images, {len(data.test):,} test images, subset {data.facts['subset_sha256'][:12]}"
 )
 assert plan.recipe.loss == recipe.loss
 
 # %% [markdown]
-# If it trains on digits, the second line says where CIFAR was looked for and how to get it. Where you have it
+# If it trains on digits, the check above says where CIFAR was looked for and how to get it. Where you have it
 # already, tell the cell, `plan_run(recipe, "../runs", data_dir="/where/it/is")`, or all notebooks at once with
 # `BCL_EDU_DATA`; `data/README.md` shows what is understood.
 #
