@@ -66,6 +66,11 @@ OVERLAPS = """() => {
     return found;
 }"""
 
+ALL_DRAWN = """() => [...document.querySelectorAll(
+    ".jp-OutputArea .jp-RenderedPlotly, .jp-OutputArea div[role=img]"
+)].every(figure => figure.querySelector(".gtitle"))"""
+"""Whether every figure, of plotly's renderer or live, has its title: one that came up empty has only bare axes."""
+
 
 @dataclass
 class Lab:
@@ -214,9 +219,7 @@ class Visit:
         assert self.errors_shown() == []
         assert took["processor_seconds"] <= 60 * MINUTES[notebook] * CORES
         assert self.cut_off() == []
-        # every figure has drawn its title: one that came up empty has only bare axes
-        figures = self.page.locator(".jp-OutputArea .js-plotly-plot")
-        expect(figures.locator(".gtitle")).to_have_count(figures.count())
+        self.page.wait_for_function(ALL_DRAWN)
         assert self.overlaps() == []
         for theme in ("JupyterLab Light", "JupyterLab Dark"):
             self.set_theme(theme)
