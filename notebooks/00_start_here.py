@@ -30,6 +30,7 @@ from IPython.display import Markdown
 from bcl_edu import figures
 from bcl_edu.course import course_map, read_course
 from bcl_edu.datasets import exponential_profile
+from bcl_edu.exercises import progress
 from bcl_edu.geometry import certified_optimum
 from bcl_edu.installation import check_installation
 
@@ -91,8 +92,12 @@ Markdown(course_map(read_course()))
 # to be wrong is what one remembers. Cells are short, and every claim of the text is asserted in code beside it: a cell
 # that runs through has proved its claim on your machine. At the end there are one paragraph that says it all, and
 # exercises. Where an exercise asks for code, `check` runs what you wrote and names the kind of mistake; solutions are in
-# [solutions](solutions/README.md).
-#
+# [solutions](solutions/README.md). What you have passed is remembered:
+
+# %%
+progress()
+
+# %% [markdown]
 # **How to run one.** *Shift+Enter* runs a cell. The square button stops a long one; a training that was stopped goes on
 # when its cell is run again. If a slider no longer answers (a broken link appears beside it), the kernel was restarted:
 # run the cell again.

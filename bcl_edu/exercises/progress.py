@@ -45,7 +45,7 @@ class Progress:
     def _repr_html_(self) -> str:
         cell = '<td style="text-align: left">'
         rows = [
-            f'<tr>{cell}<a href="{notebook}.ipynb">{notebook}</a></td>{cell}'
+            f"<tr>{cell}{notebook}</td>{cell}"
             + " &nbsp; ".join(f"{self._mark(name)}&nbsp;<code>{html.escape(name)}</code>" for name in names)
             + "</td></tr>"
             for notebook, names in OF_NOTEBOOK.items()

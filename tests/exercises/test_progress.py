@@ -56,7 +56,7 @@ def test_it_is_shown_by_notebook_as_text_and_as_a_table() -> None:
     assert "07_simplex_distortion                  ○ loss_at_collapse  ✓ duality_gap" in shown
     html = progress()._repr_html_()
     assert "✓&nbsp;<code>duality_gap</code>" in html
-    assert '<a href="07_simplex_distortion.ipynb">' in html
+    assert "07_simplex_distortion" in html
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"passed": 3}', '{"done": []}'])
