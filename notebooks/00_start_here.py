@@ -100,7 +100,8 @@ progress()
 # %% [markdown]
 # **How to run one.** *Shift+Enter* runs a cell. The square button stops a long one; a training that was stopped goes on
 # when its cell is run again. If a slider no longer answers (a broken link appears beside it), the kernel was restarted:
-# run the cell again.
+# run the cell again. The play button and the slider of a film, such as the one above, answer the mouse only; on the pages
+# that `make site` writes, Tab reaches them, Enter plays, and the arrow keys move them.
 #
 # **What a symbol means.** The [glossary](glossary.md) has each symbol of the paper, its name in the code, and the
 # notebook that introduces it. The [simplex explorer](simplex_explorer.html) is the picture above with everything to
