@@ -88,8 +88,8 @@ def test_it_runs_and_a_data_set_is_chosen_and_cut_by_mouse_and_by_keyboard(visit
     visit.run_through(NOTEBOOK)
     explorer = Explorer(visit)
     visit.scroll_to(explorer.slider)
-    assert explorer.bars_are(CLOTHES) == 100  # as the notebook asks for
-    assert explorer.drag(0.5, CLOTHES) < 20
+    assert explorer.bars_are(CLOTHES) == 10  # as the notebook asks for
+    assert 20 < explorer.drag(0.75, CLOTHES) < 50
     explorer.press("ArrowLeft", CLOTHES)
 
     explorer.button(DIGITS).click()

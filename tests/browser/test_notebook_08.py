@@ -21,7 +21,8 @@ def test_it_runs_and_its_film_draws_the_cosines_of_each_epoch(visit: Visit) -> N
         cell.locator(".jp-OutputArea").inner_text(),
     )
     assert printed
-    film = cell.locator(".js-plotly-plot")
+    film = visit.page.locator(".jp-Notebook .jp-CodeCell").filter(has_text="Test images after epoch")
+    film = film.locator(".js-plotly-plot")
     assert film_label(film).text_content() == "epoch 1"
     smallest = {1: min(heatmap_cells(film))}
     for share, epoch in ((0.5, 10), (1.0, 30)):

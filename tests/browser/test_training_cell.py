@@ -62,10 +62,12 @@ def run(visit: Visit, cell: Locator) -> None:
     expect(cell.locator(".jp-InputPrompt")).to_have_text("[*]:")
 
 
-def seen(visit: Visit, cell: Locator) -> list[dict[str, Any]]:
-    """What was seen since the cell was started, once it has ended."""
+def seen(visit: Visit, cell: Locator, epochs: int = 0) -> list[dict[str, Any]]:
+    """What was seen since the cell was started, once it has ended; its curves then have this many epochs, if any."""
     expect(cell.locator(".jp-InputPrompt")).not_to_have_text("[*]:")
-    visit.page.wait_for_timeout(500)  # the last picture may come after the kernel's answer
+    if epochs:  # the last picture may come after the kernel's answer
+        visit.page.wait_for_function(f"seen.at(-1)?.epochs === {epochs}")
+    visit.page.wait_for_timeout(500)
     return visit.page.evaluate("seen")
 
 
@@ -96,7 +98,7 @@ def test_a_run_is_watched_stopped_continued_and_loaded(visit: Visit) -> None:
     training.locator(".jp-OutputArea").screenshot(path=SCREENSHOTS / f"{NOTEBOOK}-stopped.png")
 
     run(visit, training)
-    second = seen(visit, training)
+    second = seen(visit, training, EPOCHS)
     finished = second[-1]
     assert f"epoch {EPOCHS} of {EPOCHS}" in finished["text"]
     assert (finished["epochs"], finished["reach"], finished["bar"]) == (EPOCHS, EPOCHS, 100)
@@ -119,7 +121,7 @@ def test_a_run_is_watched_stopped_continued_and_loaded(visit: Visit) -> None:
     assert finished["outputs"] == stopped["outputs"]
 
     run(visit, training)
-    loaded = seen(visit, training)
+    loaded = seen(visit, training, EPOCHS)
     assert [now["epochs"] for now in loaded if "stopped" not in now["text"]][-1] == EPOCHS
     assert {now["epochs"] for now in loaded if now["epochs"]} == {EPOCHS}  # at once, not epoch by epoch
     assert f"epoch {EPOCHS} of {EPOCHS}" in loaded[-1]["text"]
