@@ -140,7 +140,7 @@ def test_its_stored_pages_are_readable_in_both_themes(name: str, visit: Visit) -
     assert visit.cut_off() == []
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         visit.set_theme(theme)
-        assert visit.photograph(f"{name}-{theme.split()[-1].lower()}") > 5
+        assert visit.photograph(f"{name}-stored-{theme.split()[-1].lower()}") > 5
     visit.set_theme("JupyterLab Light")
     assert visit.errors == []
     assert visit.foreign == []
