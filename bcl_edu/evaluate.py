@@ -24,7 +24,7 @@ from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.display import figure
 from bcl_edu.training.evaluation import evaluate_method
-from bcl_edu.training.options import Device, choose_device, own_lists
+from bcl_edu.training.options import Device, choose_device, own_lists, require_workers
 from bcl_edu.training.pretrained import load_trained
 
 DESCRIPTION = "Evaluate a run on its test set; needs nothing but its weights and the data."
@@ -77,8 +77,7 @@ def evaluate_checkpoint(
         CheckpointError: the file is missing, damaged or not ours.
         ValueError: the data are missing, their class counts are not those of the run, or workers is below 0.
     """
-    if workers < 0:
-        raise ValueError(f"workers is {workers}, but must be at least 0")
+    require_workers(workers)
     trained = load_trained(path)
     recipe, counts, method = trained.recipe, trained.class_counts, trained.method
     dataset = open_dataset(recipe.dataset, data_dir, image_size=recipe.image_size, lists=lists)

@@ -96,8 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
+        said = str(error).partition("\n")[0] or type(error).__name__  # Python's own MemoryError says nothing
         sys.exit(
-            f"{who}: there is not enough memory ({str(error).splitlines()[0]}); a smaller --batch-size needs less, or "
+            f"{who}: there is not enough memory ({said}); a smaller --batch-size needs less, or "
             "the same batch in parts (--accumulate); --dry-run says what a run takes"
         )
     except (Interrupted, KeyboardInterrupt) as stopped:

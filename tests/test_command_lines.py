@@ -47,6 +47,15 @@ def test_a_dry_run_prints_an_estimate_and_writes_nothing(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_dry_run_may_be_of_the_folder_one_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train.main(["digits-lt", *SHORT, "--output", ".", "--dry-run"])
+    assert "estimated, nothing was written" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
 def test_list_names_every_recipe_and_every_loss(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         train.main(["--list"])
@@ -127,6 +136,7 @@ def test_a_run_cannot_lie_where_a_file_is(below: str, tmp_path: Path) -> None:
     "error",
     [
         MemoryError("Unable to allocate 6 TiB"),
+        MemoryError(),
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 25600 bytes"),
     ],
@@ -138,7 +148,7 @@ def test_too_little_memory_is_one_message_with_what_needs_less(
         raise error
 
     monkeypatch.setattr("bcl_edu.training.loop.build_method", fails)
-    with pytest.raises(SystemExit, match=r"there is not enough memory .*allocate.*; a smaller --batch-size"):
+    with pytest.raises(SystemExit, match=r"there is not enough memory .*(allocate.*|MemoryError)\); a"):
         train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run")])
 
 

@@ -97,7 +97,7 @@ def check_dataset(
         try:
             require_folder(name, folder)
         except ValueError as error:
-            return _with_what_is_expected(name, folder, Findings([str(error)], ["there is no such folder"]))
+            return _with_what_is_expected(name, folder, Findings([str(error)], ["its folder cannot be used"]))
     if name in FILE_SETS:
         findings = _check_files(name, folder, cache_dir or default_cache_dir(), lists or {}, decode)
     else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bcl_edu.exercises.catalogue import EXERCISES, OF_NOTEBOOK
-from bcl_edu.files import write_atomically
+from bcl_edu.files import in_words, write_atomically
 
 REMEMBERED_IN = Path("exercises_passed.json")
 """In the folder where the kernel runs, which is that of the notebook. Delete the file to start afresh."""
@@ -87,5 +87,5 @@ def remember(exercise: str) -> str:
         content = json.dumps({"passed": [name for name in EXERCISES if name in now.passed]}, indent=2)
         write_atomically(REMEMBERED_IN, content.encode() + b"\n")
     except (OSError, ValueError) as error:
-        return f"This could not be remembered: {error}"
+        return f"This could not be remembered: {in_words(error)}"
     return now.of_notebook(exercise)

@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import torch
@@ -36,11 +37,9 @@ def load_run_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: as `load_checkpoint`, or something is missing or of another type.
     """
     state = load_checkpoint(path)
-    wrong = [name for name, kind in _STORED.items() if not isinstance(state.get(name), kind)]
+    wrong = [name for name, kind in _STORED.items() if not isinstance(state.get(name, ...), kind)]
     if not wrong and len(state["history"]) != state["epoch"]:  # one row an epoch
         wrong = ["history"]
-    if not wrong and not {"mean", "std"} <= state["normalisation"].keys():
-        wrong = ["normalisation"]
     if wrong:
         raise CheckpointError(
             f"{path} is of another version of bcl_edu, or was changed: it has no usable {', '.join(wrong)}"
@@ -48,7 +47,7 @@ def load_run_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-_STORED = {
+_STORED: dict[str, type | tuple[type, ...]] = {
     "recipe": dict,
     "data": dict,
     "normalisation": dict,
@@ -59,7 +58,9 @@ _STORED = {
     "epoch": int,
     "step": int,
     "sums": dict,
+    "seconds": (int, float),
     "history": list,
+    "best": (dict, NoneType),
     "sessions": list,
 }
 
@@ -69,21 +70,22 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises:
         CheckpointError: the file is missing, damaged, holds anything else, or is of another format.
-        PermissionError: it may not be read.
+        OSError: the system refuses to read it.
     """
     if not path.is_file():
         raise CheckpointError(
-            f"there is no checkpoint {path}; expected a file checkpoint.pt, or the folder of a run "
+            f"there is no checkpoint {path}; expected a file {CHECKPOINT_NAME}, or the folder of a run "
             "(python -m bcl_edu.train makes them, by default below runs/)"
         )
+    content = path.read_bytes()
     try:
-        with zipfile.ZipFile(path) as parts:  # torch does not look at the checksums that it writes
+        with zipfile.ZipFile(
+            io.BytesIO(content)
+        ) as parts:  # torch does not look at the checksums that it writes
             damaged = parts.testzip()
         if damaged is not None:
             raise zipfile.BadZipFile(f"the checksum of {damaged} is another")
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except PermissionError:
-        raise  # it may be whole: nobody should remove it
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint ({type(error).__name__}): it is damaged, or not one of ours. "

@@ -148,7 +148,7 @@ class Progress:
         self._bar.update(steps)
         self._done += steps
         now = self._clock()
-        if self._bar.disable and now - self._spoke >= SECONDS_BETWEEN_LINES:
+        if self._enabled and self._bar.disable and now - self._spoke >= SECONDS_BETWEEN_LINES:
             left = (now - self._began) / (self._done - self._first) * (self._total - self._done)
             self.say(
                 f"epoch {epoch}, step {self._done:,} of {self._total:,}, loss {loss:.3f} | "

@@ -278,7 +278,8 @@ class _Estimator:
 
     def _checkpoint(self) -> tuple[Cost, int]:
         """Time and size of a checkpoint; in the time, the record and the metrics that are written with it."""
-        folder = next(place for place in run_folder(self.recipe, self.options).parents if place.is_dir())
+        output = run_folder(self.recipe, self.options)
+        folder = next(place for place in (output, *output.parents) if place.is_dir())
         for _ in range(2):  # the first warms up
             before = self._now()
             buffer = io.BytesIO()

@@ -202,8 +202,7 @@ class _Run:
         """What `_look_at_folder` finds, in a folder that until the end no other process may train into.
 
         Such as the same command, started twice. The system lets the lock go when the process ends, however it ends;
-        worker processes of a killed run live a few seconds longer, hence the wait. File systems without locks are
-        taken on trust.
+        worker processes of a killed run live a few seconds longer, hence the wait.
         """
         stored = self._look_at_folder()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -217,10 +216,7 @@ class _Run:
                 raise ValueError(
                     f"another process is training into {self.folder}; wait for its end, or choose another --output"
                 ) from None
-            at_end.callback(lock.release)
-            return self._look_at_folder()  # the other one has gone on in the meantime
-        except NotImplementedError:
-            return stored
+            stored = self._look_at_folder()  # the other one has gone on in the meantime
         at_end.callback(lock.release)
         return stored
 
@@ -372,10 +368,10 @@ class _Run:
             progress = on_steps(total, done)
         else:
             progress = Progress(total, done, enabled=self.options.progress and self.processes.is_main)
-        if done < total and self.processes.is_main:
-            progress.say(self._first_line())
         evaluation: Evaluation | None = None
         try:
+            if done < total and self.processes.is_main:
+                progress.say(self._first_line())
             with _interrupt_flag() as interrupted:
                 while self.epoch < self.recipe.epochs:
                     evaluation = self._epoch(loader, progress, interrupted)

@@ -37,7 +37,8 @@ class RunOptions:
     workers: int = 2
     """Processes that decode image files and make views of images above 64 x 64; others get theirs on the device."""
     compile: bool = False
-    """Compile the model with torch.compile (for GPUs; on CPUs it takes minutes and gains nothing)."""
+    """Compile the model with torch.compile (for GPUs; on CPUs it takes minutes to begin, and gains little
+    unless they have matrix units for bfloat16)."""
     compile_mode: CompileMode = "default"
     """How: reduce-overhead replays CUDA graphs, for small networks on a fast GPU (see docs/gpu.md)."""
     checkpoint_minutes: float = 10.0
@@ -49,8 +50,7 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        if self.workers < 0:
-            raise ValueError(f"workers is {self.workers}, but must be at least 0")
+        require_workers(self.workers)
         if not self.checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes is {self.checkpoint_minutes}, but must be above 0")
 
@@ -68,6 +68,16 @@ class RunOptions:
 def own_lists(train: Path | None, test: Path | None) -> dict[str, Path]:
     """Lists of one's own by split, those that there are."""
     return {split: path for split, path in (("train", train), ("test", test)) if path is not None}
+
+
+def require_workers(number: int) -> None:
+    """Refuse a number of worker processes that cannot be.
+
+    Raises:
+        ValueError: it is below 0.
+    """
+    if number < 0:
+        raise ValueError(f"workers is {number}, but must be at least 0")
 
 
 def choose_device(name: Device) -> torch.device:

@@ -50,8 +50,13 @@ def trained_model(
     """Build the method of a stored recipe, with the stored weights in it; torch's global generator stays as it was.
 
     Raises:
-        CheckpointError: the weights are not those of the recipe's model.
+        CheckpointError: the shape of the images or the normalisation is none, or the weights are not those of the
+            recipe's model.
     """
+    if not (isinstance(image_shape, list) and len(image_shape) == 3):
+        raise CheckpointError(f"the stored shape of the images is {image_shape!r}, but must be three numbers")
+    if not {"mean", "std"} <= normalisation.keys():
+        raise CheckpointError("the stored normalisation lacks its mean or its std")
     restored = recipe_from_dict(recipe)
     counts = torch.tensor(class_counts)
     channels, height, width = image_shape
@@ -87,10 +92,8 @@ def from_state(state: Mapping[str, Any]) -> TrainedModel:
     Raises:
         CheckpointError: a part of it does not fit the recipe.
     """
-    if "class_counts" not in state["data"] or len(state["image_shape"]) != 3:
-        raise CheckpointError(
-            "the checkpoint lacks the class counts or the shape of the images; it was changed"
-        )
+    if "class_counts" not in state["data"]:
+        raise CheckpointError("the checkpoint lacks the class counts; it was changed")
     return trained_model(
         recipe=state["recipe"],
         class_counts=state["data"]["class_counts"],

@@ -181,7 +181,7 @@ def test_nothing_at_all_is_a_problem_with_the_expected_tree(name: str, tmp_path:
 @pytest.mark.parametrize("name", [name for name in DATASET_NAMES if name != "digits"])
 def test_a_folder_that_does_not_exist_is_the_problem(name: str, tmp_path: Path) -> None:
     findings = check_dataset(name, tmp_path / "typo")
-    assert findings.problems == ["there is no such folder"]
+    assert findings.problems == ["its folder cannot be used"]
     assert f"there is no folder {tmp_path / 'typo'}; name the one that has {name}" in str(findings)
 
 

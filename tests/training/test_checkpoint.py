@@ -88,6 +88,6 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(
         raise PermissionError(13, "Permission denied", "c.pt")
 
     save_checkpoint(tmp_path / "c.pt", {})
-    monkeypatch.setattr(torch, "load", closed)
+    monkeypatch.setattr(Path, "read_bytes", closed)
     with pytest.raises(PermissionError, match=r"Permission denied: 'c\.pt'"):
         load_checkpoint(tmp_path / "c.pt")

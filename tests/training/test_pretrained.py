@@ -202,6 +202,14 @@ def test_weights_of_another_model_are_refused(run: Path, tmp_path: Path) -> None
         load_pretrained(tmp_path / "kept")
 
 
+@pytest.mark.parametrize("shape", ["[8, 8]", "8"])
+def test_images_that_are_none_are_refused(shape: str, run: Path, tmp_path: Path) -> None:
+    path = export_run(run, tmp_path / "kept")
+    save_file(load_file(path), path, metadata={"format": "1", "image_shape": shape, "epoch": "1"})
+    with pytest.raises(CheckpointError, match=r"the stored shape of the images is .*8.*, but must be three"):
+        load_pretrained(tmp_path / "kept")
+
+
 def test_a_folder_a_file_and_an_export_all_load(run: Path, tmp_path: Path) -> None:
     export_run(run, tmp_path / "kept")
     recipes = {load_trained(path).recipe for path in (run, run / "checkpoint.pt", tmp_path / "kept")}
