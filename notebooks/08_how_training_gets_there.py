@@ -77,9 +77,10 @@ for size in (8, 32, 64):
 # %%
 def optimum(loss, size, temperature, prototypes="tied"):
     """The certified optimum of the distribution of batches of this size."""
-    batches = geometry.sampled_batches(counts, size)
     if size == sum(counts):
         batches = geometry.full_batch([2 * n for n in counts])
+    else:
+        batches = geometry.sampled_batches(counts, size)
     return geometry.certified_optimum(batches, loss, temperature=temperature, prototypes=prototypes)
 
 
@@ -650,17 +651,22 @@ figures.training_curves(
 )
 
 # %%
-ten = next(group for group in comparable if "bcl" in group and group["bcl"].recipe.epochs == 10)
-embeddings = [row["simplex_deviation"] for row in ten["bcl"].metrics]
-print("BCL's embeddings, epochs 1 to 10:", *(f"{value:.2f}" for value in embeddings))
-print(f"in one point: {1 + 1 / 99:.2f}")
-assert embeddings[0] > 0.99
-assert embeddings[-1] > 0.9
+embeddings = {
+    titles[loss]: run.metrics
+    for loss, run in comparable[0].items()
+    if run.metrics[-1]["simplex_space"] == "embeddings"
+}
+print(f"all class means in one point: {1 + 1 / 99:.2f}")
+for name, rows in embeddings.items():
+    print(f"{name}, after epoch", *(f"{row['epoch']}: {row['simplex_deviation']:.2f}" for row in rows[9::10]))
+    assert rows[9]["simplex_deviation"] > 0.9
+    assert rows[-1]["simplex_deviation"] > (1 + 1 / 99) / 2
 
 # %% [markdown]
-# In the first ten epochs of CIFAR-100-LT the embeddings of BCL hardly leave the cone: the path is nearly all that there is to
-# see there, and the optimum is nowhere in sight. With one seed a loss no difference between two losses in this section is
-# evidence either way.
+# In the first ten epochs of CIFAR-100-LT the embeddings hardly leave the cone, and after sixty they have not come half of the
+# way: 0.62 with BCL, 0.65 with SCL. The optimum is still nowhere in sight; the path is nearly all that there is to see there. BCL
+# is the nearer one at each of the six epochs printed, as it was on digits in five seeds, and again the features do not show
+# it. But this is one seed a loss, and no difference between two losses in this section is evidence either way.
 #
 # ## 7. What was found, and what was not
 #

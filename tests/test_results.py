@@ -10,6 +10,7 @@ import pytest
 
 from bcl_edu.evaluate import evaluate_checkpoint
 from bcl_edu.training import load_pretrained
+from bcl_edu.training.display import figure
 from bcl_edu.training.pretrained import SMALL_ENOUGH
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -37,7 +38,7 @@ def test_the_row_says_what_the_record_says(row: tuple[str, ...]) -> None:
         int(epochs),
     )
     assert f"{last['top1']:.1f}" == top1
-    assert " / ".join(f"{last[name]:.1f}" for name in ("many", "medium", "few")) == groups
+    assert " / ".join(figure(last[name]) for name in ("many", "medium", "few")) == groups
     assert f"{last['feature_simplex_deviation']:.3f} (features)" in deviation
 
 

@@ -62,7 +62,7 @@ def cosine_heatmap(
     figure = style.page(
         title,
         f"Pale: the regular simplex ({simplex:.3f}). Orange: too close. Blue: too far apart.",
-        " ".join(_in_words(name, values, simplex) for name, values in between.items()),
+        " ".join(_in_words(name or title, values, simplex) for name, values in between.items()),
         height=190 + cell * shown,
     )
     figure.set_subplots(rows=1, cols=len(panels), subplot_titles=list(panels), horizontal_spacing=0.12)
@@ -130,6 +130,6 @@ def _checked(cosines: Float[Tensor, "k k"], classes: int) -> Float[Tensor, "k k"
 def _in_words(name: str, between: Float[Tensor, " pairs"], simplex: float) -> str:
     """Range and mean of the cosines of one panel, as a sentence."""
     return (
-        f"{name or 'Cosines between class means'}: from {float(between.min()):.2f} to {float(between.max()):.2f}, "
+        f"{name}: from {float(between.min()):.2f} to {float(between.max()):.2f}, "
         f"mean {float(between.mean()):.2f}; the regular simplex has {simplex:.3f} everywhere."
     )
