@@ -111,7 +111,10 @@ def test_channels_last_gives_the_same_features(name: str) -> None:
     with torch.no_grad():
         contiguous = backbone(images)
         backbone.to(memory_format=torch.channels_last)
-        torch.testing.assert_close(backbone(images), contiguous, rtol=1e-4, atol=1e-5)
+        # another order of summation rounds each feature by a part of the largest, not of itself
+        torch.testing.assert_close(
+            backbone(images), contiguous, rtol=0, atol=1e-5 * float(contiguous.abs().max())
+        )
 
 
 def test_channels_last_weights_are_enough_to_keep_the_whole_network_channels_last() -> None:
