@@ -79,9 +79,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         )
     content = path.read_bytes()
     try:
-        with zipfile.ZipFile(
-            io.BytesIO(content)
-        ) as parts:  # torch does not look at the checksums that it writes
+        # torch does not look at the checksums that it writes
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
             damaged = parts.testzip()
         if damaged is not None:
             raise zipfile.BadZipFile(f"the checksum of {damaged} is another")
