@@ -18,7 +18,7 @@ import torch
 import tyro
 
 from bcl_edu import terminal
-from bcl_edu.datasets import open_dataset
+from bcl_edu.data import open_dataset
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.training.checkpoint import CheckpointError

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 import torch
 from packaging.requirements import Requirement
 
-from bcl_edu.datasets.catalogue import DATASET_NAMES, default_data_dir, find_dataset
-from bcl_edu.datasets.file_sets import FILE_SETS
+from bcl_edu.data.photograph_sets import FILE_SETS
+from bcl_edu.data.registry import DATASET_NAMES, default_data_dir, find_dataset
 from bcl_edu.methods import build_method
-from bcl_edu.training.catalogue import RECIPES
+from bcl_edu.rows import RECIPES
 from bcl_edu.training.display import duration
 from bcl_edu.training.evaluation import Normalisation
 from bcl_edu.training.options import choose_device

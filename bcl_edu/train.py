@@ -24,10 +24,10 @@ from bcl_edu import terminal
 from bcl_edu.files import in_words
 from bcl_edu.methods import OBJECTIVES
 from bcl_edu.option_values import PLAIN_VALUES, near_names
-from bcl_edu.training.catalogue import RECIPES, description, list_recipes
+from bcl_edu.recipe import Recipe
+from bcl_edu.rows import RECIPES, description, list_recipes
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.options import RunOptions
-from bcl_edu.training.recipe import Recipe
 
 
 @dataclass(frozen=True)

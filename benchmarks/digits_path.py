@@ -20,13 +20,13 @@ from typing import Any
 
 import torch
 
+from bcl_edu.augment import channel_statistics
+from bcl_edu.recipe import recipe_as_dict
 from bcl_edu.training import RECIPES, EpochReport, Recipe, RunOptions, train
 from bcl_edu.training.checkpoint import write_atomically
 from bcl_edu.training.data import prepare_data
 from bcl_edu.training.evaluation import Evaluation, Normalisation, evaluate_method
-from bcl_edu.training.recipe import recipe_as_dict
 from bcl_edu.training.record import git_revision, hardware, versions
-from bcl_edu.views import channel_statistics
 
 _, RECIPE = RECIPES["digits-lt"]
 DATA = prepare_data(RECIPE, RunOptions())

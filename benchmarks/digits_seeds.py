@@ -18,13 +18,13 @@ from typing import Any
 
 import torch
 
+from bcl_edu.course.widgets import NotebookRun, train_quietly
 from bcl_edu.geometry import cosine_matrix
 from bcl_edu.methods import OBJECTIVES
+from bcl_edu.recipe import recipe_as_dict
 from bcl_edu.training import RECIPES
 from bcl_edu.training.checkpoint import write_atomically
-from bcl_edu.training.recipe import recipe_as_dict
 from bcl_edu.training.record import git_revision, hardware, versions
-from bcl_edu.widgets import NotebookRun, train_quietly
 
 LOSSES = ("ce", "lc", "scl", "bcl")
 

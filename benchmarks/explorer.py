@@ -26,7 +26,7 @@ from pathlib import Path
 from common import RESULTS, facts, table, verdict, write
 from playwright.sync_api import Page, sync_playwright
 
-from bcl_edu.widgets.explorer import LOSSES, write_page
+from bcl_edu.course.widgets.explorer import LOSSES, write_page
 
 GOAL_TO_PAINT = 50.0
 BETWEEN_PRESSES = 0.1

@@ -23,13 +23,13 @@ from typing import Any, NamedTuple
 
 import torch
 
+from bcl_edu.augment import BatchedTrainingViews
 from bcl_edu.methods import build_method
+from bcl_edu.recipe import Precision
 from bcl_edu.training import RECIPES
 from bcl_edu.training.evaluation import Normalisation
 from bcl_edu.training.options import CompileMode, choose_device
-from bcl_edu.training.recipe import Precision
 from bcl_edu.training.step import TrainingStep
-from bcl_edu.views import BatchedTrainingViews
 
 CLASSES, IMAGES = 100, 10_847  # CIFAR-100-LT with imbalance factor 100
 

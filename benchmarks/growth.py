@@ -33,7 +33,7 @@ from common import RESULTS, facts, in_turns, peak_megabytes, plot, table, verdic
 from loss import batch, forward_and_backward, kernel
 from scipy.stats import linregress, t
 
-from bcl_edu.datasets import exponential_profile, long_tailed_subset, shot_groups
+from bcl_edu.data import exponential_profile, long_tailed_subset, shot_groups
 from bcl_edu.geometry import certified_optimum
 from bcl_edu.training.batches import EpochBatches
 from bcl_edu.training.memory import keep_freed_memory

@@ -39,13 +39,13 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import to_pil_image
 from views import MEAN, STD, pictures, torchvision_triple
 
+from bcl_edu.augment import BatchedTrainingViews, normalise, view_policy
 from bcl_edu.losses import balanced_contrastive_loss, logit_compensated_cross_entropy
 from bcl_edu.methods import build_method
 from bcl_edu.training import RECIPES
 from bcl_edu.training.evaluation import Normalisation, autocast
 from bcl_edu.training.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed_memory
 from bcl_edu.training.step import TrainingStep
-from bcl_edu.views import BatchedTrainingViews, normalise, view_policy
 
 CLASSES = 100
 RECIPE = RECIPES["cifar100-lt"][1]

@@ -33,10 +33,10 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 from torchvision import transforms
 
+from bcl_edu.augment import TrainingViews, normalise, view_policy
+from bcl_edu.augment.batched import batched_views
 from bcl_edu.losses import balanced_contrastive_loss
 from bcl_edu.models import ProjectionHead, PrototypeHead, TwoBranchModel, build_backbone, build_classifier
-from bcl_edu.views import TrainingViews, normalise, view_policy
-from bcl_edu.views.batched import batched_views
 
 SIZE = 32
 MEAN, STD = (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)

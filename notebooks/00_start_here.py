@@ -27,10 +27,10 @@
 # %%
 from IPython.display import Markdown
 
-from bcl_edu import figures
-from bcl_edu.course import course_map, read_course
-from bcl_edu.datasets import exponential_profile
-from bcl_edu.exercises import progress
+from bcl_edu.course import figures
+from bcl_edu.course.exercises import progress
+from bcl_edu.course.outline import course_map, read_course
+from bcl_edu.data import exponential_profile
 from bcl_edu.geometry import certified_optimum
 from bcl_edu.installation import check_installation
 

@@ -30,8 +30,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from bcl_edu import figures, widgets
-from bcl_edu.datasets import exponential_profile, long_tailed_subset, open_dataset, shot_groups
+from bcl_edu.course import figures, widgets
+from bcl_edu.data import exponential_profile, long_tailed_subset, open_dataset, shot_groups
 from bcl_edu.geometry import cosine_matrix
 from bcl_edu.training import RECIPES
 

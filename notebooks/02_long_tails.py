@@ -40,12 +40,12 @@ from pathlib import Path
 import torch
 from torch.distributions import Normal
 
-from bcl_edu import figures, widgets
-from bcl_edu.datasets import exponential_profile, open_dataset, pareto_profile, shot_groups, step_profile
-from bcl_edu.exercises import check
+from bcl_edu.augment import normalise
+from bcl_edu.course import figures, widgets
+from bcl_edu.course.exercises import check
+from bcl_edu.data import exponential_profile, open_dataset, pareto_profile, shot_groups, step_profile
 from bcl_edu.training import RECIPES, RunOptions, train
 from bcl_edu.training.metrics import accuracy
-from bcl_edu.views import normalise
 
 # %% [markdown]
 # ## 1. Three shapes of a tail

@@ -36,9 +36,9 @@
 import torch
 from torch.nn.functional import normalize
 
-from bcl_edu import figures
-from bcl_edu.datasets import exponential_profile
-from bcl_edu.exercises import check
+from bcl_edu.course import figures
+from bcl_edu.course.exercises import check
+from bcl_edu.data import exponential_profile
 from bcl_edu.geometry import (
     certified_optimum,
     check_regular_simplex,

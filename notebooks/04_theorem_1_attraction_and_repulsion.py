@@ -29,9 +29,10 @@
 import torch
 from torch.nn.functional import normalize
 
-from bcl_edu import figures, geometry, losses, widgets
-from bcl_edu.datasets import exponential_profile
-from bcl_edu.exercises import check
+from bcl_edu import geometry, losses
+from bcl_edu.course import figures, widgets
+from bcl_edu.course.exercises import check
+from bcl_edu.data import exponential_profile
 
 # %% [markdown]
 # ## 1. A batch that you can see

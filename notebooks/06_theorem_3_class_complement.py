@@ -32,9 +32,10 @@ from pathlib import Path
 import torch
 from torch.nn.functional import normalize
 
-from bcl_edu import figures, geometry, losses, widgets
-from bcl_edu.datasets import exponential_profile
-from bcl_edu.exercises import check
+from bcl_edu import geometry, losses
+from bcl_edu.course import figures, widgets
+from bcl_edu.course.exercises import check
+from bcl_edu.data import exponential_profile
 
 torch.set_num_threads(1)  # many tiny matrices: threads would only wait for each other
 

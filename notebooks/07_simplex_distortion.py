@@ -32,10 +32,11 @@ from pathlib import Path
 import torch
 from IPython.display import display
 
-from bcl_edu import figures, geometry
-from bcl_edu.datasets import exponential_profile
-from bcl_edu.exercises import check
-from bcl_edu.widgets.explorer import SimplexExplorer
+from bcl_edu import geometry
+from bcl_edu.course import figures
+from bcl_edu.course.exercises import check
+from bcl_edu.course.widgets.explorer import SimplexExplorer
+from bcl_edu.data import exponential_profile
 
 torch.set_num_threads(1)  # many small matrices: threads would only wait for each other
 

@@ -38,10 +38,11 @@ from pathlib import Path
 
 import torch
 
-from bcl_edu import figures, geometry, reporting
-from bcl_edu.exercises import check
+from bcl_edu import geometry, report
+from bcl_edu.course import figures
+from bcl_edu.course.exercises import check
+from bcl_edu.course.widgets import train_quietly
 from bcl_edu.training import RECIPES
-from bcl_edu.widgets import train_quietly
 
 torch.set_num_threads(1)  # small matrices: threads would only wait for each other
 
@@ -620,13 +621,13 @@ assert max(values.min() for values in features.values()) < min(values.max() for 
 #
 # ## 6. CIFAR-100-LT
 #
-# Larger runs take hours, so there are few of them. `reporting.side_by_side` finds the finished runs in `results/` whose recipes
+# Larger runs take hours, so there are few of them. `report.side_by_side` finds the finished runs in `results/` whose recipes
 # differ in the loss only and which saw the same images. The distance is measured on test images, as each run does after
 # every epoch.
 
 # %%
-found, _ = reporting.find_runs(["../results"])
-groups = reporting.side_by_side(run for run in found if run.recipe.dataset == "cifar100")
+found, _ = report.find_runs(["../results"])
+groups = report.side_by_side(run for run in found if run.recipe.dataset == "cifar100")
 comparable = [{loss: group[loss] for loss in titles if loss in group} for group in groups]
 assert comparable
 

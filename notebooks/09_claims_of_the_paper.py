@@ -32,8 +32,8 @@ import torch
 from IPython.display import Markdown
 
 from bcl_edu import geometry
-from bcl_edu.claims import CLAIMS, Verdict, as_markdown, check, count_verdicts
-from bcl_edu.claims.catalogue import SECTIONS
+from bcl_edu.course.claims import CLAIMS, Verdict, as_markdown, check, count_verdicts
+from bcl_edu.course.claims.all_claims import SECTIONS
 
 torch.set_num_threads(1)  # many small matrices: threads would only wait for each other
 
@@ -199,13 +199,13 @@ assert check(CLAIMS["theorem-1"]).verdict is Verdict.TRUE  # mended again
 # ## Exercises
 #
 # **1. A row of your own.** Theorem 2, too, is an equality somewhere: where classes have collapsed and are equally far
-# apart. Write the check (an `Evidence` from `bcl_edu.claims`), and give it cases that could fail.
+# apart. Write the check (an `Evidence` from `bcl_edu.course.claims`), and give it cases that could fail.
 # *(*`theorem-1-equality` *is a model.)*
 #
 # **2. The wrong evidence.** Theorem 3 was tried on certified optima. Try it on random batches instead, as Theorem 2 was
-# (`bcl_edu.claims.samples.random_batches`, `geometry.theorem_3_as_printed`). Which verdict would the row have got? What
+# (`bcl_edu.course.claims.samples.random_batches`, `geometry.theorem_3_as_printed`). Which verdict would the row have got? What
 # does this say about the ✓ of rows that were tried on random batches only?
 #
 # **3. What it would take.** How long would this machine train for the tables' rows to be decided? Take the seconds of
 # an epoch from a record in `results/cifar100-lt-10-epochs`, and epochs and number of images from
-# `bcl_edu.training.catalogue.ROWS`.
+# `bcl_edu.rows.ROWS`.

@@ -31,13 +31,14 @@ from pathlib import Path
 import torch
 from IPython.display import Markdown
 
-from bcl_edu import figures, geometry, reporting, widgets
-from bcl_edu.datasets import exponential_profile, shot_groups
-from bcl_edu.datasets.check import check_dataset
-from bcl_edu.datasets.cifar import CIFAR
+from bcl_edu import geometry, report
+from bcl_edu.course import figures, widgets
+from bcl_edu.data import exponential_profile, shot_groups
+from bcl_edu.data.check import check_dataset
+from bcl_edu.data.cifar import CIFAR
 from bcl_edu.evaluate import evaluate_checkpoint
+from bcl_edu.rows import ROWS, provenance
 from bcl_edu.training import load_pretrained
-from bcl_edu.training.catalogue import ROWS, provenance
 from bcl_edu.training.data import prepare_data
 from bcl_edu.training.estimate import estimate
 from bcl_edu.training.metrics import shot_confusion
@@ -85,7 +86,7 @@ figures.class_counts_bars(
 # the same ones, so every record has the SHA-256 of the chosen indices, and the report refuses to mix subsets.
 # (Differing subsets are a known source of unfair comparisons in this field.)
 #
-# Now for this machine. Are the data here? `python -m bcl_edu.datasets check cifar100 --data-dir ...` answers that before
+# Now for this machine. Are the data here? `python -m bcl_edu.data check cifar100 --data-dir ...` answers that before
 # the first GPU hour:
 
 # %%
@@ -192,8 +193,8 @@ figures.cosine_heatmap(cosines, data.class_counts, data.train.class_names, title
 # stand apart, with the reason. *Best* is the best epoch, chosen on the test set; only *last* is quoted.
 
 # %%
-report = reporting.build_report(["../results"])
-Markdown(reporting.as_markdown(report))
+results = report.build_report(["../results"])
+Markdown(report.as_markdown(results))
 
 # %% [markdown]
 # Nobody must train to look at a trained network: small ones are kept with their records, as weights that hold nothing

@@ -30,10 +30,11 @@ from dataclasses import replace
 
 from IPython.display import Markdown
 
-from bcl_edu import figures, reporting, widgets
-from bcl_edu.datasets import shot_groups
-from bcl_edu.datasets.check import check_dataset
-from bcl_edu.training.catalogue import ROWS, provenance
+from bcl_edu import report
+from bcl_edu.course import figures, widgets
+from bcl_edu.data import shot_groups
+from bcl_edu.data.check import check_dataset
+from bcl_edu.rows import ROWS, provenance
 from bcl_edu.training.data import prepare_data
 from bcl_edu.training.estimate import estimate
 from bcl_edu.training.metrics import shot_confusion
@@ -62,7 +63,7 @@ Markdown(provenance(row))
 #
 # ## 2. Is everything there?
 #
-# `python -m bcl_edu.datasets check imagenet-lt --data-dir ...` answers that before the first GPU hour. It compares
+# `python -m bcl_edu.data check imagenet-lt --data-dir ...` answers that before the first GPU hour. It compares
 # the lists with the published counts, looks for every listed file, names the first ten that are missing, and with
 # `--decode` reads every image. What it says on the machine that ran this notebook:
 
@@ -157,9 +158,9 @@ figures.training_curves({plan.recipe.loss: run.metrics}, "simplex_deviation", lo
 # The rows of ImageNet-LT, and what has been trained of them:
 
 # %%
-report = reporting.build_report(["../results"], all_tables=True)
-tables = {title: lines for title, lines in report.tables.items() if "ImageNet-LT" in title}
-Markdown(reporting.as_markdown(replace(report, tables=tables, apart=[])))
+results = report.build_report(["../results"], all_tables=True)
+tables = {title: lines for title, lines in results.tables.items() if "ImageNet-LT" in title}
+Markdown(report.as_markdown(replace(results, tables=tables, apart=[])))
 
 # %% [markdown]
 # A dash under *ours* means what it says: nobody has trained that row with this code yet. If you do, your record will

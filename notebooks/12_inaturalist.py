@@ -32,9 +32,10 @@ import torch
 from IPython.display import Markdown
 from scipy.optimize import brentq
 
-from bcl_edu import figures, geometry, reporting, widgets
-from bcl_edu.datasets.check import check_dataset
-from bcl_edu.training.catalogue import ROWS, provenance
+from bcl_edu import geometry, report
+from bcl_edu.course import figures, widgets
+from bcl_edu.data.check import check_dataset
+from bcl_edu.rows import ROWS, provenance
 from bcl_edu.training.data import prepare_data
 from bcl_edu.training.estimate import estimate
 from bcl_edu.training.metrics import shot_confusion
@@ -187,9 +188,9 @@ figures.training_curves({plan.recipe.loss: run.metrics}, "simplex_deviation", lo
 # A dash under *ours*: nobody has trained that row with this code yet.
 
 # %%
-report = reporting.build_report(["../results"], all_tables=True)
-tables = {title: lines for title, lines in report.tables.items() if "iNaturalist" in title}
-Markdown(reporting.as_markdown(replace(report, tables=tables, apart=[])))
+results = report.build_report(["../results"], all_tables=True)
+tables = {title: lines for title, lines in results.tables.items() if "iNaturalist" in title}
+Markdown(report.as_markdown(replace(results, tables=tables, apart=[])))
 
 # %% [markdown]
 # ## In one paragraph

@@ -33,9 +33,10 @@ from pathlib import Path
 
 from IPython.display import Markdown
 
-from bcl_edu import figures, reporting, widgets
-from bcl_edu.datasets.check import check_dataset
-from bcl_edu.training.catalogue import ROWS
+from bcl_edu import report
+from bcl_edu.course import figures, widgets
+from bcl_edu.data.check import check_dataset
+from bcl_edu.rows import ROWS
 from bcl_edu.training.data import prepare_data
 from bcl_edu.training.estimate import estimate
 from bcl_edu.training.metrics import shot_confusion
@@ -251,15 +252,15 @@ figures.training_curves(paths, "simplex_deviation", look_at=plan.note)
 # The project's own runs, in the paper's tables where they belong there, and apart where they do not:
 
 # %%
-Markdown(reporting.as_markdown(reporting.build_report(["../results"])))
+Markdown(report.as_markdown(report.build_report(["../results"])))
 
 # %% [markdown]
 # Three of the runs apart are the first, second and last row of Table 2 in small: 60 epochs on CIFAR-100-LT, 43.6 with LC alone,
 # 44.9 with LC + SC, 44.5 with BCL. The paper has the last two the other way round, 1.5 points apart. With one seed each, *neither* order is a result.
 
 # %%
-found, _ = reporting.find_runs(["../results"])
-longest = reporting.side_by_side(run for run in found if run.recipe.dataset == "cifar100")[0]
+found, _ = report.find_runs(["../results"])
+longest = report.side_by_side(run for run in found if run.recipe.dataset == "cifar100")[0]
 for loss, run in longest.items():
     last = run.record["last"]
     print(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bcl_edu.course import FILE_NAME, course_map, read_course, short_table
+from bcl_edu.course.outline import FILE_NAME, course_map, read_course, short_table
 from tools.notebooks import NOTEBOOKS, from_twin, twins
 
 LESSONS = read_course(NOTEBOOKS)

@@ -24,8 +24,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from bcl_edu.figures.style import page as empty_figure
-from bcl_edu.figures.style import series as look
+from bcl_edu.course.figures.style import page as empty_figure
+from bcl_edu.course.figures.style import series as look
 from bcl_edu.files import write_atomically
 from benchmarks import common
 

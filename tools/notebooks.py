@@ -33,7 +33,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from PIL import Image
 
-from bcl_edu.course import read_course, short_table
+from bcl_edu.course.outline import read_course, short_table
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 README = NOTEBOOKS.parent / "README.md"

@@ -27,7 +27,7 @@ from nbformat import NotebookNode
 from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
-from bcl_edu.course import Lesson, course_map, read_course
+from bcl_edu.course.outline import Lesson, course_map, read_course
 from tools.mathematics import mathml
 from tools.notebooks import LIVE, NOTEBOOKS, PLOTLY
 from tools.site_figures import ASSETS, EXPLORER, figure_html, needs_no_python, widget_html

@@ -11,11 +11,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from bcl_edu.datasets import exponential_profile, open_dataset, shot_groups
-from bcl_edu.figures import bound_versus_loss, class_counts_bars, film
+from bcl_edu.course.figures import bound_versus_loss, class_counts_bars, film
+from bcl_edu.course.widgets import counter_example
+from bcl_edu.course.widgets.bound_sliders import reach, two_classes
+from bcl_edu.data import exponential_profile, open_dataset, shot_groups
 from bcl_edu.geometry import theorem_1
-from bcl_edu.widgets import counter_example
-from bcl_edu.widgets.bound_sliders import reach, two_classes
 
 ASSETS = Path(__file__).parent / "site_assets"
 EXPLORER = "simplex_explorer.html"

@@ -12,7 +12,7 @@ from bcl_edu.methods.protocol import Gather, Method
 from bcl_edu.methods.two_branch import TwoBranchMethod
 
 if TYPE_CHECKING:
-    from bcl_edu.training.recipe import Recipe
+    from bcl_edu.recipe import Recipe
 
 __all__ = ["OBJECTIVES", "Gather", "LossName", "Method", "Objective", "build_method"]
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from bcl_edu.views import ViewPolicy
+from bcl_edu.augment import ViewPolicy
 
 Gather = Callable[[Tensor], Tensor]
 """Concatenates a tensor of one row per sample over all processes, with gradients; identity for one process."""

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from bcl_edu.augment import view_policy
 from bcl_edu.losses import (
     class_balanced_focal_loss,
     contrastive_loss,
@@ -26,10 +27,9 @@ from bcl_edu.models import (
     build_backbone,
     build_classifier,
 )
-from bcl_edu.views import view_policy
 
 if TYPE_CHECKING:
-    from bcl_edu.training.recipe import Recipe
+    from bcl_edu.recipe import Recipe
 
 
 class ClassifierOnly(nn.Module):

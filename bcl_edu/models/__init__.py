@@ -10,10 +10,10 @@ from bcl_edu.models.classifiers import (
 )
 from bcl_edu.models.digits_net import DigitsNet, digits_net
 from bcl_edu.models.heads import ProjectionHead, PrototypeHead
-from bcl_edu.models.parameters import parameter_count
+from bcl_edu.models.parameter_count import parameter_count
 from bcl_edu.models.resnet_cifar import ResNetCifar, resnet32
 from bcl_edu.models.resnet_imagenet import ResNetImageNet, resnet50, resnext50
-from bcl_edu.models.two_branch import TwoBranchModel, TwoBranchOutput
+from bcl_edu.models.two_branch_model import TwoBranchModel, TwoBranchOutput
 
 __all__ = [
     "BACKBONE_NAMES",

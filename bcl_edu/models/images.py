@@ -24,5 +24,5 @@ def require_images(images: Tensor, channels: int) -> None:
     if not images.is_floating_point():
         raise ValueError(
             f"images of type {images.dtype}, expected a floating-point type; "
-            "bring them there with bcl_edu.views.normalise"
+            "bring them there with bcl_edu.augment.normalise"
         )

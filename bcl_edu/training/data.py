@@ -8,7 +8,8 @@ from typing import Any
 from jaxtyping import Int
 from torch import Tensor
 
-from bcl_edu.datasets import (
+from bcl_edu.augment import channel_statistics
+from bcl_edu.data import (
     ImageFiles,
     Images,
     exponential_profile,
@@ -17,10 +18,9 @@ from bcl_edu.datasets import (
     pareto_profile,
     step_profile,
 )
+from bcl_edu.recipe import Recipe
 from bcl_edu.training.evaluation import Normalisation
 from bcl_edu.training.options import RunOptions
-from bcl_edu.training.recipe import Recipe
-from bcl_edu.views import channel_statistics
 
 _PROFILES = {"exponential": exponential_profile, "step": step_profile, "pareto": pareto_profile}
 

@@ -24,6 +24,7 @@ from typing import NamedTuple
 import torch
 
 from bcl_edu.methods import build_method
+from bcl_edu.recipe import Recipe
 from bcl_edu.seeds import derive_seed
 from bcl_edu.training.batches import EpochBatches
 from bcl_edu.training.data import TrainingData, prepare_data
@@ -32,7 +33,6 @@ from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.loading import Batch, BatchLoader
 from bcl_edu.training.loop import run_folder
 from bcl_edu.training.options import RunOptions, choose_device
-from bcl_edu.training.recipe import Recipe
 from bcl_edu.training.schedule import learning_rate
 from bcl_edu.training.step import TrainingStep
 

@@ -11,13 +11,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from bcl_edu.datasets import Images
+from bcl_edu.augment import normalise
+from bcl_edu.data import Images
 from bcl_edu.geometry import simplex_deviation
 from bcl_edu.methods import Method
 from bcl_edu.training.distributed import Processes, gather, sum_over_processes
 from bcl_edu.training.loading import load_images
 from bcl_edu.training.metrics import Accuracy, accuracy
-from bcl_edu.views import normalise
 
 
 @dataclass(frozen=True)

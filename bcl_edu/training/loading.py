@@ -19,9 +19,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from bcl_edu.datasets import ImageFiles, Images
-from bcl_edu.training.batches import EpochBatches
-from bcl_edu.views import (
+from bcl_edu.augment import (
     BatchedTrainingViews,
     FileBatch,
     FileCentres,
@@ -30,6 +28,8 @@ from bcl_edu.views import (
     ViewPolicy,
     only_batch,
 )
+from bcl_edu.data import ImageFiles, Images
+from bcl_edu.training.batches import EpochBatches
 
 SMALL = 64
 """Images up to this height and width have their views made in batches on the device."""
@@ -173,7 +173,7 @@ def load_images(
         _let_workers_go(loaded)
 
 
-_CHECK = "`python -m bcl_edu.datasets check NAME --decode` finds all such files"
+_CHECK = "`python -m bcl_edu.data check NAME --decode` finds all such files"
 
 
 def _data_loader(

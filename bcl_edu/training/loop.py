@@ -22,6 +22,7 @@ from torch import Tensor
 
 from bcl_edu.methods import Method, build_method
 from bcl_edu.models import parameter_count
+from bcl_edu.recipe import Recipe, recipe_as_dict, recipe_differences, recipe_from_dict
 from bcl_edu.seeds import derive_seed
 from bcl_edu.training.batches import EpochBatches
 from bcl_edu.training.checkpoint import (
@@ -43,7 +44,6 @@ from bcl_edu.training.distributed import (
 from bcl_edu.training.evaluation import Evaluation, evaluate_method
 from bcl_edu.training.loading import SMALL, BatchLoader
 from bcl_edu.training.options import RunOptions, choose_device
-from bcl_edu.training.recipe import Recipe, recipe_as_dict, recipe_differences, recipe_from_dict
 from bcl_edu.training.record import (
     RECORD_NAME,
     command_line,

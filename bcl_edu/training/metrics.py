@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from bcl_edu.datasets import shot_groups
+from bcl_edu.data import shot_groups
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bcl_edu.files import write_atomically
+from bcl_edu.recipe import recipe_from_dict
 from bcl_edu.training.checkpoint import CHECKPOINT_NAME, CheckpointError, load_run_checkpoint
-from bcl_edu.training.recipe import recipe_from_dict
 from bcl_edu.training.record import METRICS_NAME, RECORD_NAME, read_metrics, read_record
 from bcl_edu.training.trained import TrainedModel, from_checkpoint, from_state, trained_model
 
@@ -104,7 +104,7 @@ def load_pretrained(folder: Path | str) -> TrainedModel:
 
     Returns:
         The trained model on the CPU, in float32 and in evaluation mode: `.method.logits(.method.features(images))` of
-        images that went through `bcl_edu.views.normalise` with `.normalisation`.
+        images that went through `bcl_edu.augment.normalise` with `.normalisation`.
 
     Raises:
         CheckpointError: a file is missing, damaged or not ours.

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from bcl_edu.datasets import ImageFiles
+from bcl_edu.augment import BatchedTrainingViews, FileCentres, FileViews, view_policy
+from bcl_edu.data import ImageFiles
+from bcl_edu.recipe import Recipe
 from bcl_edu.training.data import TrainingData
-from bcl_edu.training.recipe import Recipe
-from bcl_edu.views import BatchedTrainingViews, FileCentres, FileViews, view_policy
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import torch
 
-from bcl_edu.datasets import ImageFiles, open_dataset
-from bcl_edu.datasets.file_sets import FILE_SETS
-from bcl_edu.datasets.practice import ListedTree, write_practice_tree, write_subset_lists
-from bcl_edu.training.catalogue import RECIPES
+from bcl_edu.data import ImageFiles, open_dataset
+from bcl_edu.data.fake_trees import ListedTree, write_practice_tree, write_subset_lists
+from bcl_edu.data.photograph_sets import FILE_SETS
+from bcl_edu.recipe import Recipe
+from bcl_edu.rows import RECIPES
 from bcl_edu.training.loop import run_folder
 from bcl_edu.training.options import RunOptions
-from bcl_edu.training.recipe import Recipe
 
 STAND_IN = "digits-lt"
 """A recipe whose real images are always there, and so small that its network learns from them in seconds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bcl_edu.training.recipe import Recipe
+from bcl_edu.recipe import Recipe
 
 
 def scaled_warmup(recipe: Recipe) -> int:

@@ -14,8 +14,10 @@ from jaxtyping import Int, UInt8
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from bcl_edu.augment import normalise
 from bcl_edu.methods import Method
 from bcl_edu.methods.protocol import Gather
+from bcl_edu.recipe import Recipe
 from bcl_edu.training.accumulation import accumulate_alone, accumulate_together
 from bcl_edu.training.batches import Part
 from bcl_edu.training.distributed import Processes, gather
@@ -24,8 +26,6 @@ from bcl_edu.training.global_batch_norm import with_global_batch_norm
 from bcl_edu.training.memory import keep_freed_memory
 from bcl_edu.training.optimizer import fused_sgd
 from bcl_edu.training.options import CompileMode
-from bcl_edu.training.recipe import Recipe
-from bcl_edu.views import normalise
 
 
 class TrainingStep:

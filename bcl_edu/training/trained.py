@@ -12,9 +12,9 @@ from jaxtyping import Int
 from torch import Tensor
 
 from bcl_edu.methods import Method, build_method
+from bcl_edu.recipe import Recipe, recipe_from_dict
 from bcl_edu.training.checkpoint import CheckpointError, load_run_checkpoint
 from bcl_edu.training.evaluation import Normalisation
-from bcl_edu.training.recipe import Recipe, recipe_from_dict
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ python notebooks/solutions/03_open_questions.py
 
 import math
 
-from bcl_edu.datasets import exponential_profile
+from bcl_edu.data import exponential_profile
 from bcl_edu.geometry import certified_optimum
 
 

@@ -7,7 +7,7 @@ import math
 
 import torch
 
-from bcl_edu.datasets import exponential_profile
+from bcl_edu.data import exponential_profile
 from bcl_edu.geometry import certified_optimum, regular_simplex
 
 

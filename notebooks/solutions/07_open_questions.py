@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from bcl_edu.datasets import exponential_profile
+from bcl_edu.data import exponential_profile
 from bcl_edu.geometry import OptimalGeometry, certified_optimum
 
 

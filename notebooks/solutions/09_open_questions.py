@@ -8,13 +8,13 @@ from pathlib import Path
 
 import torch
 
-from bcl_edu.claims import Evidence
-from bcl_edu.claims.claim import evidence
-from bcl_edu.claims.samples import ROUNDING, random_batches
-from bcl_edu.claims.tables import SEEDS
-from bcl_edu.datasets import exponential_profile
+from bcl_edu.course.claims import Evidence
+from bcl_edu.course.claims.about_tables import SEEDS
+from bcl_edu.course.claims.claim import evidence
+from bcl_edu.course.claims.samples import ROUNDING, random_batches
+from bcl_edu.data import exponential_profile
 from bcl_edu.geometry import regular_simplex, theorem_2, theorem_3_as_printed
-from bcl_edu.training.catalogue import ROWS
+from bcl_edu.rows import ROWS
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 

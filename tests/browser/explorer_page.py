@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
-from bcl_edu.widgets.explorer import Settings
+from bcl_edu.course.widgets.explorer import Settings
 
 SLIDERS = {"imbalance_factor": "imbalanceFactor", "temperature": "temperature", "num_classes": "numClasses"}
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from jupyter_client import BlockingKernelClient
 from playwright.sync_api import Locator, Page, Request, expect
 
-from bcl_edu.course import read_course
+from bcl_edu.course.outline import read_course
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"

@@ -9,8 +9,8 @@ from playwright.sync_api import Locator, TimeoutError, expect
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from bcl_edu.datasets import exponential_profile
-from bcl_edu.figures.bending_simplex import HEAD_COUNT
+from bcl_edu.course.figures.bending_simplex import HEAD_COUNT
+from bcl_edu.data import exponential_profile
 from bcl_edu.geometry import certified_optimum
 from tests.browser.jupyterlab import Visit
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from bcl_edu.figures.counter_example import ThreeClasses
-from bcl_edu.widgets import CounterExample, counter_example
+from bcl_edu.course.figures.counter_example_figure import ThreeClasses
+from bcl_edu.course.widgets import CounterExample, counter_example
 from tests.browser.jupyterlab import SCREENSHOTS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]

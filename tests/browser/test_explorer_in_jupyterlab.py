@@ -9,14 +9,14 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, expect
 
-from bcl_edu.figures import style
+from bcl_edu.course.figures import style
 from tests.browser.jupyterlab import SCREENSHOTS, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 SHOW = """\
 from bcl_edu.geometry.optimum import certified_optimum
-from bcl_edu.widgets.explorer import SimplexExplorer
+from bcl_edu.course.widgets.explorer import SimplexExplorer
 
 explorer = SimplexExplorer(imbalance_factor=100, num_classes=4)
 explorer

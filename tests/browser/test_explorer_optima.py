@@ -13,10 +13,10 @@ import torch
 from playwright.sync_api import Browser
 from torch import Tensor
 
+from bcl_edu.course.widgets.explorer import LOSSES, Settings, explorer_html
 from bcl_edu.geometry import cosine_matrix, simplex_deviation
 from bcl_edu.geometry.compositions import BatchCompositions
 from bcl_edu.geometry.optimum import certified_optimum
-from bcl_edu.widgets.explorer import LOSSES, Settings, explorer_html
 from tests.browser.explorer_page import ExplorerPage
 
 pytestmark = pytest.mark.browser

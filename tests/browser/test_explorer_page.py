@@ -10,9 +10,9 @@ import pytest
 import torch
 from playwright.sync_api import Browser, expect
 
-from bcl_edu.figures import style
+from bcl_edu.course.figures import style
+from bcl_edu.course.widgets.explorer import Settings, write_page
 from bcl_edu.geometry.optimum import certified_optimum
-from bcl_edu.widgets.explorer import Settings, write_page
 from tests.browser.explorer_page import ExplorerPage
 
 pytestmark = pytest.mark.browser

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from bcl_edu.widgets.explorer import SimplexExplorer
+from bcl_edu.course.widgets.explorer import SimplexExplorer
 
 pytestmark = pytest.mark.browser
 

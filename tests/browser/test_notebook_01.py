@@ -4,7 +4,7 @@ import pytest
 import torch
 from playwright.sync_api import expect
 
-from bcl_edu.datasets import exponential_profile, open_dataset
+from bcl_edu.data import exponential_profile, open_dataset
 from bcl_edu.geometry import cosine_matrix
 from tests.browser.jupyterlab import SCREENSHOTS, Visit
 from tests.browser.pictures import (

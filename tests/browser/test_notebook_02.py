@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
 
-from bcl_edu.datasets import exponential_profile, open_dataset
-from bcl_edu.datasets.fashion_mnist import FASHION_MNIST_FILES
+from bcl_edu.data import exponential_profile, open_dataset
+from bcl_edu.data.fashion_mnist import FASHION_MNIST_FILES
 from tests.browser.jupyterlab import DATASETS, SCREENSHOTS, Lab, Visit
 from tests.browser.pictures import drag_slider, wait_until_bars
-from tests.datasets.test_fashion_mnist import idx
+from tests.data.test_fashion_mnist import idx
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 

@@ -5,9 +5,9 @@ import math
 import pytest
 from playwright.sync_api import expect
 
-from bcl_edu.datasets import exponential_profile
+from bcl_edu.course.widgets.bound_sliders import two_classes
+from bcl_edu.data import exponential_profile
 from bcl_edu.geometry import theorem_1
-from bcl_edu.widgets.bound_sliders import two_classes
 from tests.browser.jupyterlab import Visit
 from tests.browser.pictures import drag_slider, drawn, film_to, wait_until_drawn
 

@@ -7,8 +7,8 @@ import torch
 from playwright.sync_api import Locator, expect
 from torch.nn.functional import normalize
 
+from bcl_edu.course.widgets.explorer import Settings
 from bcl_edu.geometry import certified_optimum
-from bcl_edu.widgets.explorer import Settings
 from tests.browser.jupyterlab import Visit
 from tests.browser.pictures import drag_range, drawn, film_to
 

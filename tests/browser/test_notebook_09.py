@@ -5,9 +5,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from bcl_edu.claims import CLAIMS, check, count_verdicts
-from bcl_edu.claims.catalogue import SECTIONS
-from bcl_edu.figures import style
+from bcl_edu.course.claims import CLAIMS, check, count_verdicts
+from bcl_edu.course.claims.all_claims import SECTIONS
+from bcl_edu.course.figures import style
 from tests.browser.jupyterlab import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]

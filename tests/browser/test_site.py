@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from bcl_edu.course import read_course
+from bcl_edu.course.outline import read_course
 from tests.browser.conftest import VIEWPORT
 from tests.browser.jupyterlab import SCREENSHOTS
 from tests.browser.pictures import bending_optimum, film_label, wait_until_angles

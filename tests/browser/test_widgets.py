@@ -11,14 +11,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 SLIDER = """\
 import ipywidgets
-from bcl_edu import widgets
-from bcl_edu.datasets import open_dataset
+from bcl_edu.course import widgets
+from bcl_edu.data import open_dataset
 
 widgets.imbalance_slider(open_dataset('digits').train)"""
 COUNT = "from ipywidgets.widgets.widget import _instances; print(len(_instances))"
 FAILING = """\
 import ipywidgets
-from bcl_edu.widgets.reaction import react
+from bcl_edu.course.widgets.reaction import react
 
 slider = ipywidgets.IntSlider(1, 0, 3, description='root of')
 
@@ -30,7 +30,7 @@ ipywidgets.VBox([slider, react([slider], redraw)])"""
 # long enough that the stop button never comes too late
 TRAIN = """\
 from dataclasses import replace
-from bcl_edu import widgets
+from bcl_edu.course import widgets
 from bcl_edu.training import RECIPES
 
 recipe = replace(RECIPES['digits-lt'][1], loss='scl', head_dim=3, temperature=0.3, epochs=120)
@@ -52,8 +52,8 @@ WATCH = """() => {
 
 IMPORTS = """\
 import torch
-from bcl_edu import figures, widgets
-from bcl_edu.widgets.explorer import SimplexExplorer
+from bcl_edu.course import figures, widgets
+from bcl_edu.course.widgets.explorer import SimplexExplorer
 
 eye, counts = torch.eye(3), torch.tensor([9, 5, 2])
 """

@@ -94,8 +94,8 @@ def test_below_a_widget_stands_the_figure_that_was_in_it(tmp_path: Path) -> None
 # %%
 import ipywidgets
 
-from bcl_edu.figures import training_curves
-from bcl_edu.widgets import LiveFigure
+from bcl_edu.course.figures import training_curves
+from bcl_edu.course.widgets import LiveFigure
 
 one, two = ([{"epoch": 1, "top1": 10.0}, {"epoch": 2, "top1": last}] for last in (20.0, 30.0))
 live = LiveFigure(training_curves({"a": one}, "top1"))

@@ -6,8 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from bcl_edu.training import RECIPES, Recipe
-from bcl_edu.training.catalogue import (
+from bcl_edu.rows import (
     ROWS,
     PaperFigure,
     description,
@@ -15,6 +14,7 @@ from bcl_edu.training.catalogue import (
     list_recipes,
     provenance,
 )
+from bcl_edu.training import RECIPES, Recipe
 from bcl_edu.training.schedule import scaled_milestones, scaled_warmup
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from bcl_edu.datasets import LabelledImages
+from bcl_edu.data import LabelledImages
 from bcl_edu.methods import OBJECTIVES, build_method
 from bcl_edu.training import RECIPES, Recipe, RunOptions, train
 from bcl_edu.training.distributed import (

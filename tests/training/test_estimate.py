@@ -12,7 +12,7 @@ import torch
 
 from bcl_edu.training import RECIPES, Recipe, RunOptions, estimate, train
 from bcl_edu.training.estimate import Cost, Estimate
-from tests.datasets.small_imagenet import own_lists, small_imagenet
+from tests.data.small_imagenet import own_lists, small_imagenet
 
 
 def quick(recipe: Recipe, options: RunOptions) -> Estimate:

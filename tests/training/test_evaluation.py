@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bcl_edu.datasets import open_dataset
+from bcl_edu.data import open_dataset
 from bcl_edu.training.evaluation import Normalisation, evaluate_method
 
 

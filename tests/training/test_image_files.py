@@ -18,7 +18,7 @@ from bcl_edu.training import RECIPES, CheckpointError, Interrupted, Recipe, RunO
 from bcl_edu.training.checkpoint import load_checkpoint
 from bcl_edu.training.loading import UnreadableImage, UnreadableImageWarning
 from bcl_edu.training.step import TrainingStep
-from tests.datasets.small_imagenet import TRAIN, own_lists, small_imagenet
+from tests.data.small_imagenet import TRAIN, own_lists, small_imagenet
 
 SMALL = {"image_size": 32, "backbone": "resnet32", "head_hidden": 16, "head_dim": 8, "precision": "float32"}
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from bcl_edu.datasets import ImageFiles, open_dataset
+from bcl_edu.augment import FileCentres, FileViews, view_policy
+from bcl_edu.data import ImageFiles, open_dataset
 from bcl_edu.training.batches import EpochBatches
 from bcl_edu.training.loading import BatchLoader, UnreadableImage, UnreadableImageWarning, load_images
-from bcl_edu.views import FileCentres, FileViews, view_policy
-from tests.datasets.small_imagenet import own_lists, small_imagenet
+from tests.data.small_imagenet import own_lists, small_imagenet
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
 CPU = torch.device("cpu")
@@ -107,10 +107,10 @@ def test_python_ends_even_where_nobody_closed_the_loader(files: ImageFiles) -> N
     script = """
 from pathlib import Path
 import torch
-from bcl_edu.datasets import open_dataset
+from bcl_edu.data import open_dataset
 from bcl_edu.training.batches import EpochBatches
 from bcl_edu.training.loading import BatchLoader
-from bcl_edu.views import view_policy
+from bcl_edu.augment import view_policy
 lists = {"train": Path("train.txt"), "test": Path("test.txt")}
 files = open_dataset("imagenet-lt", ".", lists=lists, image_size=32).train
 policy = view_policy("sim-rand", image_size=32)

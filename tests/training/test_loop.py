@@ -14,7 +14,7 @@ import pytest
 import torch
 from filelock import FileLock, Timeout
 
-from bcl_edu.datasets import open_dataset
+from bcl_edu.data import open_dataset
 from bcl_edu.methods import OBJECTIVES
 from bcl_edu.training import CheckpointError, Interrupted, LossNotFinite, Recipe, RunOptions, RunResult, train
 from bcl_edu.training.checkpoint import load_checkpoint, save_checkpoint

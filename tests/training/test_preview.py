@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from bcl_edu.datasets.practice import write_practice_tree
+from bcl_edu.augment import view_policy
+from bcl_edu.data.fake_trees import write_practice_tree
+from bcl_edu.recipe import Recipe
 from bcl_edu.training import RECIPES, RunOptions
 from bcl_edu.training.batches import EpochBatches
 from bcl_edu.training.data import TrainingData, prepare_data
 from bcl_edu.training.loading import BatchLoader
 from bcl_edu.training.preview import one_of_each, preview_views
-from bcl_edu.training.recipe import Recipe
-from bcl_edu.views import view_policy
 
 
 @pytest.fixture

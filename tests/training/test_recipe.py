@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bcl_edu.methods import OBJECTIVES
+from bcl_edu.recipe import WITHOUT_THE_FIELD, recipe_as_dict, recipe_differences, recipe_from_dict
 from bcl_edu.training import RECIPES
-from bcl_edu.training.recipe import WITHOUT_THE_FIELD, recipe_as_dict, recipe_differences, recipe_from_dict
 
 PAPER = RECIPES["cifar100-lt"][1]
 

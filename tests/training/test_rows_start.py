@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bcl_edu.datasets import exponential_profile
-from bcl_edu.datasets.cifar import CIFAR
+from bcl_edu.data import exponential_profile
+from bcl_edu.data.cifar import CIFAR
+from bcl_edu.rows import ROWS
 from bcl_edu.training import Recipe, RunOptions, train
-from bcl_edu.training.catalogue import ROWS
 from bcl_edu.training.loop import run_folder
 from tests.photographs import imagenet_tree, inaturalist_tree
 

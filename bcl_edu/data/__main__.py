@@ -1,0 +1,84 @@
+"""Look at a data set, or get it ready.
+
+python -m bcl_edu.data check cifar100                                  # what is there, what is missing
+python -m bcl_edu.data check imagenet-lt --data-dir DIR --decode       # also read every image
+python -m bcl_edu.data prepare inaturalist2018 --data-dir DIR --download
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from bcl_edu import terminal
+from bcl_edu.data.check import check_dataset
+from bcl_edu.data.prepare import prepare_dataset
+from bcl_edu.files import in_words
+from bcl_edu.option_values import PLAIN_VALUES
+
+
+@dataclass(frozen=True)
+class Check:
+    """Say what is there of a data set, what is missing, and whether it is what was published. Exit status 1: not."""
+
+    name: tyro.conf.Positional[str]
+    """digits, fashion-mnist, cifar10, cifar100, folder, imagenet-lt or inaturalist2018."""
+    data_dir: Path | None = None
+    """Folder of the data set; by default data/NAME."""
+    decode: bool = False
+    """Read every image file, and list those that are damaged."""
+    train_list: Path | None = None
+    """For imagenet-lt and inaturalist2018: your own list of training images (`path label` lines, or JSON)."""
+    test_list: Path | None = None
+    """Likewise of test images."""
+    image_size: int | None = None
+    """For folder: the size to which images of several sizes are brought."""
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Fetch and build what can be built: lists of images, decoded images; then check."""
+
+    name: tyro.conf.Positional[str]
+    """digits, fashion-mnist, cifar10, cifar100, folder, imagenet-lt or inaturalist2018."""
+    data_dir: Path | None = None
+    """Folder of the data set; by default data/NAME."""
+    download: bool = False
+    """Fetch what is missing (of imagenet-lt and inaturalist2018 the lists, not the images)."""
+
+
+@terminal.command
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
+    with PLAIN_VALUES:
+        command = tyro.cli(
+            Check | Prepare,
+            prog="python -m bcl_edu.data",
+            description="Look at a data set, or get it ready.",
+            args=arguments,
+        )
+    try:
+        if isinstance(command, Prepare):
+            print("\n".join(prepare_dataset(command.name, command.data_dir, download=command.download)))
+            findings = check_dataset(command.name, command.data_dir)
+        else:
+            named = {"train": command.train_list, "test": command.test_list}
+            findings = check_dataset(
+                command.name,
+                command.data_dir,
+                lists={split: path for split, path in named.items() if path is not None},
+                image_size=command.image_size,
+                decode=command.decode,
+            )
+    except (ValueError, OSError) as error:
+        sys.exit(f"bcl_edu.data: {in_words(error)}")
+    print(findings)
+    sys.exit(1 if findings.problems else 0)
+
+
+if __name__ == "__main__":
+    main()

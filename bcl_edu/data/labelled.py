@@ -1,0 +1,129 @@
+"""What every source returns: labelled uint8 images, and a pair of them for training and testing."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+from bcl_edu.data.image_files import ImageFiles
+from bcl_edu.data.subset import subset_sha256
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImages:
+    """Images of one size with their classes, held in memory.
+
+    Attributes:
+        images: pixel values 0..255, shape (n, channel, height, width); one channel is grey, three are RGB.
+        labels: class of each image, shape (n,), values 0..K-1.
+        class_names: the K names, in label order. A class may be without images.
+
+    Raises:
+        ValueError: on creation, when dtypes, shapes or labels disagree with the above.
+    """
+
+    images: UInt8[Tensor, "n channel height width"]
+    labels: Int64[Tensor, " n"]
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.images.shape)
+        if self.images.dtype != torch.uint8 or len(shape) != 4 or shape[1] not in (1, 3):
+            raise ValueError(
+                f"images have shape {shape} and dtype {self.images.dtype}; expected uint8 of shape "
+                "(n, 1 or 3, height, width)"
+            )
+        if self.labels.dtype != torch.int64 or tuple(self.labels.shape) != shape[:1]:
+            raise ValueError(
+                f"labels have shape {tuple(self.labels.shape)} and dtype {self.labels.dtype}; expected int64 "
+                f"of shape ({shape[0]},), one for each image"
+            )
+        outside = ((self.labels < 0) | (self.labels >= self.num_classes)).nonzero()
+        if len(outside):
+            position = int(outside[0])
+            raise ValueError(
+                f"label {int(self.labels[position])} at position {position}, but there are "
+                f"{self.num_classes} class names (labels must be 0..{self.num_classes - 1})"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def num_classes(self) -> int:
+        """K, the number of class names."""
+        return len(self.class_names)
+
+    @property
+    def class_counts(self) -> Int64[Tensor, " k"]:
+        """Number of images of each class, shape (K,), in label order."""
+        return torch.bincount(self.labels, minlength=self.num_classes)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of every image."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    def select(self, indices: Int64[Tensor, " m"]) -> "LabelledImages":
+        """The images at these positions, in this order, with the same class names (a copy)."""
+        return LabelledImages(self.images[indices], self.labels[indices], self.class_names)
+
+    def sha256(self) -> str:
+        """SHA-256 of sizes, class names, labels and pixels: the same on every machine for the same data."""
+        digest = hashlib.sha256(repr((tuple(self.images.shape), self.class_names)).encode())
+        digest.update(self.labels.cpu().contiguous().numpy().astype("<i8").tobytes())
+        digest.update(self.images.cpu().contiguous().numpy().data)
+        return digest.hexdigest()
+
+    def subset_sha256(self, indices: Int64[Tensor, " m"]) -> str:
+        """SHA-256 of a set of positions, see ``bcl_edu.data.subset_sha256``."""
+        return subset_sha256(indices)
+
+
+Images = LabelledImages | ImageFiles
+"""Labelled images, in memory or as files: both have labels, names and counts of classes, ``image_shape``, ``select``
+and the two hashes; how their pixels become batches is the business of `bcl_edu.training.loading`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A labelled set of images in two parts.
+
+    Attributes:
+        name: one of DATASET_NAMES, or the user's own.
+        train: what is learnt from, usually balanced until ``long_tailed_subset`` thins it.
+        test: what accuracy is measured on.
+        facts: what else a run record should say of the data, as plain values.
+
+    Raises:
+        ValueError: on creation, when the parts differ in class names or in the size of their images.
+    """
+
+    name: str
+    train: Images
+    test: Images
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.train.class_names != self.test.class_names:
+            raise ValueError(f"{self.name}: class names of train and test differ")
+        train_shape, test_shape = self.train.image_shape, self.test.image_shape
+        if train_shape != test_shape:
+            raise ValueError(
+                f"{self.name}: train images are {train_shape}, test images {test_shape} "
+                "(channels, height, width); expected one size"
+            )
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The K names, in label order."""
+        return self.train.class_names
+
+    @property
+    def num_classes(self) -> int:
+        """K, the number of classes."""
+        return self.train.num_classes

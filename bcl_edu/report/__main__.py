@@ -1,0 +1,71 @@
+"""Rebuild the paper's tables from runs: the paper's figure, ours, the difference, and what tells whether to compare.
+
+python -m bcl_edu.report results                                   # every run.json below results, in the terminal
+python -m bcl_edu.report results runs --format markdown            # from several folders, as Markdown
+python -m bcl_edu.report results --format html --output report.html
+python -m bcl_edu.report results --all                             # also the tables that no run is in
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from bcl_edu import terminal
+from bcl_edu.files import in_words, write_atomically
+from bcl_edu.option_values import PLAIN_VALUES
+from bcl_edu.report import as_html_page, as_markdown, as_text, build_report
+from bcl_edu.training.record import RECORD_NAME
+
+DESCRIPTION = (
+    "Rebuild the paper's tables from runs. Unfinished runs, and those whose images, epochs, backbone or any other "
+    "value that the paper states differ from the row's, are listed apart with the reason."
+)
+_FORMATS = {"text": as_text, "markdown": as_markdown, "html": as_html_page}
+
+
+@dataclass(frozen=True)
+class Command:
+    """Which runs, and how to show them."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders that are searched for run.json."""
+    format: Literal["text", "markdown", "html"] = "text"
+    """How the report is written; as a DataFrame: bcl_edu.report.as_dataframe."""
+    output: Path | None = None
+    """A file to write to; by default the report is printed."""
+    all: bool = False
+    """Also show the tables that no run is in."""
+
+
+@terminal.command
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
+    with PLAIN_VALUES:
+        command = tyro.cli(Command, prog="python -m bcl_edu.report", description=DESCRIPTION, args=arguments)
+    if not command.runs:
+        sys.exit("bcl_edu.report: name one or more folders that hold runs, such as results or runs")
+    try:
+        if command.output is not None and command.output.is_dir():
+            raise ValueError(f"{command.output} is a folder; name the file to write the report to")
+        report = build_report(command.runs, all_tables=command.all)
+        if not (command.all or report.tables or report.apart):
+            raise ValueError(
+                f"there is no {RECORD_NAME} below {' or '.join(map(str, command.runs))}; name folders that hold runs, "
+                "such as results or runs"
+            )
+        written = _FORMATS[command.format](report)
+        if command.output is not None:
+            write_atomically(command.output, written.encode())
+    except (ValueError, OSError) as error:
+        sys.exit(f"bcl_edu.report: {in_words(error)}")
+    print(command.output if command.output is not None else written.rstrip("\n"))
+
+
+if __name__ == "__main__":
+    main()

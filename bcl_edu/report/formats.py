@@ -1,0 +1,172 @@
+"""A report as text for the terminal, Markdown, HTML, or a pandas DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from bcl_edu.report.row_tables import Apart, Line, Report, records, subset
+
+if TYPE_CHECKING:
+    import pandas
+
+NOTE = (
+    "Top-1 accuracy in percent on the balanced test set. Ours: last epoch, mean ± standard deviation over seeds. "
+    "The best epoch, in its own column, is chosen on the test set: for orientation only."
+)
+_COLUMNS = (
+    "recipe",
+    "method",
+    "paper",
+    "ours",
+    "many / medium / few",
+    "difference",
+    "best epoch",
+    "seeds",
+    "epochs",
+    "hardware",
+    "subset",
+)
+_APART_COLUMNS = ("run", "loss", "epochs", "seed", "top-1", "many / medium / few", "nearest row", "reason")
+
+
+@dataclass(frozen=True)
+class _Section:
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def as_text(report: Report) -> str:
+    """For a terminal; columns are aligned, nothing is cut off."""
+    return "\n\n".join([NOTE, *map(_text_table, _sections(report))]) + "\n"
+
+
+def as_markdown(report: Report) -> str:
+    """Markdown with pipe tables."""
+    return "\n\n".join([NOTE, *map(_markdown_table, _sections(report))]) + "\n"
+
+
+def as_html(report: Report) -> str:
+    """A fragment of HTML, which a notebook shows; without scripts or styles from elsewhere."""
+    return "\n".join([f"<p>{escape(NOTE)}</p>", *map(_html_table, _sections(report))]) + "\n"
+
+
+def as_html_page(report: Report) -> str:
+    """A whole page of HTML."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>The paper\'s tables and ours</title>'
+        f"\n{_STYLE}</head><body>\n{as_html(report)}</body></html>\n"
+    )
+
+
+def as_dataframe(report: Report) -> pandas.DataFrame:
+    """One row for each line of the tables, numbers as numbers; runs that are listed apart are not in it.
+
+    Raises:
+        ImportError: pandas is not installed; it comes with the notebooks, and nothing else needs it.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(
+            "a DataFrame needs pandas, which is installed with the notebooks only: pip install pandas, "
+            "or take the same rows as dictionaries from bcl_edu.report.records"
+        ) from error
+    return pandas.DataFrame(records(report))
+
+
+_STYLE = (
+    "<style>body{font:15px/1.45 sans-serif;margin:2em}table{border-collapse:collapse;margin:0 0 2em}"
+    "th,td{border:1px solid #bbb;padding:.25em .6em;text-align:left;vertical-align:top}"
+    "th{background:#f2f2f2}td{font-variant-numeric:tabular-nums}</style>"
+)
+
+
+def _sections(report: Report) -> list[_Section]:
+    sections = [
+        _Section(title, _COLUMNS, [_cells(line) for line in lines]) for title, lines in report.tables.items()
+    ]
+    if not sections:
+        sections.append(_Section("No run fills a row of the paper's tables.", (), []))
+    if report.apart:
+        title = f"Listed apart, in no table: {len(report.apart)} run{'s' * (len(report.apart) > 1)}"
+        sections.append(_Section(title, _APART_COLUMNS, [_apart_cells(one) for one in report.apart]))
+    return sections
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    groups = [line.figure(name) for name in ("many", "medium", "few")]
+    return (
+        line.row.recipe.name,
+        ", with ".join([line.row.method, *line.choices]),
+        _or_dash(line.row.paper),
+        _or_dash(line.figure("top1")),
+        " / ".join("n/a" if group is None else f"{group.mean:.1f}" for group in groups) if line.runs else "-",
+        "-" if line.difference is None else f"{line.difference:+.2f}",
+        _or_dash(line.figure("top1", "best")),
+        _or_dash(line.facts(lambda run: run.recipe.seed)),
+        str(line.row.recipe.epochs),
+        _or_dash(line.facts(lambda run: run.hardware)),
+        _or_dash(line.facts(lambda run: subset(run)[:12])),
+    )
+
+
+def _apart_cells(one: Apart) -> tuple[str, ...]:
+    reasons = "; ".join(one.reasons)
+    nearest = "-" if one.nearest is None else one.nearest.recipe.name
+    if one.nearest is not None and one.nearest.paper is not None:
+        nearest += f" (paper {one.nearest.paper})"
+    if one.run is None:
+        return (str(one.folder), "-", "-", "-", "-", "-", nearest, reasons)
+    recipe, last = one.run.recipe, one.run.record["last"]
+    groups = "-" if last is None else " / ".join(_number(last[name]) for name in ("many", "medium", "few"))
+    done = one.run.record["epochs_finished"]
+    epochs = str(recipe.epochs) if one.run.finished else f"{done} of {recipe.epochs}"
+    top1 = "-" if last is None else _number(last["top1"])
+    return (str(one.folder), recipe.loss, epochs, str(recipe.seed), top1, groups, nearest, reasons)
+
+
+def _number(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.2f}"
+
+
+def _or_dash(value: Any) -> str:
+    return "-" if value in (None, "") else str(value)
+
+
+def _text_table(section: _Section) -> str:
+    if not section.columns:
+        return section.title
+    widths = [max(map(len, column)) for column in zip(section.columns, *section.rows, strict=True)]
+
+    def aligned(cells: Sequence[str]) -> str:
+        return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([section.title, aligned(section.columns), rule, *map(aligned, section.rows)])
+
+
+def _markdown_table(section: _Section) -> str:
+    if not section.columns:
+        return section.title
+
+    def piped(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    rule = "|" + "---|" * len(section.columns)
+    return "\n".join([f"## {section.title}", "", piped(section.columns), rule, *map(piped, section.rows)])
+
+
+def _html_table(section: _Section) -> str:
+    if not section.columns:
+        return f"<p>{escape(section.title)}</p>"
+
+    def cells(tag: str, texts: Sequence[str]) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts) + "</tr>"
+
+    body = "\n".join(cells("td", row) for row in section.rows)
+    head = cells("th", section.columns)
+    return f"<h3>{escape(section.title)}</h3>\n<table><thead>{head}</thead><tbody>\n{body}\n</tbody></table>"

@@ -1,0 +1,106 @@
+"""Which row of the tables a run belongs to, and if to none, why not."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+
+from bcl_edu.data import long_tailed_subset, subset_sha256
+from bcl_edu.data.cifar import CIFAR
+from bcl_edu.data.photograph_sets import FILE_SETS
+from bcl_edu.recipe import Recipe, recipe_as_dict
+from bcl_edu.report.runs import StoredRun
+from bcl_edu.rows import NOT_COMPARED, ROWS, Row, idle_fields
+from bcl_edu.training.data import target_counts
+
+_PROFILE = {"dataset", "profile", "imbalance_factor", "head_count"}
+
+
+def rows_of(run: StoredRun) -> list[Row]:
+    """The rows that the run fills: finished, on the row's images, with every value that the paper states."""
+    return [row for row in ROWS.values() if not obstacles(run, row)]
+
+
+def obstacles(run: StoredRun, row: Row) -> list[str]:
+    """What keeps a run out of a row, one phrase each; empty if nothing does."""
+    found = []
+    if not run.finished:
+        found.append(f"unfinished, {run.record['epochs_finished']} of {run.recipe.epochs} epochs")
+    differing = differences(run.recipe, row.recipe)
+    found += [
+        f"{_words(name)} {ours}, the row's {theirs}" for name, ours, theirs in differing if name in row.stated
+    ]
+    data = run.record["data"]
+    for word, split in (("trained", "training"), ("tested", "test")):
+        images, published = data[f"{split}_images"], published_images(row.recipe, split)
+        if published not in (None, images):
+            found.append(f"{word} on {images:,} images, the row's {split} set has {published:,}")
+    subset = expected_subset_sha256(row.recipe)
+    # another profile explains another subset, and was named above
+    if not _PROFILE & {name for name, _, _ in differing} and subset not in (None, data["subset_sha256"]):
+        found.append(f"training subset {data['subset_sha256'][:12]}, the row's is {str(subset)[:12]}")
+    return found
+
+
+def nearest_row(run: StoredRun) -> Row | None:
+    """The row with the run's data set and loss that fewest values keep it out of; None if there is no such row."""
+    candidates = [
+        row
+        for row in ROWS.values()
+        if (row.recipe.dataset, row.recipe.loss) == (run.recipe.dataset, run.recipe.loss)
+    ]
+    return min(candidates, key=lambda row: len(obstacles(run, row)), default=None)
+
+
+def choices(run: StoredRun, row: Row) -> tuple[str, ...]:
+    """The values that the paper leaves open in which a run differs from the row's recipe, one phrase each."""
+    return tuple(
+        f"{_words(name)} {ours}"
+        for name, ours, _ in differences(run.recipe, row.recipe)
+        if name not in row.stated and name != "subset_seed"  # which has its say in the subset
+    )
+
+
+def differences(recipe: Recipe, other: Recipe) -> list[tuple[str, str, str]]:
+    """Name and both values of each field that differs and changes what is computed; seeds and names do not count."""
+    ours, theirs = recipe_as_dict(recipe), recipe_as_dict(other)
+    ignored = NOT_COMPARED | (idle_fields(recipe) & idle_fields(other))
+    return [
+        (name, _plain(ours[name]), _plain(theirs[name]))
+        for name in ours
+        if name not in ignored and ours[name] != theirs[name]
+    ]
+
+
+def _words(name: str) -> str:
+    return name.strip("_").replace("_", " ")
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def published_images(recipe: Recipe, split: str) -> int | None:
+    """Images of the published "training" or "test" set; None where a part is drawn, or the number is not known here."""
+    if recipe.dataset in CIFAR and split == "test":
+        source = CIFAR[recipe.dataset]
+        return len(source.class_names) * source.images_a_class["test"]
+    if recipe.dataset in FILE_SETS and (split == "test" or recipe.profile == "as-found"):
+        return FILE_SETS[recipe.dataset].splits["train" if split == "training" else "test"].published.images
+    return None
+
+
+@cache
+def expected_subset_sha256(recipe: Recipe) -> str | None:
+    """SHA-256 of the indices that the recipe chooses from the published training set; None if that is not known here.
+
+    CIFAR's images are in content order, so the indices depend on the published number of images of each class alone.
+    """
+    if recipe.dataset not in CIFAR:
+        return None
+    source = CIFAR[recipe.dataset]
+    available = torch.full((len(source.class_names),), source.images_a_class["train"])
+    labels = torch.arange(len(available)).repeat_interleave(available)
+    counts = target_counts(recipe, available)
+    return subset_sha256(long_tailed_subset(labels, counts, seed=recipe.subset_seed))

@@ -1,0 +1,121 @@
+"""The runs that are on disk: every run.json below some folders, read or refused one by one."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bcl_edu.files import in_words
+from bcl_edu.recipe import Recipe, recipe_as_dict, recipe_from_dict
+from bcl_edu.training.checkpoint import CheckpointError
+from bcl_edu.training.record import RECORD_NAME, read_metrics, read_record
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run record that could be read.
+
+    Attributes:
+        folder: where it lies.
+        recipe: what was trained.
+        record: run.json.
+    """
+
+    folder: Path
+    recipe: Recipe
+    record: dict[str, Any]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch was reached."""
+        return bool(self.record["epochs_finished"] >= self.recipe.epochs)
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """One row for each finished epoch; none if only the record was kept."""
+        return read_metrics(self.folder)
+
+    @property
+    def hardware(self) -> str:
+        """What it computed on, in its last session: the GPU if there was one, the number of processes if several."""
+        session = self.record["sessions"][-1]
+        facts = session["hardware"]
+        name = facts.get("gpu") or f"CPU {facts['processor']}"
+        return f"{session['processes']} x {name}" if session["processes"] > 1 else str(name)
+
+
+@dataclass(frozen=True)
+class UnreadableRun:
+    """A run record that could not be read, and why."""
+
+    folder: Path
+    reason: str
+
+
+def find_runs(paths: Iterable[Path | str]) -> tuple[list[StoredRun], list[UnreadableRun]]:
+    """Every run below the folders, in the order of their paths; a copy of a record that was seen is left out.
+
+    Raises:
+        ValueError: a folder does not exist.
+    """
+    folders: dict[Path, Path] = {}
+    closed: list[OSError] = []
+    for path in map(Path, paths):
+        if not path.is_dir():
+            raise ValueError(
+                f"there is no folder {path}; name folders that hold runs, such as results or runs"
+            )
+        for name, subfolders, files in sorted(os.walk(path, onerror=closed.append)):
+            if RECORD_NAME in files + subfolders:
+                folders.setdefault(Path(name).resolve(), Path(name))
+    runs: list[StoredRun] = []
+    unreadable = [UnreadableRun(Path(error.filename), in_words(error)) for error in closed]
+    for folder in folders.values():
+        try:
+            record = read_record(folder)
+            run = StoredRun(folder, recipe_from_dict(record["recipe"]), record)
+            _require_facts(run)
+        except (CheckpointError, ValueError) as error:
+            unreadable.append(UnreadableRun(folder, str(error)))
+            continue
+        if all(record != other.record for other in runs):
+            runs.append(run)
+    return runs, unreadable
+
+
+def side_by_side(runs: Iterable[StoredRun]) -> list[dict[str, StoredRun]]:
+    """Finished runs that may be compared: their recipes differ in the loss only, and they saw the same images.
+
+    Args:
+        runs: as `find_runs` gives them.
+
+    Returns:
+        Groups of at least two runs, each by the name of its loss; those trained longest first.
+    """
+    groups: dict[str, dict[str, StoredRun]] = {}
+    for run in runs:
+        if run.finished:
+            rest = {name: value for name, value in recipe_as_dict(run.recipe).items() if name != "loss"}
+            same = json.dumps([rest, run.record["data"]["subset_sha256"]], sort_keys=True)
+            groups.setdefault(same, {})[run.recipe.loss] = run
+    several = [group for group in groups.values() if len(group) > 1]
+    return sorted(several, key=lambda group: -next(iter(group.values())).recipe.epochs)
+
+
+def _require_facts(run: StoredRun) -> None:
+    """Refuse a record without what the tables show of every run."""
+    record = run.record
+    if record["epochs_finished"] > run.recipe.epochs:
+        raise ValueError(f"the record has {record['epochs_finished']} finished epochs of {run.recipe.epochs}")
+    session, data = record.get("sessions", [])[-1:], record["data"]
+    hardware = session[0].get("hardware", {}) if session else {}
+    if not hardware.keys() & {"gpu", "processor"} or "processes" not in session[0]:
+        raise ValueError("the record does not say on what the run computed")
+    if not {"training_images", "test_images", "subset_sha256"} <= set(data):
+        raise ValueError("the record does not say on which images the run was trained and tested")
+    if record["epochs_finished"] and None in (record["last"], record.get("best")):
+        raise ValueError("the record has finished epochs, but no figures")

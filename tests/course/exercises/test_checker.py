@@ -1,0 +1,304 @@
+"""What a check says of answers that are no answers, and of mistakes that nobody foresaw."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bcl_edu.course.exercises import EXERCISES, Verdict, check
+from bcl_edu.course.exercises.trial import try_function
+from bcl_edu.geometry import regular_simplex
+
+right_counts = EXERCISES["class_counts"].reference
+right_deviation = EXERCISES["simplex_deviation"].reference
+
+
+def said(verdict: Verdict) -> str:
+    assert verdict.state == "wrong"
+    return " ".join(verdict.lines)
+
+
+# ---- any form of a right answer will do
+
+
+@pytest.mark.parametrize(
+    "form",
+    [Tensor.tolist, Tensor.numpy, Tensor.float, lambda counts: tuple(counts), lambda counts: list(counts)],
+    ids=["list", "numpy", "float", "tuple of tensors", "list of tensors"],
+)
+def test_numbers_are_taken_in_any_form(form: Callable[[Tensor], Any]) -> None:
+    assert check("class_counts", lambda *arguments: form(right_counts(*arguments))).passed
+
+
+@pytest.mark.parametrize("form", [float, np.float64, torch.tensor, lambda value: torch.tensor([value])])
+def test_one_number_may_be_a_tensor_of_one(form: Callable[[float], Any]) -> None:
+    assert check("simplex_deviation", lambda means: form(right_deviation(means))).passed
+
+
+def test_an_answer_with_a_gradient_is_taken() -> None:
+    assert check(
+        "simplex_deviation", lambda means: torch.tensor(right_deviation(means), requires_grad=True)
+    ).passed
+
+
+def test_any_rotation_of_the_simplex_is_right() -> None:
+    def turned(num_classes: int, dimension: int) -> Tensor:
+        rotation, _ = torch.linalg.qr(torch.randn(dimension, dimension, dtype=torch.float64))
+        return regular_simplex(num_classes, dimension) @ rotation
+
+    assert check("regular_simplex", turned).passed
+
+
+def test_a_function_that_spoils_its_arguments_spoils_nothing_else() -> None:
+    def spoiling(logits: Tensor, labels: Tensor, class_counts: Tensor) -> Tensor:
+        answer = EXERCISES["logit_compensation"].reference(logits, labels, class_counts)
+        logits.zero_()
+        labels.zero_()
+        return answer
+
+    assert check("logit_compensation", spoiling).passed
+
+
+# ---- garbage
+
+
+def test_an_unwritten_function_is_open_and_not_wrong() -> None:
+    def class_counts(n_max: int, num_classes: int, imbalance_factor: float) -> None: ...
+
+    verdict = check("class_counts", class_counts)
+    assert verdict.state == "open"
+    assert "To write: the number of training images" in verdict.lines[0]
+    assert verdict.lines[1] == "So far the function returns nothing."
+
+
+def test_not_implemented_is_open_too() -> None:
+    def later(*arguments: object) -> None:
+        raise NotImplementedError
+
+    assert check("class_counts", later).state == "open"
+
+
+def test_none_in_some_cases_is_wrong() -> None:
+    text = said(
+        check("class_counts", lambda n, k, factor: right_counts(n, k, factor) if factor > 1 else None)
+    )
+    assert "returned None" in text
+    assert "This is where the classes are balanced." in text
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("seven", "returned a str; expected K whole numbers, shape (K,)"),
+        ({"a": 1}, "returned a dict"),
+        (object(), "returned an object"),
+        ([1, "two"], "returned a list of 2"),
+        (torch.tensor([1j, 2, 3]), "returned a Tensor"),
+        (torch.zeros(3, 1), "has shape (3, 1), here it should be (3,)"),
+        (5, "has shape (), here it should be (3,)"),
+        ([], "has shape (0,), here it should be (3,)"),
+        ([math.nan] * 3, "Your answer is NaN somewhere."),
+        ([math.inf, 1, 1], "Your answer is infinite somewhere."),
+    ],
+)
+def test_no_answer_gets_one_clear_line(answer: object, expected: str) -> None:
+    verdict = check("class_counts", lambda *arguments: answer)
+    assert expected in verdict.lines[0]
+    assert verdict.lines[0].endswith("This is where n_max is 100, K is 3 and the imbalance factor is 20.")
+    assert verdict.lines[-1] == "Right in 0 of 6 cases."
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (
+            torch.zeros(4),
+            "returned a Tensor; expected two tensors of shape (n,), first the attraction, then the repulsion.",
+        ),
+        ((1.0, 2.0, 3.0), "returned a tuple of 3"),
+        ((torch.zeros(4), torch.zeros(3)), "The parts of your answer differ in shape"),
+        ((torch.zeros(4), "two"), "returned a str"),
+        ((torch.zeros(2), torch.zeros(2)), "has shape (2,), here it should be (4,)"),
+    ],
+)
+def test_an_answer_of_two_parts_needs_both(answer: object, expected: str) -> None:
+    assert expected in said(check("attraction_and_repulsion", lambda z, y: answer))
+
+
+def test_an_exception_becomes_one_line_with_the_readers_own_line() -> None:
+    def broken(means: Tensor) -> Tensor:
+        wide = means @ means  # the shapes do not fit
+        return wide.mean()
+
+    verdict = check("simplex_deviation", broken)
+    assert verdict.lines[0].startswith("Your function raised RuntimeError: ")
+    assert "(in the line `wide = means @ means  # the shapes do not fit`)" in verdict.lines[0]
+    assert all("\n" not in line for line in verdict.lines)
+    assert "Traceback" not in str(verdict)
+
+
+def test_an_exception_deep_in_a_library_still_names_the_readers_line() -> None:
+    def broken(means: Tensor) -> Tensor:
+        return torch.linalg.solve(means, means)
+
+    assert (
+        "(in the line `return torch.linalg.solve(means, means)`)"
+        in check("simplex_deviation", broken).lines[0]
+    )
+
+
+def test_a_long_exception_is_cut() -> None:
+    def broken(means: Tensor) -> Tensor:
+        raise ValueError("word " * 1000)
+
+    assert len(check("simplex_deviation", broken).lines[0]) < 400
+
+
+def test_an_interruption_is_not_swallowed() -> None:
+    def interrupted(means: Tensor) -> Tensor:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check("simplex_deviation", interrupted)
+
+
+def test_an_exception_in_one_case_only_names_the_case() -> None:
+    def not_for_balanced(n_max: int, num_classes: int, imbalance_factor: float) -> Tensor:
+        return right_counts(n_max // (imbalance_factor != 1), num_classes, imbalance_factor)
+
+    verdict = check("class_counts", not_for_balanced)
+    assert "raised ZeroDivisionError" in verdict.lines[0]
+    assert verdict.lines[0].endswith("This is where the classes are balanced.")
+    assert verdict.lines[-1] == "Right in 5 of 6 cases."
+
+
+def test_the_result_instead_of_the_function_is_explained() -> None:
+    text = said(check("class_counts", right_counts(100, 3, 20.0)))
+    assert "Pass the function itself" in text
+
+
+def test_other_arguments_are_explained() -> None:
+    text = said(check("class_counts", lambda n_max, num_classes: right_counts(n_max, num_classes, 10.0)))
+    assert "takes `(n_max, num_classes)`" in text
+    assert "called as `class_counts(n_max, num_classes, imbalance_factor)`, with 3 arguments" in text
+
+
+def test_a_type_error_inside_is_not_taken_for_wrong_arguments() -> None:
+    assert "raised TypeError" in said(check("class_counts", lambda n_max, num_classes, factor: len(n_max)))
+
+
+def test_a_built_in_function_without_a_signature_is_called() -> None:
+    assert check("class_counts", max).state == "wrong"
+
+
+def test_an_unknown_exercise_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(
+        ValueError, match=r"there is no exercise 'class_count'; did you mean 'class_counts'\?"
+    ):
+        check("class_count", right_counts)
+
+
+# ---- overflow
+
+
+def test_exponentials_that_overflow_are_recognised() -> None:
+    def naive(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor:
+        similarity = (embeddings @ embeddings.T / temperature).exp().fill_diagonal_(0)
+        positive = (labels[:, None] == labels[None, :]).fill_diagonal_(False)
+        losses = -(similarity / similarity.sum(dim=1, keepdim=True)).log()
+        has_positive = positive.any(dim=1)
+        means = losses.masked_fill(~positive, 0).sum(dim=1)[has_positive] / positive.sum(dim=1)[has_positive]
+        return means.mean()
+
+    verdict = check("supervised_contrastive_loss", naive)
+    assert "This is where the temperature is 0.01, in float32." in verdict.lines[0]
+    assert "how large does an exponential get here?" in verdict.lines[1]
+
+
+def test_a_known_mistake_is_recognised_behind_an_overflow() -> None:
+    def naive_with_itself(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor:
+        similarity = (embeddings @ embeddings.T / temperature).exp()
+        positive = (labels[:, None] == labels[None, :]).fill_diagonal_(False)
+        losses = -(similarity / similarity.sum(dim=1, keepdim=True)).log()
+        has_positive = positive.any(dim=1)
+        means = losses.masked_fill(~positive, 0).sum(dim=1)[has_positive] / positive.sum(dim=1)[has_positive]
+        return means.mean()
+
+    hints = {m.name: m.hint for m in EXERCISES["supervised_contrastive_loss"].mistakes}
+    assert (
+        check("supervised_contrastive_loss", naive_with_itself).lines[0] == hints["anchor in the denominator"]
+    )
+
+
+# ---- mistakes that nobody foresaw
+
+
+def test_a_constant_factor_is_noticed() -> None:
+    text = said(check("simplex_deviation", lambda means: 3 * right_deviation(means)))
+    assert "Every wrong answer is 3 times what it should be." in text
+
+
+def test_a_constant_offset_is_noticed() -> None:
+    text = said(check("simplex_deviation", lambda means: right_deviation(means) - 0.25))
+    assert "Every wrong answer is -0.25 off." in text
+
+
+def test_a_wrong_sign_is_noticed() -> None:
+    text = said(check("simplex_deviation", lambda means: -right_deviation(means)))
+    assert "The size is right, the sign is not." in text
+
+
+def test_numbers_at_wrong_places_are_noticed() -> None:
+    text = said(check("class_counts", lambda *arguments: right_counts(*arguments).roll(1)))
+    assert "The numbers are right, but not at their places." in text
+
+
+def test_what_is_right_and_what_is_wrong_is_listed() -> None:
+    def only_small(n_max: int, num_classes: int, imbalance_factor: float) -> Tensor:
+        return right_counts(n_max, num_classes, imbalance_factor) + (num_classes > 8) * torch.arange(
+            num_classes
+        )
+
+    text = said(check("class_counts", only_small))
+    assert (
+        "Right where n_max is 100, K is 3 and the imbalance factor is 20; where the classes are balanced"
+        in text
+    )
+    assert "Wrong where n_max is 500, K is 100 and the imbalance factor is 90; where n_max is 5000" in text
+
+
+def test_an_unforeseen_mistake_is_shown_on_the_case_for_pencil_and_paper() -> None:
+    text = said(check("class_counts", lambda *arguments: right_counts(*arguments).square()))
+    assert "With pencil and paper: where n_max is 100, K is 3 and the imbalance factor is 20" in text
+    assert "the answer is [100, 22, 5]; yours is [10000, 484, 25]" in text
+
+
+def test_a_wrong_simplex_is_told_which_condition_fails() -> None:
+    def shifted(num_classes: int, dimension: int) -> Tensor:
+        points = regular_simplex(num_classes, dimension)
+        points[:, 0] += 0.1
+        return points
+
+    text = said(check("regular_simplex", shifted))
+    assert "Of the definition's conditions, (a) fails: the mean point has" in text
+    assert "one right answer is [[1], [-1]]" in text
+
+
+def test_a_simplex_of_another_size_is_told_so() -> None:
+    text = said(check("regular_simplex", lambda k, h: 3 * regular_simplex(k, h)))
+    assert "Your points are not of unit length." in text
+
+
+def test_points_in_the_origin_are_told_so() -> None:
+    assert "All your points are 0." in said(check("regular_simplex", lambda k, h: torch.zeros(k, h)))
+
+
+def test_a_nan_never_counts_as_right() -> None:
+    exercise = EXERCISES["simplex_deviation"]
+    trial = try_function(exercise, lambda means: math.nan, exercise.by_hand)
+    assert not trial.right
+    assert trial.kind == "not finite"

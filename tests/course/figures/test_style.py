@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from bcl_edu.course.figures import style
+
+EVERY_COLOUR = [style.INK, style.WIRE, *style.GROUP_COLOURS.values(), *(look.colour for look in style.SERIES)]
+
+
+@pytest.mark.parametrize("page", [style.LIGHT_PAGE, style.DARK_PAGE])
+def test_text_has_the_contrast_that_one_colour_can_have_on_both_pages(page: str) -> None:
+    # white has luminance 1, the dark page 0.006: a grey of equal contrast with both reaches 4.35, and none reaches more
+    assert style.contrast(style.INK, page) > 4.3
+
+
+@pytest.mark.parametrize("page", [style.LIGHT_PAGE, style.DARK_PAGE])
+@pytest.mark.parametrize("colour", EVERY_COLOUR)
+def test_marks_stand_out_from_both_pages(colour: str, page: str) -> None:
+    assert style.contrast(colour, page) >= 3  # WCAG 2.2, 1.4.11
+
+
+def test_class_colours_stand_out_for_every_number_of_classes() -> None:
+    colours = {c for k in (2, 3, 10, 100) for c in style.class_colours(torch.arange(k, 0, -1))}
+    assert min(style.contrast(c, page) for c in colours for page in (style.LIGHT_PAGE, style.DARK_PAGE)) >= 3
+
+
+def test_contrast_of_black_and_white_is_21() -> None:
+    assert style.contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert style.contrast("#ffffff", "#000000") == pytest.approx(21)
+
+
+def test_head_and_tail_have_the_ends_of_colour_and_size() -> None:
+    counts = torch.tensor([5, 100, 20])
+    assert style.head_to_tail(counts) == [1, 2, 0]
+    assert style.class_colours(counts) == [style.TAIL, style.HEAD, style.MIDDLE]
+    assert style.class_marker_sizes(counts, 18, 8) == [8, 18, 13]
+
+
+def test_equal_classes_look_alike_and_keep_their_order() -> None:
+    counts = torch.tensor([7, 7, 7])
+    assert style.head_to_tail(counts) == [0, 1, 2]
+    assert set(style.class_colours(counts)) == {style.HEAD}
+
+
+def test_series_differ_without_colour() -> None:
+    for feature in ("dash", "symbol", "pattern"):
+        values = [getattr(look, feature) for look in style.SERIES]
+        assert len(set(values)) == len(values)
+
+
+def test_too_many_series_are_refused() -> None:
+    with pytest.raises(ValueError, match="7 series in one figure; at most 6"):
+        style.series(6)
+
+
+def test_a_page_carries_caption_and_alternative_and_shows_the_page_behind_it() -> None:
+    page = style.page("Title", "Look here.", "In words.")
+    assert style.caption(page) == "Look here."
+    assert style.text_alternative(page) == "In words."
+    assert page.layout.title.text == style.heading("Title", "Look here.")
+    assert page.layout.paper_bgcolor == page.layout.plot_bgcolor == "rgba(0,0,0,0)"

@@ -1,0 +1,67 @@
+"""The explorer as one file and as one module."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bcl_edu.course.widgets.explorer import Settings, bundle, explorer_html, write_page
+from bcl_edu.course.widgets.explorer.__main__ import main
+
+
+def test_the_page_needs_nothing_but_itself() -> None:
+    page = explorer_html()
+    namespace = "http://www.w3.org/2000/svg"  # a name, which nothing fetches
+    assert re.findall(r"https?://[^\"'\s]+", page.replace(namespace, "")) == []
+    assert not re.search(r"<link|<script[^>]* src|@import|^import ", page, re.MULTILINE)
+    assert len(page) < 200_000
+
+
+def test_modules_come_after_what_they_import_and_only_once() -> None:
+    text = bundle.module("widget")
+    places = {
+        name: text.index(f"const {name}_module") for name in ("linear_algebra", "solver", "optima", "widget")
+    }
+    assert list(places) == sorted(places, key=places.__getitem__)
+    assert text.count("const linear_algebra_module") == 1
+    assert "export " not in re.sub(r"//.*", "", text)
+
+
+def test_modules_that_import_each_other_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.js").write_text('import { b } from "./b.js";\nexport const a = 1;\n')
+    (tmp_path / "b.js").write_text('import { a } from "./a.js";\nexport const b = 1;\n')
+    monkeypatch.setattr(bundle, "BROWSER", tmp_path)
+    bundle.module.cache_clear()
+    with pytest.raises(ValueError, match="a -> b -> a"):
+        bundle.module("a")
+    bundle.module.cache_clear()
+
+
+def test_the_page_opens_at_the_settings_asked_for(tmp_path: Path) -> None:
+    path = write_page(tmp_path / "new" / "page.html", Settings(imbalance_factor=20, losses=("ce", "lc")))
+    assert '"imbalanceFactor": 20, ' in path.read_text()
+    assert '"losses": ["ce", "lc"]' in path.read_text()
+    assert list(path.parent.iterdir()) == [path]  # no temporary file stays behind
+
+
+def test_the_page_among_the_notebooks_is_the_present_one() -> None:
+    page = Path(__file__).parents[3] / "notebooks" / "simplex_explorer.html"
+    command = "python -m bcl_edu.course.widgets.explorer notebooks/simplex_explorer.html"
+    assert page.read_text(encoding="utf-8") == explorer_html(), f"write it anew: {command}"
+
+
+def test_the_command_writes_the_page_and_names_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "page.html"
+    assert main([str(path), "--num-classes", "10"]) == 0
+    assert capsys.readouterr().out == f"{path}\n"
+    assert '"numClasses": 10' in path.read_text()
+
+
+def test_the_command_refuses_a_wrong_setting_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([str(tmp_path / "page.html"), "--num-classes", "12"])
+    assert stop.value.code == 2
+    assert "num_classes is 12; expected 2 to 10" in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()
