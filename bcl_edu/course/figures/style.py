@@ -56,6 +56,22 @@ SERIES = (
     Series("#8a6fb0", "longdashdot", "star", "+"),
 )
 
+METHOD_LOOKS = {
+    "ce": Series("#6b6b6b", "dot", "circle-open", ""),
+    "lc": Series("#b8860b", "dashdot", "square-open", "."),
+    "scl": Series("#7a4fb5", "solid", "circle", ""),
+    "scl-complement": Series("#b45fb4", "dot", "triangle-down", "+"),
+    "scl-averaging": Series("#9a6fd0", "longdash", "triangle-up", "\\"),
+    "bcl": Series("#00876c", "solid", "square", "/"),
+    "bcl-inside": Series("#5b7f16", "longdash", "cross", "-"),
+    "bcl-prototypes": Series("#a83279", "dashdot", "star", "|"),
+    "bcl-class-anchors": Series("#0e7059", "dash", "diamond", "x"),
+}
+"""The look of each loss, the same in every figure and widget; the browser's colours are in `widgets/browser`."""
+
+METHOD_COLOURS = {name: look.colour for name, look in METHOD_LOOKS.items()}
+"""The colour of each loss: it stands out from a white and from a dark page."""
+
 
 def series(position: int) -> Series:
     """The look of the series at this position; a figure that compares more than there are looks is refused.

@@ -1,9 +1,20 @@
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
+from bcl_edu.course import widgets
 from bcl_edu.course.figures import style
+from bcl_edu.losses import CONTRASTIVE_LOSSES
 
-EVERY_COLOUR = [style.INK, style.WIRE, *style.GROUP_COLOURS.values(), *(look.colour for look in style.SERIES)]
+EVERY_COLOUR = [
+    style.INK,
+    style.WIRE,
+    *style.GROUP_COLOURS.values(),
+    *(look.colour for look in style.SERIES),
+    *style.METHOD_COLOURS.values(),
+]
 
 
 @pytest.mark.parametrize("page", [style.LIGHT_PAGE, style.DARK_PAGE])
@@ -58,3 +69,18 @@ def test_a_page_carries_caption_and_alternative_and_shows_the_page_behind_it() -
     assert style.text_alternative(page) == "In words."
     assert page.layout.title.text == style.heading("Title", "Look here.")
     assert page.layout.paper_bgcolor == page.layout.plot_bgcolor == "rgba(0,0,0,0)"
+
+
+def test_every_loss_has_a_look_of_its_own() -> None:
+    assert set(style.METHOD_LOOKS) == {*CONTRASTIVE_LOSSES, "ce", "lc"}
+    for feature in ("colour", "symbol", "pattern"):
+        values = [getattr(look, feature) for look in style.METHOD_LOOKS.values() if getattr(look, feature)]
+        assert len(set(values)) == len(values)
+
+
+def test_widgets_have_the_colours_of_figures() -> None:
+    text = (Path(widgets.__file__).parent / "browser" / "colours.js").read_text()
+    methods = re.findall(r'^  "?([\w-]+)"?: \{ colour: "(#\w{6})"', text, re.MULTILINE)
+    assert dict(methods) == style.METHOD_COLOURS
+    ends = re.findall(r'^export const (HEAD|MIDDLE|TAIL) = "(#\w{6})"', text, re.MULTILINE)
+    assert dict(ends) == {"HEAD": style.HEAD, "MIDDLE": style.MIDDLE, "TAIL": style.TAIL}

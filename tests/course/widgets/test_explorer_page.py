@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bcl_edu.course.widgets.explorer import Settings, bundle, explorer_html, write_page
+from bcl_edu.course.widgets.explorer import Settings, explorer_html, write_page
 from bcl_edu.course.widgets.explorer.__main__ import main
 
 
@@ -15,26 +15,6 @@ def test_the_page_needs_nothing_but_itself() -> None:
     assert re.findall(r"https?://[^\"'\s]+", page.replace(namespace, "")) == []
     assert not re.search(r"<link|<script[^>]* src|@import|^import ", page, re.MULTILINE)
     assert len(page) < 200_000
-
-
-def test_modules_come_after_what_they_import_and_only_once() -> None:
-    text = bundle.module("widget")
-    places = {
-        name: text.index(f"const {name}_module") for name in ("linear_algebra", "solver", "optima", "widget")
-    }
-    assert list(places) == sorted(places, key=places.__getitem__)
-    assert text.count("const linear_algebra_module") == 1
-    assert "export " not in re.sub(r"//.*", "", text)
-
-
-def test_modules_that_import_each_other_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a.js").write_text('import { b } from "./b.js";\nexport const a = 1;\n')
-    (tmp_path / "b.js").write_text('import { a } from "./a.js";\nexport const b = 1;\n')
-    monkeypatch.setattr(bundle, "BROWSER", tmp_path)
-    bundle.module.cache_clear()
-    with pytest.raises(ValueError, match="a -> b -> a"):
-        bundle.module("a")
-    bundle.module.cache_clear()
 
 
 def test_the_page_opens_at_the_settings_asked_for(tmp_path: Path) -> None:

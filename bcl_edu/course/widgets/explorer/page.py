@@ -6,8 +6,10 @@ import json
 import os
 from pathlib import Path
 
-from bcl_edu.course.widgets.explorer import bundle
+from bcl_edu.course.widgets import bundle
 from bcl_edu.course.widgets.explorer.settings import Settings
+
+BROWSER = Path(__file__).parent / "browser"
 
 _PAGE = """<!doctype html>
 <html lang="en" style="color-scheme: light dark">
@@ -44,8 +46,13 @@ def explorer_html(settings: Settings | None = None) -> str:
         "batchSize": start.batch_size,
     }
     return _PAGE.format(
-        style=bundle.stylesheet(), module=bundle.module("explorer"), settings=json.dumps(in_browser)
+        style=stylesheet(), module=bundle.module(BROWSER / "explorer.js"), settings=json.dumps(in_browser)
     )
+
+
+def stylesheet() -> str:
+    """The explorer's CSS."""
+    return (BROWSER / "explorer.css").read_text(encoding="utf-8")
 
 
 def write_page(path: str | os.PathLike[str], settings: Settings | None = None) -> Path:

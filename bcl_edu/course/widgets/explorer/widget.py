@@ -6,7 +6,9 @@ from typing import Any
 
 import traitlets
 
-from bcl_edu.course.widgets.explorer import bundle, settings
+from bcl_edu.course.widgets import bundle
+from bcl_edu.course.widgets.explorer import settings
+from bcl_edu.course.widgets.explorer.page import BROWSER, stylesheet
 from bcl_edu.course.widgets.explorer.settings import Settings
 from bcl_edu.course.widgets.patient_widget import PatientWidget, patient
 
@@ -34,10 +36,10 @@ class SimplexExplorer(PatientWidget):
     """
 
     _esm = patient(
-        bundle.module("widget")
+        bundle.module(BROWSER / "widget.js")
         + "\nexport default { initialize: stayInTouch, render: widget_module.render };\n"
     )
-    _css = bundle.stylesheet()
+    _css = stylesheet()
 
     imbalance_factor = traitlets.Float(100.0).tag(sync=True)
     temperature = traitlets.Float(0.1).tag(sync=True)

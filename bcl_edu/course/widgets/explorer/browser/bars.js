@@ -1,6 +1,6 @@
 // How many training images each class has.
 
-import { classColour } from "./palette.js";
+import { classColour } from "../../browser/colours.js";
 import { html, picture, setAttributes, svg } from "./svg.js";
 
 const WIDTH = 320;

@@ -1,8 +1,6 @@
-// The visual language of bcl_edu.course.figures: blue is the head, orange the tail, and size says the same without colour.
+// What only the explorer draws: cosines, sizes from head to tail, and the two losses that are compared.
 
-export const HEAD = "#2f7fc1";
-export const MIDDLE = "#85798c";
-export const TAIL = "#d55e00";
+import { mix } from "../../browser/colours.js";
 
 /** Pale at the regular simplex, blue where classes are further apart, orange where they are closer. */
 export const APART = "#6aa5dc";
@@ -15,12 +13,6 @@ export const SERIES = [
   { colour: "#b0628f", dash: "5 3", marker: "square" },
 ];
 
-/** From blue (head, class 0) through grey to orange (tail, class K - 1). */
-export function classColour(classId, numClasses) {
-  const fraction = classId / (numClasses - 1);
-  return fraction < 0.5 ? mix(HEAD, MIDDLE, 2 * fraction) : mix(MIDDLE, TAIL, 2 * fraction - 1);
-}
-
 /** Marker radius, falling from head to tail. */
 export function classRadius(classId, numClasses) {
   return 9 - (5 * classId) / (numClasses - 1);
@@ -31,13 +23,4 @@ export function cosineColour(cosine, numClasses) {
   const simplex = -1 / (numClasses - 1);
   const share = Math.min(1, Math.sqrt(Math.abs(cosine - simplex) / (1 - simplex)));
   return mix(SIMPLEX, cosine < simplex ? APART : CLOSE, share);
-}
-
-function mix(from, to, share) {
-  const channel = (colour, place) => parseInt(colour.slice(place, place + 2), 16);
-  const mixed = [1, 3, 5].map((place) => {
-    const start = channel(from, place);
-    return Math.round(start + (channel(to, place) - start) * share);
-  });
-  return `#${mixed.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
 }

@@ -1,7 +1,8 @@
 // Where the class means lie: on the circle for up to three classes, in a sphere that can be turned for more.
 
+import { classColour } from "../../browser/colours.js";
 import { firstThreeAxes, referenceSimplex } from "./geometry.js";
-import { classColour, classRadius } from "./palette.js";
+import { classRadius } from "./palette.js";
 import { html, picture, setAttributes, svg } from "./svg.js";
 import { classRange, optimumInWords, scientific } from "./words.js";
 

@@ -1,0 +1,35 @@
+// The colours of all widgets; bcl_edu.course.figures.style has the same ones for figures, and a test compares them.
+
+/** From the most frequent class to the rarest; used for nothing else. */
+export const HEAD = "#2f7fc1";
+export const MIDDLE = "#85798c";
+export const TAIL = "#d55e00";
+
+/** Methods, on every page: a colour that stands out from a white and from a dark page, and a dash (as in SVG). */
+export const METHODS = {
+  ce: { colour: "#6b6b6b", dash: "2 3" },
+  lc: { colour: "#b8860b", dash: "8 3 2 3" },
+  scl: { colour: "#7a4fb5", dash: "" },
+  "scl-complement": { colour: "#b45fb4", dash: "3 3" },
+  "scl-averaging": { colour: "#9a6fd0", dash: "10 4" },
+  bcl: { colour: "#00876c", dash: "" },
+  "bcl-inside": { colour: "#5b7f16", dash: "10 4" },
+  "bcl-prototypes": { colour: "#a83279", dash: "8 3 2 3" },
+  "bcl-class-anchors": { colour: "#0e7059", dash: "6 3" },
+};
+
+/** From blue (head, class 0) through grey to orange (tail, class K - 1). */
+export function classColour(classId, numClasses) {
+  const fraction = classId / (numClasses - 1);
+  return fraction < 0.5 ? mix(HEAD, MIDDLE, 2 * fraction) : mix(MIDDLE, TAIL, 2 * fraction - 1);
+}
+
+/** The colour at this share of the way from one to another. */
+export function mix(from, to, share) {
+  const channel = (colour, place) => parseInt(colour.slice(place, place + 2), 16);
+  const mixed = [1, 3, 5].map((place) => {
+    const start = channel(from, place);
+    return Math.round(start + (channel(to, place) - start) * share);
+  });
+  return `#${mixed.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+}
