@@ -27,7 +27,7 @@ help:
 	@echo "make train   train and evaluate the long-tailed digits, in under a minute on a CPU"
 	@echo "make test    lint, type-check, test the code, the notebooks and JupyterLab in a browser"
 	@echo "make bench   measure loss, views, step, start, estimates and growth (below 15 minutes), write docs/benchmarks.md"
-	@echo "make sync    write the .ipynb notebooks anew from their .py twins, executed"
+	@echo "make sync    write the .ipynb notebooks anew from their sources in notebooks/source, executed"
 	@echo "make site    write all notebooks as pages to read without Python, into build/site"
 	@echo "make clean   remove caches and test artefacts (the environment $(VENV) stays)"
 

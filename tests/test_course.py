@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bcl_edu.course.outline import FILE_NAME, course_map, read_course, short_table
-from tools.notebooks import NOTEBOOKS, from_twin, twins
+from tools.notebooks import NOTEBOOKS, from_twin, twin_of, twins
 
 LESSONS = read_course(NOTEBOOKS)
 START = "00_start_here"
@@ -17,7 +17,7 @@ def test_every_notebook_is_in_the_course_and_the_other_way_round() -> None:
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 def test_a_notebook_says_at_its_top_how_long_it_takes_and_what_it_needs(lesson: object) -> None:
-    first = from_twin(NOTEBOOKS / f"{lesson.name}.py").cells[0].source  # type: ignore[attr-defined]
+    first = from_twin(twin_of(NOTEBOOKS / f"{lesson.name}.ipynb")).cells[0].source  # type: ignore[attr-defined]
     assert "of computing" in first
     assert "of reading" in first
     for need in lesson.needs:  # type: ignore[attr-defined]

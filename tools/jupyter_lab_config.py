@@ -21,6 +21,10 @@ c.LabApp.extension_manager = "readonly"
 # It would also ask the reader, on the first start, whether it may: lab_settings/page_config.json turns that off.
 c.LabApp.app_settings_dir = str(Path(__file__).parent / "lab_settings")
 
+# jupytext, where it is installed, can open and save a notebook together with a text file. Here a notebook is one file:
+# what is typed into it is stored in it and nowhere else (notebooks/source belongs to tools/notebooks.py).
+c.ServerApp.jpserver_extensions = {"jupytext": False, "jupyterlab_jupytext": False}
+
 # Without a screen, print the URL and wait instead of looking for a text browser.
 has_screen = sys.platform in ("darwin", "win32") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
 c.ServerApp.open_browser = has_screen

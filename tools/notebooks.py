@@ -6,9 +6,12 @@
 
 A `sync` of all also writes the table of notebooks in README.md, from `notebooks/course.toml`.
 
-`notebooks/NAME.py` (jupytext, py:percent) is the source: it is what is edited, reviewed, linted and formatted.
+`notebooks/source/NAME.py` (jupytext, py:percent) is the source: it is what is edited, reviewed, linted and formatted.
 `notebooks/NAME.ipynb` is generated. Its cells are compared here one by one, since jupytext's own `--test` and
 `--check` pass over stale outputs.
+
+A notebook says nothing of its twin. If it did, JupyterLab would open whichever of the two files is newer, and the next
+save would overwrite what a learner had typed into the other. So only this tool pairs them.
 """
 
 from __future__ import annotations
@@ -36,6 +39,8 @@ from PIL import Image
 from bcl_edu.course.outline import read_course, short_table
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+SOURCES = "source"
+"""The folder inside of the notebooks' that holds their text twins: a learner's list of files shows notebooks only."""
 README = NOTEBOOKS.parent / "README.md"
 
 LARGEST_OUTPUTS = 200_000
@@ -53,29 +58,34 @@ LIVE = "(a live widget: run this cell to use it)"
 SECONDS_A_CELL = 180
 
 METADATA = {
-    "jupytext": {"formats": "ipynb,py:percent"},
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-"""All that a notebook says about itself; a kernel would add its own version."""
+"""All that a notebook says about itself: no version of the kernel, and no pairing with its text twin."""
+
+
+def notebook_of(twin: Path) -> Path:
+    """The notebook that is generated from a text twin."""
+    return twin.parent.parent / f"{twin.stem}.ipynb"
+
+
+def twin_of(notebook: Path) -> Path:
+    """The text twin that a notebook is generated from."""
+    return notebook.parent / SOURCES / f"{notebook.stem}.py"
 
 
 def twins(folder: Path = NOTEBOOKS, names: Sequence[str] = ()) -> list[Path]:
-    """The text twins in a folder: every .py that has a jupytext header, or those of these names.
+    """The text twins of a folder of notebooks: all of them, or those of these names.
 
     Raises:
         FileNotFoundError: a name has no twin.
     """
     if not names:
-        return [
-            path
-            for path in sorted(folder.glob("*.py"))
-            if path.read_text("utf-8").startswith("# ---\n# jupyter")
-        ]
-    paths = [folder / f"{Path(name).stem}.py" for name in names]
+        return sorted((folder / SOURCES).glob("*.py"))
+    paths = [twin_of(folder / f"{Path(name).stem}.ipynb") for name in names]
     for path in paths:
         if not path.exists():
-            raise FileNotFoundError(f"{path.name}: no such text twin in {folder.name}/")
+            raise FileNotFoundError(f"{path.name}: no such text twin in {folder.name}/{SOURCES}/")
     return paths
 
 
@@ -182,9 +192,9 @@ def _add_still(bundle: dict[str, Any]) -> None:
 
 
 def sync(twin: Path) -> Path:
-    """Write the executed notebook of a text twin beside it; returns its path."""
-    notebook = tidy(execute(from_twin(twin), twin.parent))
-    path = twin.with_suffix(".ipynb")
+    """Write the executed notebook of a text twin; returns its path."""
+    path = notebook_of(twin)
+    notebook = tidy(execute(from_twin(twin), path.parent))
     temporary = path.with_suffix(".ipynb.new")
     nbformat.write(notebook, temporary)
     os.replace(temporary, path)
@@ -200,7 +210,7 @@ def readme_with_table(readme: str) -> str:
 
 def problems(twin: Path) -> list[str]:
     """Everything that makes a notebook stale or unfit to commit, one sentence each."""
-    path = twin.with_suffix(".ipynb")
+    path = notebook_of(twin)
     if not path.exists():
         return [f"{path.name} is missing; run `make sync`"]
     try:
@@ -271,7 +281,7 @@ def _first_line(source: str) -> str:
 
 def orphans(folder: Path = NOTEBOOKS) -> list[Path]:
     """Notebooks that have no text twin."""
-    return [path for path in sorted(folder.glob("*.ipynb")) if not path.with_suffix(".py").exists()]
+    return [path for path in sorted(folder.glob("*.ipynb")) if not twin_of(path).exists()]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,12 +6,12 @@ from typing import Any
 import nbformat
 import pytest
 
-from tools.notebooks import NOTEBOOKS, PLOTLY, twins
+from tools.notebooks import NOTEBOOKS, PLOTLY, notebook_of, twins
 
 STORED = {
-    twin.stem: nbformat.read(twin.with_suffix(".ipynb"), as_version=4)
+    twin.stem: nbformat.read(notebook_of(twin), as_version=4)
     for twin in twins()
-    if twin.with_suffix(".ipynb").exists()
+    if notebook_of(twin).exists()
 }
 FIGURES = [
     pytest.param(output["data"], id=f"{name[:2]}-cell-{number}")

@@ -15,7 +15,6 @@ HEADER = """\
 # ---
 # jupyter:
 #   jupytext:
-#     formats: ipynb,py:percent
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -43,25 +42,31 @@ print("forty-two")
 )
 
 
+def write_twin(folder: Path, text: str, name: str = "one") -> Path:
+    """The text twin of a notebook of that folder."""
+    path = notebooks.twin_of(folder / f"{name}.ipynb")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return path
+
+
 @pytest.fixture(scope="module")
 def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a twin and its notebook, executed once for all tests."""
     folder = tmp_path_factory.mktemp("synced")
-    (folder / "one.py").write_text(TWIN)
-    notebooks.sync(folder / "one.py")
+    notebooks.sync(write_twin(folder, TWIN))
     return folder
 
 
 @pytest.fixture
 def twin(synced: Path, tmp_path: Path) -> Path:
     """A copy of that pair that a test may spoil."""
-    for path in synced.iterdir():
-        shutil.copy(path, tmp_path)
-    return tmp_path / "one.py"
+    shutil.copytree(synced, tmp_path, dirs_exist_ok=True)
+    return notebooks.twin_of(tmp_path / "one.ipynb")
 
 
 def change_notebook(twin: Path, change: Callable[[NotebookNode], None]) -> None:
-    path = twin.with_suffix(".ipynb")
+    path = notebooks.notebook_of(twin)
     notebook = nbformat.read(path, as_version=4)
     change(notebook)
     nbformat.write(notebook, path)
@@ -69,11 +74,11 @@ def change_notebook(twin: Path, change: Callable[[NotebookNode], None]) -> None:
 
 def test_a_fresh_pair_has_no_problems_and_is_a_valid_notebook(twin: Path) -> None:
     assert notebooks.problems(twin) == []
-    nbformat.validate(nbformat.read(twin.with_suffix(".ipynb"), as_version=4))
+    nbformat.validate(nbformat.read(notebooks.notebook_of(twin), as_version=4))
 
 
 def test_a_figure_keeps_a_picture_and_its_description(twin: Path) -> None:
-    cells = nbformat.read(twin.with_suffix(".ipynb"), as_version=4).cells
+    cells = nbformat.read(notebooks.notebook_of(twin), as_version=4).cells
     (output,) = cells[1].outputs
     assert output.data["text/plain"] == "A line that rises from 3 to 4."
     assert notebooks.PLOTLY in output.data
@@ -81,14 +86,15 @@ def test_a_figure_keeps_a_picture_and_its_description(twin: Path) -> None:
 
 
 def test_a_widget_stores_no_dead_model(twin: Path) -> None:
-    notebook = nbformat.read(twin.with_suffix(".ipynb"), as_version=4)
+    notebook = nbformat.read(notebooks.notebook_of(twin), as_version=4)
     (output,) = notebook.cells[2].outputs
     assert output.data == {"text/plain": "(a live widget: run this cell to use it)"}
     assert "widgets" not in notebook.metadata
 
 
 def test_below_a_widget_stands_the_figure_that_was_in_it(tmp_path: Path) -> None:
-    (tmp_path / "one.py").write_text(
+    twin = write_twin(
+        tmp_path,
         HEADER
         + """\
 # %%
@@ -103,10 +109,9 @@ ipywidgets.VBox([ipywidgets.Label("moved below"), ipywidgets.VBox([live])])
 
 # %%
 live.show(training_curves({"a": two}, "top1"))
-"""
+""",
     )
-    notebooks.sync(tmp_path / "one.py")
-    notebook = nbformat.read(tmp_path / "one.ipynb", as_version=4)
+    notebook = nbformat.read(notebooks.sync(twin), as_version=4)
     nbformat.validate(notebook)
     note, picture = notebook.cells[0].outputs
     assert note.data == {"text/plain": notebooks.LIVE}
@@ -118,7 +123,7 @@ live.show(training_curves({"a": two}, "top1"))
 def test_a_widgets_figure_is_left_out_where_there_is_no_room(
     twin: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    notebook = nbformat.read(twin.with_suffix(".ipynb"), as_version=4)
+    notebook = nbformat.read(notebooks.notebook_of(twin), as_version=4)
     drawing = {notebooks.PLOTLY: dict(notebook.cells[1].outputs[0].data[notebooks.PLOTLY])}
     before = len(notebook.cells[2].outputs)
     monkeypatch.setattr(notebooks, "LARGEST_OUTPUTS", notebooks._size_of_outputs(notebook.cells) + 100)
@@ -127,16 +132,15 @@ def test_a_widgets_figure_is_left_out_where_there_is_no_room(
 
 
 def test_writing_again_changes_nothing_but_what_was_run(twin: Path) -> None:
-    before = nbformat.read(twin.with_suffix(".ipynb"), as_version=4)
+    before = nbformat.read(notebooks.notebook_of(twin), as_version=4)
     again = notebooks.from_twin(twin)
     assert [cell.id for cell in again.cells] == [cell.id for cell in before.cells]
     assert again.metadata == before.metadata
 
 
 def test_ids_stay_when_a_cell_comes_between(tmp_path: Path) -> None:
-    one, two = tmp_path / "one.py", tmp_path / "two.py"
-    one.write_text(HEADER + "# %%\na = 1\n\n# %%\nb = 2\n\n# %%\na = 1\n")
-    two.write_text(HEADER + "# %%\na = 1\n\n# %%\nnew = 0\n\n# %%\nb = 2\n\n# %%\na = 1\n")
+    one = write_twin(tmp_path, HEADER + "# %%\na = 1\n\n# %%\nb = 2\n\n# %%\na = 1\n", "one")
+    two = write_twin(tmp_path, HEADER + "# %%\na = 1\n\n# %%\nnew = 0\n\n# %%\nb = 2\n\n# %%\na = 1\n", "two")
     ids = [cell.id for cell in notebooks.from_twin(one).cells]
     assert len(set(ids)) == 3
     assert [cell.id for cell in notebooks.from_twin(two).cells if "new" not in cell.source] == ids
@@ -215,27 +219,28 @@ def test_relative_paths_and_addresses_are_no_machine_paths() -> None:
 
 
 def test_a_missing_and_a_damaged_notebook_are_told(twin: Path) -> None:
-    twin.with_suffix(".ipynb").write_text("{")
+    notebooks.notebook_of(twin).write_text("{")
     assert "cannot be read as a notebook" in notebooks.problems(twin)[0]
-    twin.with_suffix(".ipynb").unlink()
+    notebooks.notebook_of(twin).unlink()
     assert notebooks.problems(twin) == ["one.ipynb is missing; run `make sync`"]
 
 
 def test_a_notebook_without_twin_is_an_orphan(twin: Path) -> None:
-    twin.with_name("two.ipynb").write_text("{}")
-    assert [path.name for path in notebooks.orphans(twin.parent)] == ["two.ipynb"]
+    folder = notebooks.notebook_of(twin).parent
+    (folder / "two.ipynb").write_text("{}")
+    assert [path.name for path in notebooks.orphans(folder)] == ["two.ipynb"]
 
 
 def test_a_failing_cell_stops_the_sync_and_leaves_the_old_notebook(twin: Path) -> None:
-    before = twin.with_suffix(".ipynb").read_bytes()
+    before = notebooks.notebook_of(twin).read_bytes()
     twin.write_text(HEADER + "# %%\nassert 1 == 2\n")
     with pytest.raises(CellExecutionError, match="AssertionError"):
         notebooks.sync(twin)
-    assert twin.with_suffix(".ipynb").read_bytes() == before
+    assert notebooks.notebook_of(twin).read_bytes() == before
 
 
-def test_only_text_twins_are_found(twin: Path) -> None:
-    twin.with_name("helper.py").write_text("x = 1\n")
-    assert notebooks.twins(twin.parent) == [twin]
+def test_a_name_without_a_twin_is_told(twin: Path) -> None:
+    folder = notebooks.notebook_of(twin).parent
+    assert notebooks.twins(folder) == [twin]
     with pytest.raises(FileNotFoundError, match=r"three\.py: no such text twin"):
-        notebooks.twins(twin.parent, ["three"])
+        notebooks.twins(folder, ["three"])

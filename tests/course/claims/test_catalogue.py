@@ -13,6 +13,7 @@ import torch
 from bcl_edu import data, geometry, losses
 from bcl_edu.course.claims import CLAIMS, Claim, Verdict, as_markdown, check, count_verdicts
 from bcl_edu.course.claims.all_claims import SECTIONS
+from tools.notebooks import twin_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -105,7 +106,7 @@ def test_links_lead_to_a_heading_or_a_test_that_exists(claim: Claim) -> None:
     for link in claim.links:
         if link.file.endswith(".ipynb"):
             assert (ROOT / link.file).is_file()
-            twin = (ROOT / link.file).with_suffix(".py").read_text("utf-8")
+            twin = twin_of(ROOT / link.file).read_text("utf-8")
             assert f"# ## {link.place}\n" in twin
         else:
             assert f"def {link.place}(" in (ROOT / link.file).read_text("utf-8")

@@ -10,8 +10,7 @@ import pytest
 from bcl_edu.course.exercises import EXERCISES, check, progress
 from bcl_edu.course.exercises.all_exercises import OF_NOTEBOOK
 from bcl_edu.course.exercises.progress import REMEMBERED_IN
-
-NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
+from tools.notebooks import twins
 
 
 def passes(name: str) -> str:
@@ -21,7 +20,7 @@ def passes(name: str) -> str:
 
 
 def test_a_notebook_has_the_exercises_that_it_checks() -> None:
-    for path in sorted(NOTEBOOKS.glob("*.py")):
+    for path in twins():
         checked = re.findall(r'^check\("(\w+)"', path.read_text(), flags=re.MULTILINE)
         assert checked == OF_NOTEBOOK.get(path.stem, [])
 
