@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from bcl_edu.augment import BatchedTrainingViews
+from bcl_edu.augment import BatchedTrainingViews, view_seeds
 from bcl_edu.methods import build_method
 from bcl_edu.recipe import Precision
 from bcl_edu.training import RECIPES
@@ -121,8 +121,8 @@ def measure(row: Row, device: Device, batch_size: int, steps: int, rounds: int) 
     chosen = torch.randperm(IMAGES)[:batch_size].tolist()
 
     def views() -> tuple[torch.Tensor, torch.Tensor]:
-        triples, classes, _ = data[chosen]
-        return triples.transpose(0, 1), classes
+        triples, classes, _ = data.views(chosen, view_seeds(0, 0, chosen))
+        return triples, classes
 
     batch = views()
 

@@ -39,7 +39,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import to_pil_image
 from views import MEAN, STD, pictures, torchvision_triple
 
-from bcl_edu.augment import BatchedTrainingViews, normalise, view_policy
+from bcl_edu.augment import BatchedTrainingViews, normalise, view_policy, view_seeds
 from bcl_edu.losses import balanced_contrastive_loss, logit_compensated_cross_entropy
 from bcl_edu.methods import build_method
 from bcl_edu.training import RECIPES
@@ -180,8 +180,8 @@ class Bench:
             return
         data = BatchedTrainingViews(self.images, self.labels, view_policy("cifar", image_size=32))
         for chosen in torch.randperm(len(data)).split(self.batch_size):
-            views, labels, _ = data[chosen.tolist()]
-            views = views.transpose(0, 1)
+            indices = chosen.tolist()
+            views, labels, _ = data.views(indices, view_seeds(0, 0, indices))
             yield views if side.package else normalise(views, MEAN, STD), labels
 
     def step(self, side: Side) -> Callable[[Tensor, Tensor], None]:

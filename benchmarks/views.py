@@ -33,7 +33,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 from torchvision import transforms
 
-from bcl_edu.augment import TrainingViews, normalise, view_policy
+from bcl_edu.augment import normalise, view_policy
 from bcl_edu.augment.batched import batched_views
 from bcl_edu.losses import balanced_contrastive_loss
 from bcl_edu.models import ProjectionHead, PrototypeHead, TwoBranchModel, build_backbone, build_classifier
@@ -151,16 +151,11 @@ def main() -> None:
     policy = view_policy("cifar", image_size=SIZE)
     pillow_images = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in images]
     triple = torchvision_triple()
-    views = TrainingViews(images, torch.zeros(number, dtype=torch.int64), policy)
 
     def batched() -> None:
         normalise(batched_views(policy, on_device, list(range(number))), MEAN, STD)
         if device.type == "cuda":
             torch.cuda.synchronize()
-
-    def per_sample() -> None:
-        triples = [item[0] for item in views.__getitems__(list(range(number)))]
-        normalise(torch.stack(triples), MEAN, STD)
 
     def rival() -> None:
         torch.stack([triple(image) for image in pillow_images])
@@ -171,7 +166,7 @@ def main() -> None:
     triples = batched_views(policy, on_device, list(range(number)))
     step(triples)
 
-    sides = {"torchvision on Pillow": rival, "per sample": per_sample, "batched": batched}
+    sides = {"torchvision on Pillow": rival, "batched": batched}
     if importlib.util.find_spec("kornia"):
         kornia_views = kornia_triple()
         sides["kornia"] = lambda: kornia_views(on_device.float() / 255)

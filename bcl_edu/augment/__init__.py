@@ -1,25 +1,23 @@
 """The three views of an image: v1 for the classifier branch, v2 and v3 for the contrastive branch."""
 
 from bcl_edu.augment.batched import batched_views
-from bcl_edu.augment.file_views import FileBatch, FileCentres, FileViews, only_batch
+from bcl_edu.augment.files import EvalImages, FileBatch, FileViews, identity_collate
 from bcl_edu.augment.normalisation import channel_statistics, normalise
-from bcl_edu.augment.per_sample import three_views
 from bcl_edu.augment.policies import POLICY_NAMES, ViewPolicy, ViewRecipe, view_policy
-from bcl_edu.augment.training_views import BatchedTrainingViews, TrainingViews
+from bcl_edu.augment.training_views import BatchedTrainingViews, view_seeds
 
 __all__ = [
     "POLICY_NAMES",
     "BatchedTrainingViews",
+    "EvalImages",
     "FileBatch",
-    "FileCentres",
     "FileViews",
-    "TrainingViews",
     "ViewPolicy",
     "ViewRecipe",
     "batched_views",
     "channel_statistics",
+    "identity_collate",
     "normalise",
-    "only_batch",
-    "three_views",
     "view_policy",
+    "view_seeds",
 ]

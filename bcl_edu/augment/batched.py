@@ -1,8 +1,8 @@
 """The views of a whole batch at once, as tensor operations on the device where the images are.
 
-Every image keeps its own random parameters, the very ones that ``three_views`` draws for it, and every operation
-rounds as Pillow's: both ways give the same views to the last bit, but for the blur (one grey level in one of
-100,000 pixels) and for crops of images larger than the view (see ``cut_and_resize``).
+Every image has random parameters of its own, and every operation rounds as Pillow's. The tests make the same views
+through Pillow, one image at a time: they agree to the last bit, except for the blur (one grey level in one of 100,000
+pixels) and for crops of images larger than the view (see ``cut_and_resize``).
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ def batched_views(
     Args:
         policy: what happens in each view.
         images: bytes, one channel (grey) or three (RGB), on any device.
-        seeds: one for each image, as for ``three_views``.
+        seeds: one for each image, as ``view_seeds`` makes them.
 
     Returns:
         v1 of all images, then v2, then v3, on the images' device.
@@ -77,7 +77,7 @@ def batched_views(
 
 
 def _one_view(images: Tensor, recipe: ViewRecipe, drawn: ViewParameters, size: int) -> Tensor:
-    """The steps of per_sample._one_view, in the same order."""
+    """One view of every image: the recipe's steps, in their order."""
     flip = drawn.flip if drawn.flip is not None else np.zeros(len(images), dtype=bool)
     if recipe.crop_scale is not None:
         assert drawn.window is not None

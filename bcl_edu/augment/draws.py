@@ -1,6 +1,7 @@
-"""The random parameters of a view, drawn for any number of samples at once.
+"""The random parameters of a view, drawn for any number of images at once.
 
-Per-sample and batched views read the same parameters, so the one can be checked against the other.
+They are drawn before anything is done with them, so that the batched views can be checked, image by image, against
+another implementation that is given the same parameters.
 """
 
 import math

@@ -1,5 +1,6 @@
 """From an image file to uint8 pixels: which conversions are made, and which files are refused."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,9 @@ from PIL import Image
 
 # modes in which Pillow returns one 16-bit (or wider) channel
 _DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+
+# pixels of a picture after its short side was resized; beyond it, the centre is cut out before resizing
+_LARGEST_RESIZED = 64 * 10**6
 
 
 def decode_image(path: Path, image_size: int | None = None) -> NDArray[np.uint8]:
@@ -28,7 +32,7 @@ def decode_image(path: Path, image_size: int | None = None) -> NDArray[np.uint8]
     """
     image = _open(path)
     if image_size is not None:
-        image = _centre_square(image, image_size)
+        image = _resized_centre(image, image_size, image_size, Image.Resampling.BICUBIC, round)
     pixels = np.asarray(image)
     return pixels[None] if image.mode == "L" else pixels.transpose(2, 0, 1)
 
@@ -42,20 +46,37 @@ def open_picture(path: Path) -> Image.Image:
     return _open(path).convert("RGB")
 
 
-def centre_of_resized(picture: Image.Image, image_size: int) -> Image.Image:
-    """What is evaluated of a photograph: short side resized to 256/224 of ``image_size``, and the centre square of it.
+def resize_center_crop(picture: Image.Image, image_size: int) -> Image.Image:
+    """The part of a photograph that is evaluated: short side resized to 256/224 of ``image_size``, centre square.
 
-    At 224 this is torchvision's Resize(256) and CenterCrop(224) to the last bit.
+    At 224 this equals torchvision's Resize(256) and CenterCrop(224) to the last bit, except for pictures so
+    elongated that they would exceed 64 megapixels after resizing: of these the centre is cut out first.
     """
     short = max(image_size, round(image_size * 256 / 224))
-    width, height = picture.size
-    if width <= height:
-        width, height = short, int(short * height / width)
-    else:
-        width, height = int(short * width / height), short
-    left, top = round((width - image_size) / 2), round((height - image_size) / 2)
-    resized = picture.resize((width, height), Image.Resampling.BILINEAR)
-    return resized.crop((left, top, left + image_size, top + image_size))
+    return _resized_centre(picture, image_size, short, Image.Resampling.BILINEAR, int)
+
+
+def _resized_centre(
+    picture: Image.Image,
+    side: int,
+    short: int,
+    filter: Image.Resampling,
+    whole: Callable[[float], int],
+) -> Image.Image:
+    """Resize the short side to ``short`` and cut out the centre square; ``whole`` rounds the long side."""
+    scale = short / min(picture.size)
+    width, height = (
+        short if length == min(picture.size) else max(short, whole(short * length / min(picture.size)))
+        for length in picture.size
+    )
+    if width * height > _LARGEST_RESIZED:
+        half = side / scale / 2
+        across, down = (length / 2 for length in picture.size)
+        box = (across - half, down - half, across + half, down + half)
+        return picture.resize((side, side), filter, box=box)
+    left, top = round((width - side) / 2), round((height - side) / 2)
+    resized = picture.resize((width, height), filter)
+    return resized.crop((left, top, left + side, top + side))
 
 
 def _open(path: Path) -> Image.Image:
@@ -82,11 +103,3 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         composited = Image.alpha_composite(black, opaque)
         return composited.convert("L" if image.mode in ("L", "LA", "La", "1") else "RGB")
     return image.convert("L" if image.mode in ("L", "1") else "RGB")
-
-
-def _centre_square(image: Image.Image, side: int) -> Image.Image:
-    scale = side / min(image.size)
-    width, height = (max(side, round(length * scale)) for length in image.size)
-    left, top = (width - side) // 2, (height - side) // 2
-    resized = image.resize((width, height), Image.Resampling.BICUBIC)
-    return resized.crop((left, top, left + side, top + side))

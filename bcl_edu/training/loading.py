@@ -1,7 +1,7 @@
 """From images to the batches that a step or an evaluation takes, on the device.
 
-Small images lie in memory, and their views are made in batches on the device; views of larger ones are made one by one
-in worker processes, which read image files as well. Which of these it is, only this file knows.
+Images in memory have their views made in batches on the device; image files are decoded, and their views made, by
+worker processes. Only this file knows which of the two a data set is.
 """
 
 from __future__ import annotations
@@ -10,29 +10,29 @@ import atexit
 import os
 import signal
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from bcl_edu.augment import (
     BatchedTrainingViews,
+    EvalImages,
     FileBatch,
-    FileCentres,
     FileViews,
-    TrainingViews,
     ViewPolicy,
-    only_batch,
+    identity_collate,
+    view_seeds,
 )
 from bcl_edu.data import ImageFiles, Images
 from bcl_edu.training.batches import EpochBatches
 
 SMALL = 64
-"""Images up to this height and width have their views made in batches on the device."""
+"""Steps on images up to this height and width are short."""
 
 Batch = tuple[UInt8[Tensor, "views n c h w"], Int64[Tensor, " n"], Int64[Tensor, " n"]]
 """Views, labels and indices of a process's share of a batch, on the device."""
@@ -55,12 +55,12 @@ class BatchLoader:
         batches: which samples are in which batch.
         seed: of the run.
         device: where the step is computed.
-        workers: processes that make the views of large images; they live from epoch to epoch.
+        workers: processes that decode image files and make their views; they live from epoch to epoch.
         replace_unreadable: whether an image file that cannot be read is replaced by the next one of its class.
 
     Attributes:
         unreadable: what is wrong with each image file that could not be read so far.
-        working: how many worker processes there are; none for small images.
+        working: how many worker processes there are; none for images in memory.
     """
 
     def __init__(
@@ -74,19 +74,16 @@ class BatchLoader:
         *,
         replace_unreadable: bool = False,
     ) -> None:
-        self.batches, self.device = batches, device
+        self.batches, self.seed, self.device = batches, seed, device
         self.unreadable: list[str] = []
         self.working = 0
         self.loader: DataLoader[Any] | None = None
-        self.views: TrainingViews | BatchedTrainingViews | FileViews
-        if isinstance(train, ImageFiles):
-            self.views = FileViews(train, policy, seed, replace=replace_unreadable)
-        elif max(train.image_shape[1:]) <= SMALL:
-            self.views = BatchedTrainingViews(train.images, train.labels, policy, seed, device)
+        self.views: BatchedTrainingViews | FileViews
+        if not isinstance(train, ImageFiles):
+            self.views = BatchedTrainingViews(train.images, train.labels, policy, device)
             return
-        else:
-            self.views = TrainingViews(train.images, train.labels, policy, seed)
-        self.loader = _data_loader(self.views, device, workers, batch_sampler=batches)
+        self.views = FileViews(train, policy, replace=replace_unreadable)
+        self.loader = _data_loader(self.views, device, workers, batch_sampler=_Seeded(batches, seed))
         self.working = workers
 
     def close(self) -> None:
@@ -102,7 +99,6 @@ class BatchLoader:
         Raises:
             UnreadableImage: an image file cannot be read, and is not to be replaced or cannot be.
         """
-        self.views.set_epoch(epoch)
         self.batches.set_position(epoch, first_step)
         for step, (images, labels, indices) in enumerate(self._loaded(), start=first_step):
             n = self.batches.share_size(step)
@@ -110,25 +106,19 @@ class BatchLoader:
             yield images, labels[:n].to(self.device, non_blocking=True), indices[:n]
 
     def _loaded(self) -> Iterator[Batch]:
-        loaded: Iterable[Any]
         if isinstance(self.views, BatchedTrainingViews):
-            loaded = map(self.views.__getitem__, self.batches)
-        else:
-            assert self.loader is not None
-            loaded = self.loader
-        if isinstance(self.views, FileViews):
-            for batch in loaded:
-                self._report(batch)
-                yield batch.images, batch.labels, batch.indices
+            yield from map(self.views.__getitems__, _Seeded(self.batches, self.seed))
             return
-        for images, labels, indices in loaded:
-            yield images.transpose(0, 1), labels, indices
+        assert self.loader is not None
+        for batch in self.loader:
+            self._report(batch)
+            yield batch.images, batch.labels, batch.indices
 
     def _report(self, batch: FileBatch) -> None:
         """Say of each unreadable file once that it was replaced, or refuse it."""
         new = [reason for reason in batch.unreadable if reason not in self.unreadable]
         self.unreadable += new
-        if batch.black:
+        if batch.num_failed:
             hint = "--unreadable-images replace takes the next image of its class instead"
             if isinstance(self.views, FileViews) and self.views.replace:
                 hint = "no other image of its class can be read either"
@@ -137,6 +127,20 @@ class BatchLoader:
             warnings.warn(
                 f"{reason}; replaced by the next image of its class", UnreadableImageWarning, stacklevel=3
             )
+
+
+class _Seeded(Sampler[list[tuple[int, int]]]):
+    """The batches of a shuffled epoch as (index, seed of its views) pairs."""
+
+    def __init__(self, batches: EpochBatches, seed: int) -> None:
+        self.batches, self.seed = batches, seed
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for indices in self.batches:
+            yield list(zip(indices, view_seeds(self.seed, self.batches.epoch, indices), strict=True))
+
+    def __len__(self) -> int:
+        return len(self.batches)
 
 
 def load_images(
@@ -163,10 +167,10 @@ def load_images(
             yield chosen, images.images[chosen].to(device)
         return
     parts = [chosen.tolist() for chosen in positions.split(min(batch_size, 256))]
-    loaded = iter(_data_loader(FileCentres(images), device, workers, batch_sampler=parts, lasting=False))
+    loaded = iter(_data_loader(EvalImages(images), device, workers, batch_sampler=parts, lasting=False))
     try:
         for batch in loaded:
-            if batch.black:
+            if batch.num_failed:
                 raise UnreadableImage(f"{batch.unreadable[0]}; a test image is never replaced. {_CHECK}")
             yield batch.indices, batch.images.to(device, non_blocking=True)
     finally:
@@ -177,7 +181,7 @@ _CHECK = "`python -m bcl_edu.data check NAME --decode` finds all such files"
 
 
 def _data_loader(
-    views: TrainingViews | FileViews | FileCentres,
+    views: FileViews | EvalImages,
     device: torch.device,
     workers: int,
     *,
@@ -188,7 +192,7 @@ def _data_loader(
         views,
         batch_sampler=batch_sampler,
         num_workers=workers,
-        collate_fn=None if isinstance(views, TrainingViews) else only_batch,  # type: ignore[arg-type]
+        collate_fn=identity_collate,  # type: ignore[arg-type]
         pin_memory=device.type == "cuda",
         persistent_workers=lasting and workers > 0,
         prefetch_factor=2 if workers > 0 else None,

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from bcl_edu.augment import BatchedTrainingViews, FileCentres, FileViews, view_policy
+from bcl_edu.augment import BatchedTrainingViews, EvalImages, FileViews, view_policy, view_seeds
 from bcl_edu.data import ImageFiles
 from bcl_edu.recipe import Recipe
 from bcl_edu.training.data import TrainingData
@@ -43,20 +43,23 @@ def preview_views(recipe: Recipe, data: TrainingData, positions: Sequence[int]) 
     """
     chosen = list(positions)
     size = data.train.image_shape[1]
+    seeds = view_seeds(recipe.seed, 0, chosen)
     policy = view_policy(recipe.views, image_size=size, crop_scale=recipe.crop_scale, blur=recipe.blur)
     if isinstance(data.train, ImageFiles):
-        batch = FileViews(data.train, policy, recipe.seed).__getitems__(chosen)
+        batch = FileViews(data.train, policy).views(chosen, seeds)
         if batch.unreadable:
             raise ValueError(batch.unreadable[0])
-        images = FileCentres(data.train).__getitems__(chosen).images
-        views, labels = batch.images.transpose(0, 1), batch.labels
+        images = EvalImages(data.train).__getitems__(chosen).images
+        views, labels = batch.images, batch.labels
     else:
-        views, labels, _ = BatchedTrainingViews(data.train.images, data.train.labels, policy, recipe.seed)[
-            chosen
-        ]
+        views, labels, _ = BatchedTrainingViews(data.train.images, data.train.labels, policy).views(
+            chosen, seeds
+        )
         images = data.train.images[chosen]
     return Preview(
-        images.contiguous(), views.contiguous(), tuple(data.train.class_names[k] for k in labels.tolist())
+        images.contiguous(),
+        views.transpose(0, 1).contiguous(),
+        tuple(data.train.class_names[k] for k in labels.tolist()),
     )
 
 

@@ -5,17 +5,14 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from bcl_edu.augment import (
     POLICY_NAMES,
     BatchedTrainingViews,
-    TrainingViews,
     ViewPolicy,
     ViewRecipe,
     batched_views,
     normalise,
-    three_views,
     view_policy,
 )
 from bcl_edu.augment.augmentations import CODE, OPERATIONS, SIGNED, magnitude_of
@@ -24,9 +21,9 @@ from bcl_edu.augment.batched_colour import luminance, turn_hue
 from bcl_edu.augment.batched_filters import BOX_REACH, box_weights
 from bcl_edu.augment.batched_geometry import cut_and_resize, resampling_weights
 from bcl_edu.augment.draws import BLUR_SIGMA
-from bcl_edu.augment.per_sample import apply_operation
 from bcl_edu.seeds import derive_seed
 from tests.augment.images import from_pillow, pictures, to_pillow
+from tests.augment.pillow_views import apply_operation, three_views
 from tests.waiting import waiting_is_an_error
 
 EXACT_STEPS = {
@@ -279,42 +276,8 @@ def test_making_views_on_a_gpu_does_not_make_the_host_wait() -> None:
     data = BatchedTrainingViews(
         pictures(300), torch.arange(300), view_policy("cifar", image_size=32), device="cuda"
     )
-    data[list(range(300))]  # chooses kernels
+    everything = list(range(300))
+    data.views(everything, everything)  # chooses kernels
     with waiting_is_an_error():
-        images, _, _ = data[list(range(300))]
+        images, _, _ = data.views(everything, everything)
         normalise(images, (0.5,) * 3, (0.25,) * 3)
-
-
-# ---- the data set
-
-
-def test_the_batched_training_set_gives_what_the_per_sample_one_gives() -> None:
-    policy = view_policy("digits", image_size=8)  # exact both ways
-    images, labels = pictures(30, 1, size=8), torch.arange(30) % 4
-    reference = TrainingViews(images, labels, policy, seed=5)
-    views = BatchedTrainingViews(images, labels, policy, seed=5)
-    batches = [[3, 1, 4], [15, 9, 26, 5], [29]]
-    for epoch in (0, 1):
-        reference.set_epoch(epoch)
-        views.set_epoch(epoch)
-        theirs = DataLoader(reference, batch_sampler=batches, generator=torch.Generator())
-        ours = DataLoader(views, batch_size=None, sampler=batches, generator=torch.Generator())
-        for ours_now, theirs_now in zip(ours, theirs, strict=True):
-            for part, same in zip(ours_now, theirs_now, strict=True):
-                assert torch.equal(part, same)
-
-
-def test_views_first_batches_need_no_copy_for_the_model() -> None:
-    views = BatchedTrainingViews(
-        pictures(6), torch.zeros(6, dtype=torch.int64), view_policy("cifar", image_size=32)
-    )
-    triples, _, _ = views[[0, 2, 4]]
-    assert triples.shape == (3, 3, 3, 32, 32)
-    assert triples.transpose(0, 1).is_contiguous()
-
-
-def test_the_batched_training_set_refuses_bad_data() -> None:
-    with pytest.raises(ValueError, match=r"4 images, but labels of shape \(3,\)"):
-        BatchedTrainingViews(
-            pictures(4), torch.zeros(3, dtype=torch.int64), view_policy("cifar", image_size=32)
-        )

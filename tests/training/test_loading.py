@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bcl_edu.augment import FileCentres, FileViews, view_policy
+from bcl_edu.augment import EvalImages, FileViews, view_policy, view_seeds
 from bcl_edu.data import ImageFiles, open_dataset
 from bcl_edu.training.batches import EpochBatches
 from bcl_edu.training.loading import BatchLoader, UnreadableImage, UnreadableImageWarning, load_images
@@ -47,9 +47,9 @@ def test_every_sample_of_an_epoch_comes_once_and_another_start_gives_the_rest(
         assert torch.equal(images, again)
         assert torch.equal(indices, same)
         assert torch.equal(labels, files.labels[indices])
-        views = FileViews(files, POLICY)
-        views.set_epoch(4)
-        assert torch.equal(images, views.__getitems__(indices.tolist()).images)
+        chosen = indices.tolist()
+        expected = FileViews(files, POLICY).views(chosen, view_seeds(0, 4, chosen))
+        assert torch.equal(images, expected.images)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -128,7 +128,7 @@ def test_a_share_of_the_test_images_comes_in_its_order(workers: int, files: Imag
     share = torch.tensor([5, 0, 3, 6])
     loaded = list(load_images(files, share, CPU, workers, batch_size=3))
     assert [positions.tolist() for positions, _ in loaded] == [[5, 0, 3], [6]]
-    assert torch.equal(loaded[1][1], FileCentres(files)[6].images)
+    assert torch.equal(loaded[1][1], EvalImages(files)[6].images)
 
 
 def test_a_test_image_is_never_replaced(files: ImageFiles) -> None:

@@ -1,4 +1,4 @@
-"""Views of one image: each step against torchvision on the same parameters, and what a view depends on."""
+"""The oracle's views of one image: each step against torchvision on the same parameters."""
 
 import random
 from dataclasses import replace
@@ -11,11 +11,11 @@ from torchvision.transforms import autoaugment
 from torchvision.transforms import functional as torchvision_functional
 from torchvision.transforms.functional import InterpolationMode
 
-from bcl_edu.augment import POLICY_NAMES, ViewPolicy, ViewRecipe, three_views, view_policy
+from bcl_edu.augment import POLICY_NAMES, ViewPolicy, ViewRecipe, view_policy
 from bcl_edu.augment.augmentations import OPERATIONS, SIGNED, magnitude_of
 from bcl_edu.augment.draws import ViewParameters
-from bcl_edu.augment.per_sample import apply_operation, views_from_parameters
 from tests.augment.images import from_pillow, pictures, to_pillow
+from tests.augment.pillow_views import apply_operation, three_views, views_from_parameters
 
 TORCHVISION_NAME = {name: name.title().replace("_", "") for name in OPERATIONS} | {
     "autocontrast": "AutoContrast"

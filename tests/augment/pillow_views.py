@@ -1,8 +1,7 @@
-"""The three views of one image, through Pillow: any image size, and the reference for the batched views.
+"""The views of one image through Pillow, from the parameters that ``bcl_edu.augment.draws`` draws.
 
-Not torchvision's transforms: those draw from torch's global generator while they work, and here every random number of
-a view is drawn beforehand, from the seed of its sample (`parameters`), so that a resumed run sees the same views. What
-is done with the numbers is compared with torchvision in the tests.
+The oracle of the batched views: another implementation, one image at a time, whose steps are themselves compared with
+torchvision's.
 """
 
 from collections.abc import Callable
@@ -28,7 +27,7 @@ def three_views(
     Args:
         policy: what happens in each view.
         image: bytes, one channel (grey) or three (RGB).
-        seed: 0 to 2^64 - 1; ``derive_seed`` makes one from a run's seed, epoch and sample.
+        seed: 0 to 2^64 - 1; see ``view_seeds``.
 
     Raises:
         ValueError: not one or three channels of bytes, or too small an image for the policy.
