@@ -3,6 +3,8 @@
     python benchmarks/digits_seeds.py              ten seeds of four losses into results/digits-lt-seeds/ (four minutes)
     python benchmarks/digits_seeds.py --losses lc scl scl-complement scl-averaging bcl bcl-inside bcl-prototypes \
         bcl-class-anchors --output results/digits-lt-ablation       the rows of Tables 1 and 2 (eight minutes)
+    python benchmarks/digits_seeds.py --losses bcl-prototypes --output results/digits-lt-ablation --keep-others
+        one row again; the runs of the other losses stay, and facts.json says which revision made which
     python benchmarks/digits_seeds.py --seeds 2 --output two-seeds
 
 One line a run: accuracies of the last epoch in percent, how far the class means of the test images are from the
@@ -52,6 +54,22 @@ def mean_cosine(block: torch.Tensor) -> float:
     return float((block.sum() - block.trace()) / (classes * (classes - 1)))
 
 
+def beside_the_others(
+    folder: Path, rows: list[dict[str, Any]], facts: dict[str, Any]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """New runs in the place of the old ones of the same losses; the others, and what made them, stay.
+
+    The facts of the new runs stand under "later", by loss; their recipe only where it differs.
+    """
+    new_losses = {one["loss"] for one in rows}
+    old_rows = [json.loads(line) for line in (folder / "runs.jsonl").read_text().splitlines()]
+    old_facts = json.loads((folder / "facts.json").read_text())
+    of_new = {name: value for name, value in facts.items() if value != old_facts.get(name)}
+    together = [one for one in old_rows if one["loss"] not in new_losses] + rows
+    later = old_facts.get("later", {}) | dict.fromkeys(sorted(new_losses), of_new)
+    return sorted(together, key=lambda one: one["seed"]), {**old_facts, "later": later}
+
+
 def main() -> None:
     """Train, and write what came out."""
     parser = argparse.ArgumentParser(
@@ -60,6 +78,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--losses", nargs="+", choices=OBJECTIVES, default=LOSSES)
     parser.add_argument("--output", type=Path, default=Path("results/digits-lt-seeds"))
+    parser.add_argument("--keep-others", action="store_true", help="replace only the runs of --losses")
     arguments = parser.parse_args()
     _, recipe = RECIPES["digits-lt"]
     rows = []
@@ -67,12 +86,14 @@ def main() -> None:
         for loss in arguments.losses:
             rows.append(row(train_quietly(replace(recipe, loss=loss, seed=seed))))
             print(json.dumps(rows[-1]), flush=True)
-    facts = {
+    facts: dict[str, Any] = {
         "recipe": {k: v for k, v in recipe_as_dict(recipe).items() if k not in ("loss", "seed")},
         "git_revision": git_revision(),
         "versions": versions(),
         "hardware": hardware(torch.device("cpu")),
     }
+    if arguments.keep_others:
+        rows, facts = beside_the_others(arguments.output, rows, facts)
     arguments.output.mkdir(parents=True, exist_ok=True)
     write_atomically(arguments.output / "facts.json", (json.dumps(facts, indent=2) + "\n").encode())
     lines = "".join(json.dumps(one) + "\n" for one in rows)

@@ -4,8 +4,9 @@ Why collapse costs nothing: averaging the Gram matrix of all samples over permut
 convex loss, and then moving each class's samples together (products between classes unchanged) lowers every term and
 keeps the matrix positive semidefinite. So for losses without prototypes the optimum found here is the optimum over
 *all* configurations. With free prototypes the second step is no proof (a prototype far from its class resists); there
-collapse was optimal in each of 160 random programmes that left it open. With prototypes tied to their class means, c_y
-= mu_y, it is the optimum among those.
+collapse was optimal in each of 160 random programmes that left it open. L3 is the exception: its samples meet only the
+prototypes, so all samples of a class minimise one and the same function, and collapse is optimal with free prototypes
+too. With prototypes tied to their class means, c_y = mu_y, the optimum found is that among tied configurations.
 """
 
 from __future__ import annotations
@@ -126,28 +127,29 @@ def contrastive_programme(
     """The programme of a contrastive loss; two kinds of rows in `groups` mean free prototypes.
 
     Each anchor's logits are: its own class (constant 1/tau) and, if free, its own prototype; then the class means
-    of each group and, if free, the prototypes of each group.
+    of each group and, if free, the prototypes of each group. L3 with free prototypes has prototypes only.
 
     Raises:
-        ValueError: free prototypes with a loss that has none, or that averages inside the exponential or over
-            prototypes only (at collapse with c_y = mu_y these equal averaging outside), or with less than one
-            sample of a class; or no class has an anchor.
+        ValueError: free prototypes with a loss that has none, or that averages inside the exponential (at collapse
+            with c_y = mu_y it equals averaging outside), or with less than one sample of a class where samples are
+            positives; or no class has an anchor.
     """
-    free = groups.kinds == 2
-    if free and not loss.complement:
+    free, only_prototypes = groups.kinds == 2, loss.averaging == "prototypes"
+    if free and not loss.needs_prototypes:
         raise ValueError("free prototypes need a loss with class-complement; this one has no prototypes")
-    if free and loss.averaging not in ("none", "outside"):
+    if free and loss.averaging == "inside":
         raise ValueError(
-            f"free prototypes are supported without averaging and outside the exponential, not {loss.averaging!r}"
+            f"free prototypes are not supported with the average inside the exponential ({loss.averaging!r}); "
+            "tie them to the class means"
         )
 
-    n, complement = compositions.counts, float(loss.complement)
-    if free and ((n > 0) & (n < 1)).any():
+    n, complement = compositions.counts, float(loss.needs_prototypes)
+    if free and not only_prototypes and ((n > 0) & (n < 1)).any():
         raise ValueError(
             f"a class has {n[(n > 0) & (n < 1)][0]:.3g} samples; with free prototypes an anchor needs at least itself, "
             "1 sample (scale the counts up)"
         )
-    counted = n > 0 if loss.complement else n > 1  # an anchor needs a positive
+    counted = n > 0 if complement else n > 1  # an anchor needs a positive
     weight = np.where(counted, n, 0.0)
     if loss.average_anchors:
         weight = counted.astype(float)
@@ -161,7 +163,9 @@ def contrastive_programme(
     own_samples, own_prototypes = _own_coefficients(loss, own_seen)
 
     others = [_sum_over_groups(of_samples, y, groups)]
-    if free:
+    if free and only_prototypes:
+        others, own = [_sum_over_groups(of_prototypes, y, groups)], own_prototypes[:, None]
+    elif free:
         others.append(_sum_over_groups(of_prototypes, y, groups))
         own = np.column_stack([own_samples, own_prototypes])
     else:
@@ -169,11 +173,15 @@ def contrastive_programme(
         own = (own_samples + complement * own_prototypes)[:, None]
 
     logits = _LogitMap(groups, own.shape[1] + sum(part.shape[1] for part in others), 1 / temperature)
-    logits.constant(column=0, value=1.0)
-    logits.other_classes(first_column=own.shape[1], kind=0)
-    if free:
-        logits.own_class(column=1, kind=1)
-        logits.other_classes(first_column=2 + groups.number, kind=1)
+    if free and only_prototypes:
+        logits.own_class(column=0, kind=1)
+        logits.other_classes(first_column=1, kind=1)
+    else:
+        logits.constant(column=0, value=1.0)
+        logits.other_classes(first_column=own.shape[1], kind=0)
+        if free:
+            logits.own_class(column=1, kind=1)
+            logits.other_classes(first_column=2 + groups.number, kind=1)
     return _assemble(
         logits,
         groups.of_class[y],
@@ -228,6 +236,8 @@ def _coefficients(
     """What multiplies exp(logit) of another class in the denominator: of its samples, and of its prototype."""
     if loss.averaging == "none":
         return n, np.ones_like(n)
+    if loss.averaging == "prototypes":
+        return np.zeros_like(n), np.ones_like(n)
     members = n + 1 if loss.complement else np.maximum(n, 1e-300)
     return n / members, 1 / (n + 1)
 
@@ -238,6 +248,8 @@ def _own_coefficients(
     """The same for the anchor's own class, of which the anchor itself does not count."""
     if loss.averaging == "none":
         return n - 1, np.ones_like(n)
+    if loss.averaging == "prototypes":
+        return np.zeros_like(n), np.ones_like(n)
     if loss.complement:
         return (n - 1) / n, 1 / n
     return np.ones_like(n), np.zeros_like(n)

@@ -108,9 +108,9 @@ def unconstrained_dynamics(
     embeddings = _start(start, len(labels), dimension, generator)
     kind = loss_named(loss)
     keys = None
-    if isinstance(kind, CrossEntropy) or (kind.complement and prototypes == "free"):
+    if isinstance(kind, CrossEntropy) or (kind.needs_prototypes and prototypes == "free"):
         keys = _start(None, len(counts), embeddings.shape[1], generator)
-    follow_means = not isinstance(kind, CrossEntropy) and kind.complement and prototypes == "means"
+    follow_means = not isinstance(kind, CrossEntropy) and kind.needs_prototypes and prototypes == "means"
     batch_loss = _batch_loss(loss, temperature, 1 if isinstance(kind, CrossEntropy) else views, counts.long())
 
     records: list[dict[str, Tensor]] = []

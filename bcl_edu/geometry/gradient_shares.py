@@ -49,7 +49,7 @@ def gradient_shares(
             tau <= 0.
     """
     kind = contrastive_named(loss)
-    if kind.complement and prototypes is None:
+    if kind.needs_prototypes and prototypes is None:
         raise ValueError(f"loss {loss!r} needs prototypes, one row for each class")
     if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1] or len(labels) == 0:
         raise ValueError(
@@ -66,7 +66,7 @@ def gradient_shares(
         )
 
     keys, key_labels = embeddings.double(), labels
-    if kind.complement:
+    if kind.needs_prototypes:
         assert prototypes is not None
         keys = torch.cat([keys, prototypes.double()])
         key_labels = torch.cat([labels, torch.arange(num_classes, device=labels.device)])
@@ -87,7 +87,7 @@ def gradient_shares(
         if kind.averaging == "outside":
             force = force / size.clamp(min=1)
 
-    has_positive = kind.complement | (class_sizes(labels) > 1)
+    has_positive = kind.needs_prototypes | (class_sizes(labels) > 1)
     shares = force / force.sum(dim=1, keepdim=True)  # NaN where nothing repels
     return shares.masked_fill(~has_positive[:, None], torch.nan)
 

@@ -11,7 +11,8 @@ What is fixed and what is free:
 * ``prototypes="tied"`` puts each prototype at its class mean, c_y = mu_y: the limit in which the prototype head has
   learned the classes. ``prototypes="free"`` optimises them too.
 * At collapse with tied prototypes, BCL's three ways to average (L1, L2, L3) are one function, and it does not depend on
-  how batches are composed: only on how often each class is an anchor.
+  how batches are composed: only on how often each class is an anchor. With free prototypes L3 is cross-entropy on the
+  sphere: features and classifier rows of unit length.
 * Cross-entropy has features h_k and classifier rows w_k in the unit ball, and logits h . w / tau: norm bounds a and b
   are tau = 1 / (a b), a cosine classifier of scale 30 is tau = 1/30. `average_norms` bounds the mean squared norm over
   classes instead of each norm: the layer-peeled model of Fang et al. (PNAS 2021), in which minority classes merge.

@@ -22,19 +22,14 @@ def class_averaged_loss(
 
     For an anchor i of class y, with B_j the samples of class j without i,
 
-        L_i = log D_i - mean_{p in B_y} z_i . z_p / tau
-
-        outside      L1, Eq. 6    D_i = sum_j mean_{k in B_j} exp(z_i . z_k / tau)
-        inside       L2, Eq. 7    D_i = sum_j exp( mean_{k in B_j} z_i . z_k / tau )
-        prototypes   L3, Eq. 8    D_i = sum_j exp(z_i . c_j / tau)
+        outside      L1, Eq. 6    log sum_j mean_{k in B_j} exp(z_i . z_k / tau)    - mean_{p in B_y} z_i . z_p / tau
+        inside       L2, Eq. 7    log sum_j exp( mean_{k in B_j} z_i . z_k / tau )  - mean_{p in B_y} z_i . z_p / tau
+        prototypes   L3, Eq. 8    log sum_j exp(z_i . c_j / tau)                    - z_i . c_y / tau
 
     where j runs over the classes of the batch, or over all k where prototypes are given. L1 >= L2 by Jensen.
-    Given prototypes also join the batch (class-complement): these are the rows of Table 1, L1 being BCL itself.
-    Without prototypes, L1 is Table 2's row "+ SC + averaging".
-
-    L3 is no likelihood: the samples among its positives are not in its denominator, so it can fall below zero. It is
-    lowest where all samples meet in one point and all prototypes lie opposite (about log k - 2 / tau), far from any
-    simplex. (This is Eq. 8 as we read it.)
+    L3 is the cross-entropy of a softmax over the prototypes: never negative, and samples neither attract nor repel one
+    another. Given prototypes also join the batch of L1 and L2 (class-complement): these are the rows of Table 1, L1
+    being BCL itself. Without prototypes, L1 is Table 2's row "+ SC + averaging".
 
     Args:
         embeddings: unit vectors z_i, all views concatenated, shape (n, dim), any float dtype.

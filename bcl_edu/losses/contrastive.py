@@ -45,7 +45,10 @@ def contrastive_loss(
     Table 2, + SC + both (this is BCL)      outside       True
     ======================================  ============  ==========
 
-    An anchor without a positive (alone in its class, no complement) has no loss and is not counted; where no
+    With averaging "prototypes" the own class's prototype is the only positive and no sample takes part in another's
+    loss, whatever the complement.
+
+    An anchor without a positive (alone in its class, no prototypes) has no loss and is not counted; where no
     anchor has one the result is 0, with a graph, so that ``backward`` works. With the complement, an anchor alone
     in its class has its prototype as only positive. Inputs in half precision are computed in float32, also under
     autocast: logits reach 1/tau, which 8 bits of mantissa cannot hold.

@@ -17,6 +17,9 @@ and they differ in two choices only:
   prototypes    sum_j  exp(z_i . c_j / tau)              Eq. 8 (L3)
   ============  =======================================  =====================================
 
+In Eq. 8 the samples are neither positives nor contrast: the only positive of an anchor is the prototype of its class,
+and L3 is the cross-entropy of a softmax over the prototypes. The complement then adds nothing.
+
 Everything is a log-sum-exp of logits minus the logarithm of a count, so nothing overflows at any temperature.
 No line waits for the device: sizes are sums on it, not numbers on the host.
 """
@@ -55,7 +58,7 @@ def anchor_losses(
         labels: class of each embedding, shape (n,), values 0..k-1.
         prototypes: unit vectors c_j, row j for class j, shape (k, dim); where complement or averaging need them.
         averaging: how the denominator gathers the classes.
-        complement: whether the prototypes join the batch.
+        complement: whether the prototypes join the batch; without effect on "prototypes", which has no other keys.
         temperature: tau > 0.
 
     Returns:
@@ -64,6 +67,12 @@ def anchor_losses(
     Source: Zhu et al. (CVPR 2022), Eq. 1-2 and 6-9. Inputs are taken as they are; :func:`contrastive_loss` checks.
     """
     labels = labels.long()
+    if averaging == "prototypes":
+        assert prototypes is not None
+        logits = embeddings @ prototypes.T / temperature
+        value = logits.logsumexp(dim=1) - logits.gather(1, labels[:, None]).squeeze(1)
+        return AnchorLosses(value, torch.ones_like(labels, dtype=torch.bool))
+
     keys, key_labels = embeddings, labels
     if complement:
         assert prototypes is not None
@@ -89,11 +98,8 @@ def anchor_losses(
         )  # m_ik: terms of k's class, as seen from i
         log_mean = logits - class_size.to(logits.dtype).log()
         denominator = log_mean.masked_fill(excluded, -torch.inf).logsumexp(dim=1)
-    elif averaging == "inside":
-        denominator = class_mean_logits(logits.masked_fill(itself, 0), labels, key_labels).logsumexp(dim=1)
     else:
-        assert prototypes is not None
-        denominator = (embeddings @ prototypes.T / temperature).logsumexp(dim=1)
+        denominator = class_mean_logits(logits.masked_fill(itself, 0), labels, key_labels).logsumexp(dim=1)
 
     return AnchorLosses(torch.where(counted, denominator - attraction, 0), counted)
 

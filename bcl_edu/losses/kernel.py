@@ -111,7 +111,7 @@ class Batch(NamedTuple):
     slot: Int[Tensor, " n"]  # the row of each sample's class in the tables over classes
     class_count: Float[Tensor, " slots"]  # |B_j|, 0 where no sample is of the class
     class_sum: Float[Tensor, "slots dim"]  # sum of z_k over B_j
-    positive_sum: Float[Tensor, "slots dim"]  # the same, and c_j under the complement
+    positive_sum: Float[Tensor, "slots dim"]  # the same, and c_j under the complement; c_j alone for Eq. 8
     per_positive: Float[Tensor, " slots"]  # 1 / (number of positives of an anchor of the class, times tau)
     weight: Float[Tensor, " n"]  # w_i: the anchor's share of the mean, 0 if it is not counted
 
@@ -140,12 +140,14 @@ def value_and_gradient(
     slot, num_slots = (labels, len(c)) if c is not None and by_label else (class_names(labels), len(z))
     class_count = z.new_zeros(num_slots).index_add_(0, slot, z.new_ones(len(z)))
     class_sum = z.new_zeros(num_slots, z.shape[1]).index_add_(0, slot, z)
-    positive_sum = class_sum
-    if form.complement:
+    of_samples = form.averaging != "prototypes"  # Eq. 8 has no samples among the positives
+    of_prototypes = form.complement or not of_samples
+    positive_sum = class_sum if of_samples else torch.zeros_like(class_sum)
+    if of_prototypes:
         assert c is not None
-        positive_sum = class_sum + (c if by_label else c.index_select(0, labels))
+        positive_sum = positive_sum + (c if by_label else c.index_select(0, labels))
 
-    num_positives = class_count - 1 + form.complement
+    num_positives = of_samples * (class_count - 1) + of_prototypes
     class_weight = ((num_positives > 0) & (class_count > 0)).to(z.dtype)
     if form.average_anchors:
         class_weight /= class_count.clamp(min=1)
@@ -164,17 +166,20 @@ def value_and_gradient(
 
     # A_i = z_i . (positive_sum - z_i) / (their number tau): summed over the class, sums of vectors only
     pull = class_weight * per_positive
-    squares = (z * z).sum(dim=1).dot(pull.index_select(0, slot))
-    attraction = (class_sum * positive_sum).sum(dim=1).dot(pull) - squares
+    attraction = (class_sum * positive_sum).sum(dim=1).dot(pull)
+    if of_samples:
+        attraction = attraction - (z * z).sum(dim=1).dot(pull.index_select(0, slot))
     loss = weight.dot(denominator.log) - attraction
     if not has_gradient:
         return loss, None, None
 
     # each anchor is pulled towards its positives, and each sample towards the anchors it is a positive of
     _, dz, dc = denominator
-    dz -= (pull[:, None] * (class_sum + positive_sum)).index_select(0, slot)
-    dz.addcmul_(pull.index_select(0, slot)[:, None], z, value=2)
-    if form.complement and dc is not None:
+    pulls = positive_sum + class_sum if of_samples else positive_sum
+    dz -= (pull[:, None] * pulls).index_select(0, slot)
+    if of_samples:
+        dz.addcmul_(pull.index_select(0, slot)[:, None], z, value=2)
+    if of_prototypes and dc is not None:
         pulled = pull[:, None] * class_sum
         if by_label:
             dc -= pulled

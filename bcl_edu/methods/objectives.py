@@ -26,7 +26,7 @@ _TITLES: dict[ContrastiveName, str] = {
     "scl-averaging": "LC + SC + class-averaging (Table 2)",
     "bcl": "BCL, Eq. 9 (Table 2; L1 of Table 1)",
     "bcl-inside": "L2 of Table 1, averaged inside exp",
-    "bcl-prototypes": "L3 of Table 1, prototypes only",
+    "bcl-prototypes": "L3 of Table 1, softmax over prototypes",
     "bcl-class-anchors": "BCL with anchors averaged per class (ours: Theorem 3 needs it)",
 }
 

@@ -193,6 +193,23 @@ def test_free_prototypes_agree_with_cvxpy(loss: str) -> None:
     assert optimum.value == pytest.approx(float(problem.value), abs=1e-7)
 
 
+@pytest.mark.parametrize("tau", [0.4, 1.0])
+def test_l3_with_free_prototypes_agrees_with_cvxpy(tau: float) -> None:
+    """Cross-entropy with class means and prototypes on the sphere, written down anew."""
+    counts = np.array([12.0, 3.0, 1.0])
+    gram = cvxpy.Variable((6, 6), PSD=True)
+    value = 0
+    for y, n in enumerate(counts):
+        logits = cvxpy.hstack([gram[y, 3 + j] / tau for j in range(3)])
+        value = value + n / 16 * (cvxpy.log_sum_exp(logits) - gram[y, 3 + y] / tau)
+    problem = cvxpy.Problem(cvxpy.Minimize(value), [cvxpy.diag(gram) == 1])
+    problem.solve(solver=cvxpy.CLARABEL)
+
+    optimum = geometry.certified_optimum(counts, "bcl-prototypes", temperature=tau, prototypes="free")
+    assert optimum.certified
+    assert optimum.value == pytest.approx(float(problem.value), abs=1e-7)
+
+
 # ---- what is known of the optima
 
 
@@ -212,6 +229,39 @@ def test_with_class_averaged_anchors_the_optimum_is_the_simplex(imbalance_factor
 def test_equal_counts_give_the_simplex_under_every_loss(loss: str) -> None:
     optimum = geometry.certified_optimum([30] * 6, loss)
     assert geometry.check_regular_simplex(optimum.means, tolerance=1e-7).is_regular
+
+
+@pytest.mark.parametrize("tau", [0.1, 1.0])
+@pytest.mark.parametrize("prototypes", ["tied", "free"])
+def test_equal_counts_give_the_simplex_under_l3(prototypes: str, tau: float) -> None:
+    optimum = geometry.certified_optimum([30] * 6, "bcl-prototypes", temperature=tau, prototypes=prototypes)
+    assert optimum.certified
+    assert optimum.value == pytest.approx(geometry.simplex_value(6, tau).item(), rel=1e-9)
+    assert geometry.check_regular_simplex(optimum.means, tolerance=1e-6).is_regular
+    if optimum.keys is not None:
+        assert optimum.keys.numpy() == pytest.approx(optimum.means.numpy(), abs=1e-6)
+
+
+def test_descending_on_l3_with_free_samples_and_prototypes_ends_at_the_certified_optimum() -> None:
+    counts, tau = [4, 2, 1], 0.5
+    labels = torch.repeat_interleave(torch.arange(3), torch.tensor(counts))
+    optimum = geometry.certified_optimum(counts, "bcl-prototypes", temperature=tau, prototypes="free")
+    generator = torch.Generator().manual_seed(0)
+    free = torch.randn(10, 10, generator=generator, dtype=torch.float64, requires_grad=True)
+    solver = torch.optim.LBFGS([free], max_iter=2000, line_search_fn="strong_wolfe", tolerance_grad=1e-11)
+
+    def closure() -> Tensor:
+        solver.zero_grad()
+        unit = torch.nn.functional.normalize(free)
+        value = losses.class_averaged_loss(
+            unit[:7], labels, unit[7:], averaging="prototypes", temperature=tau
+        )
+        value.backward()
+        return value
+
+    solver.step(closure)  # type: ignore[no-untyped-call]
+    assert optimum.certified
+    assert closure().item() == pytest.approx(optimum.value, abs=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -426,7 +476,7 @@ def test_in_too_few_dimensions_the_answer_is_marked_as_uncertified() -> None:
         ({"start": torch.full((3, 3), math.nan)}, "start is not finite"),
         ({"loss": "scl", "prototypes": "free"}, "has no prototypes"),
         ({"loss": "ce", "prototypes": "free"}, "has no prototypes"),
-        ({"loss": "bcl-inside", "prototypes": "free"}, "not 'inside'"),
+        ({"loss": "bcl-inside", "prototypes": "free"}, "'inside'"),
         ({"average_norms": True}, "average_norms is for cross-entropy"),
     ],
 )

@@ -29,6 +29,11 @@ def loss_by_loops(
         def logit(vector: list[float], anchor: list[float] = z[i]) -> float:
             return math.fsum(a * b for a, b in zip(anchor, vector, strict=True)) / temperature
 
+        if averaging == "prototypes":  # Eq. 8: no sample has a part in the loss of another
+            own = logit(c[y[i]])
+            denominator = math.fsum(math.exp(logit(c_j) - own) for c_j in c)
+            losses.setdefault(y[i], []).append(math.log(denominator))
+            continue
         positives = [logit(z[p]) for p in range(len(z)) if p != i and y[p] == y[i]]
         by_class: dict[int, list[float]] = {}
         for k in range(len(z)):
@@ -43,10 +48,8 @@ def loss_by_loops(
             denominator = sum(math.exp(logit_ik) for group in by_class.values() for logit_ik in group)
         elif averaging == "outside":  # Eq. 6, Eq. 9
             denominator = sum(mean(map(math.exp, group)) for group in by_class.values())
-        elif averaging == "inside":  # Eq. 7
+        else:  # Eq. 7
             denominator = sum(math.exp(mean(group)) for group in by_class.values())
-        else:  # Eq. 8
-            denominator = sum(math.exp(logit(c_j)) for c_j in c)
 
         if positives:
             losses.setdefault(y[i], []).append(

@@ -99,26 +99,40 @@ def test_class_averaged_anchors_never_fall_below_theorem_3(
     assert loss >= bound - 1e-12
 
 
-def test_prototypes_only_is_cross_entropy_where_every_sample_is_alone() -> None:
-    z, y, c = somewhere(3, 4, seed=0), torch.tensor([2, 0, 4]), somewhere(5, 4, seed=1)
-    expected = torch.nn.functional.cross_entropy(z @ c.T / 0.1, y)
-    assert class_averaged_loss(z, y, c, averaging="prototypes").item() == pytest.approx(
-        expected.item(), abs=1e-12
+@pytest.mark.parametrize("average_anchors", [False, True])
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0])
+def test_l3_is_cross_entropy_over_prototype_logits(temperature: float, average_anchors: bool) -> None:
+    z, c = somewhere(len(LABELS), 5, seed=0), somewhere(NUM_CLASSES, 5, seed=1)
+    each = torch.nn.functional.cross_entropy(z @ c.T / temperature, LABELS, reduction="none")
+    of_class = [each[name == LABELS].mean() for name in LABELS.unique()]
+    expected = torch.stack(of_class).mean() if average_anchors else each.mean()
+    loss = class_averaged_loss(
+        z, LABELS, c, averaging="prototypes", temperature=temperature, average_anchors=average_anchors
     )
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-12)
 
 
-def test_prototypes_alone_reward_a_collapse_that_the_other_two_punish() -> None:
-    num_classes, tau = 10, 0.1
-    labels = torch.arange(num_classes).repeat_interleave(4)
-    vertices, point = simplex(num_classes), at(0)
-    samples, opposite = point.expand(len(labels), -1), -point.expand(num_classes, -1)
-    for averaging in ("outside", "inside", "prototypes"):
-        right = class_averaged_loss(
-            vertices[labels], labels, vertices, averaging=averaging, temperature=tau
-        ).item()
-        collapsed = class_averaged_loss(
-            samples, labels, opposite, averaging=averaging, temperature=tau
-        ).item()
-        assert (collapsed < right) == (averaging == "prototypes")
-    # 3 of the 4 positives are samples, at cosine 1; one is the prototype, at cosine -1, as all of the denominator
-    assert collapsed == pytest.approx(math.log(num_classes) - 1 / tau - (3 - 1) / 4 / tau, abs=1e-9)
+@pytest.mark.parametrize("complement", [False, True])
+def test_the_complement_adds_nothing_to_l3(complement: bool) -> None:
+    z, c = somewhere(len(LABELS), 5, seed=0), somewhere(NUM_CLASSES, 5, seed=1)
+    losses = anchor_losses(z, LABELS, c, averaging="prototypes", complement=complement)
+    each = torch.nn.functional.cross_entropy(z @ c.T / 0.1, LABELS, reduction="none")
+    torch.testing.assert_close(losses.value, each, rtol=0, atol=1e-12)
+    assert losses.counted.all()
+
+
+def test_under_l3_no_sample_pushes_or_pulls_another() -> None:
+    z, c = somewhere(len(LABELS), 5, seed=0).requires_grad_(), somewhere(NUM_CLASSES, 5, seed=1)
+    losses = anchor_losses(z, LABELS, c, averaging="prototypes")
+    for i in range(len(LABELS)):
+        (gradient,) = torch.autograd.grad(losses.value[i], z, retain_graph=True)
+        moved = gradient.norm(dim=1) > 0
+        assert moved.tolist() == [k == i for k in range(len(LABELS))]
+
+
+def test_l3_punishes_samples_that_meet_opposite_their_prototypes() -> None:
+    """log k - 1/tau would be below zero: the loss of samples that attract samples, which Eq. 8 does not have."""
+    labels = torch.arange(10).repeat_interleave(4)
+    samples, opposite = at(0).expand(len(labels), -1), -at(0).expand(10, -1)
+    loss = class_averaged_loss(samples, labels, opposite, averaging="prototypes")
+    assert loss.item() == pytest.approx(math.log(10), abs=1e-12)

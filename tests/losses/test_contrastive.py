@@ -31,7 +31,7 @@ def loss_of(z: Tensor, y: Tensor, c: Tensor, averaging: str, complement: bool, *
 
 
 @pytest.mark.parametrize("average_anchors", [False, True], ids=["anchors", "class-averaged-anchors"])
-@pytest.mark.parametrize("averaging", ["none", "outside", "inside", "prototypes"])
+@pytest.mark.parametrize("averaging", ["none", "outside", "inside"])
 @pytest.mark.parametrize("n", [1, 3])
 def test_zero_with_a_zero_gradient_where_no_anchor_has_a_positive(
     n: int, averaging: str, average_anchors: bool
