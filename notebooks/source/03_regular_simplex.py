@@ -13,14 +13,15 @@
 # %% [markdown]
 # # The regular simplex: as far apart as possible, all at once
 #
-# **$K$ classes share one sphere. How far apart can *all* of them be at the same time, how many dimensions does that take,
-# and what happens where there is no room for it?**
+# **$K$ classes share one sphere. How far apart can *all* of them be at the same time, and how many dimensions does that
+# take?**
 #
 # You will break a definition condition by condition, derive its one angle with pencil and paper, try to beat it with
-# random search and gradient descent, and see what becomes of a class that is one too many.
+# random search and gradient descent, and prove that equal classes go there under the contrastive loss.
 #
-# *Half a minute of computing, forty minutes of reading. From [01_first_look](01_first_look.ipynb) you need embeddings
-# on the unit sphere, class means and cosines. Nothing is trained.*
+# *Half a minute of computing, fifty minutes of reading (fifteen of them for the optional section 6); exercises take
+# longer. From [01_first_look](01_first_look.ipynb) you need embeddings on the unit sphere, class means and cosines.
+# Nothing is trained.*
 #
 # | symbol of the paper | in code | what it is |
 # |---|---|---|
@@ -32,6 +33,8 @@
 # | $\tau$ | `temperature` | temperature of the loss |
 
 # %%
+from itertools import permutations
+
 import torch
 from torch.nn.functional import normalize
 
@@ -41,6 +44,7 @@ from bcl_edu.data import exponential_profile
 from bcl_edu.geometry import (
     certified_optimum,
     check_regular_simplex,
+    collapsed_loss,
     cosine_matrix,
     regular_simplex,
     simplex_deviation,
@@ -49,14 +53,14 @@ from bcl_edu.geometry import (
 # %% [markdown]
 # ## 1. Three conditions
 #
-# The paper's Definition 1: points $\zeta_1, \dots, \zeta_K$ in $\mathbb{R}^h$ are the vertices of a **regular simplex**
-# inscribed in the unit sphere if
+# The paper defines a **regular simplex** inscribed in a sphere by three conditions. For the unit sphere, points
+# $\zeta_1, \dots, \zeta_K$ in $\mathbb{R}^h$ are its vertices if
 #
 # - (a) $\sum_k \zeta_k = 0$: they are balanced around the centre,
-# - (b) $\lVert \zeta_k \rVert = 1$: they are on the sphere,
+# - (b) $\lVert \zeta_k \rVert = 1$: they lie on the sphere,
 # - (c) $\zeta_i \cdot \zeta_j = d$ for all $i \neq j$: any two are equally far apart.
 #
-# The equilateral triangle is one. **Before you run the cells:** which of the conditions hold for a square? For the
+# An equilateral triangle is an example. **Before you run the cells:** which of the conditions hold for a square? For the
 # coordinate axes of space? For a triangle of half the size? For one with two points at each corner?
 
 
@@ -87,14 +91,14 @@ assert (holds["axes"], holds["half the size"]) == ((False, True, True), (True, F
 assert holds["square"] == holds["doubled triangle"] == (True, True, False)
 
 # %% [markdown]
-# None of the three can be left out: each of the others fails in one of them. The square's neighbours are nearer than its
-# opposite corners, and so are the two points at each corner of the doubled triangle; the axes are all at right angles,
-# but crowded into one corner of space: they could turn away from it, and gain.
+# Only the triangle passes, and each of the others fails exactly one condition, so none of the three can be dropped. In
+# the square, neighbours are closer than opposite corners; in the doubled triangle, two points share each corner. The axes
+# are at right angles to each other but crowded into one corner of space: spreading them would increase every distance.
 #
 # ## 2. One angle, by pencil and paper
 #
-# How far apart the points are follows from the conditions. Take the squared length of the sum, which is zero by (a),
-# and multiply it out with (b) and (c):
+# The distance between the points follows from the conditions. The sum has length zero by (a); multiply out its square
+# with (b) and (c):
 #
 # $$0 = \Bigl\lVert \sum_k \zeta_k \Bigr\rVert^2 = \sum_k \lVert\zeta_k\rVert^2 + \sum_{i \neq j} \zeta_i \cdot \zeta_j
 # = K + K(K-1)\,d \qquad\Longrightarrow\qquad d = -\frac{1}{K-1} .$$
@@ -111,10 +115,10 @@ for num_classes in (2, 3, 4, 10, 100):
     assert (between + 1 / (num_classes - 1)).abs().max() < 1e-12
 
 # %% [markdown]
-# With many classes the simplex is hardly more than right angles. That is no reason to do without it: a hundred axes are
-# *all in one corner*, and a hundred vertices of a simplex are balanced around the centre.
+# With many classes the angles are barely above 90°. They still matter: a hundred coordinate axes all lie *in one corner*
+# of space, while a hundred vertices of a simplex are balanced around the centre.
 #
-# Three points are a triangle, four a tetrahedron; both pictures are exact. **Turn the second one.** Is any vertex in a
+# Three points form a triangle, four a tetrahedron; both pictures are exact. **Turn the second one.** Is any vertex in a
 # better position than another?
 
 # %%
@@ -127,8 +131,8 @@ figures.class_mean_sphere(regular_simplex(4), equal_counts, title="Four classes 
 # %% [markdown]
 # ## 3. Building one
 #
-# Where do such points come from in any dimension? The $K$ coordinate axes already satisfy (b) and (c). Only (a) is
-# missing, so subtract their mean, and repair the length:
+# How do you construct such points for any $K$? The $K$ coordinate axes already satisfy (b) and (c). Only (a) is missing,
+# so subtract their mean and restore the length:
 #
 # $$\zeta_k = \sqrt{\tfrac{K}{K-1}}\,\Bigl(e_k - \tfrac{1}{K}\textstyle\sum_j e_j\Bigr) .$$
 #
@@ -145,9 +149,9 @@ print("rank:", int(torch.linalg.matrix_rank(vertices)))
 assert torch.linalg.matrix_rank(vertices) == num_classes - 1
 
 # %% [markdown]
-# One less than they have coordinates: subtracting the mean took one direction away, the same for all. So $K$ points of
-# a regular simplex fit into $h = K - 1$ dimensions. `regular_simplex(K, h)` writes them there, one new axis for each new
-# vertex, and leaves further axes at zero:
+# One fewer than they have coordinates: subtracting the mean removed one direction. So the $K$ vertices of a regular
+# simplex fit into $h = K - 1$ dimensions. `regular_simplex(K, h)` uses one new axis for each new vertex and sets any
+# further coordinates to zero:
 
 # %%
 print(regular_simplex(4, dimension=3).numpy().round(3))
@@ -157,16 +161,16 @@ print(regular_simplex(4, dimension=3).numpy().round(3))
 #
 # ### Nothing is further apart
 #
-# Take any $K$ unit vectors, with no condition at all. The squared length of their sum cannot be negative, so
+# Take any $K$ unit vectors. The squared length of their sum cannot be negative, so
 #
 # $$0 \le \Bigl\lVert \sum_k z_k \Bigr\rVert^2 = K + \sum_{i \neq j} z_i \cdot z_j
 # \qquad\Longrightarrow\qquad \operatorname{mean}_{i \neq j}\, z_i \cdot z_j \ge -\frac{1}{K-1} .$$
 #
-# The *largest* cosine is at least the mean. So the closest pair can never be further apart than in the simplex. And it is
-# as far apart only if all cosines are equal, hence $-\frac{1}{K-1}$ (condition c); then the sum has length 0 (condition a):
-# the simplex is the one and only best arrangement.
+# The *largest* cosine is at least the mean, so the closest pair can never be further apart than in the simplex. It is
+# equally far apart only if all cosines are equal to $-\frac{1}{K-1}$ (condition c), and then the sum has length 0
+# (condition a). Up to rotation and reflection, the simplex is the only best arrangement.
 #
-# **Try to beat it.** Of 100,000 random ways to put four points into space, how near does the best come to $-1/3$?
+# **Try to beat it.** Among 100,000 random placements of four points in space, how close does the best come to $-1/3$?
 
 
 # %%
@@ -185,8 +189,9 @@ print(f"closest pair: {closest.mean():.3f} on average, {closest.min():.3f} at be
 assert closest.min() > -1 / 3
 
 # %% [markdown]
-# Chance is bad at it. Gradient descent is not: let every point be pushed by its nearest ones. (The largest cosine has
-# kinks, so we descend on a smooth version of it that is sharpened step by step.)
+# The best random placement stays clearly short of the simplex. Gradient descent does better: it moves each point away from
+# its nearest neighbours. (The largest cosine is not differentiable everywhere, so we minimise a smooth version and
+# sharpen it step by step.)
 
 
 # %%
@@ -215,17 +220,17 @@ print(f"deviation from the regular simplex: {simplex_deviation(four).rms:.4f}")
 assert simplex_deviation(four).rms < 0.01
 
 # %% [markdown]
-# From random starts, pushing alone ends at the simplex. `simplex_deviation` is the project's ruler from here on: the
-# root mean square (`rms`) of $\mu_i \cdot \mu_j + \frac{1}{K-1}$ over all pairs $i \neq j$ of class means, each scaled to
-# length 1. It is 0 at the simplex and nowhere else.
+# From random starts, gradient descent ends at the simplex. From here on we measure distance from it with
+# `simplex_deviation`: the root mean square (`rms`) of $\mu_i \cdot \mu_j + \frac{1}{K-1}$ over all pairs $i \neq j$ of
+# class means, each scaled to length 1. It is 0 at the simplex and nowhere else.
 #
-# ### It is what the loss wants, if classes are equal
+# ### Equal classes go there under the contrastive loss
 #
-# Nobody computes cosines and pushes; a network minimises a loss. Suppose every class has *collapsed*, all its embeddings to
-# one point, and all classes are equally large. Where are the points at which the supervised contrastive loss is smallest?
-# As a function of the matrix $G$ of their cosines this is a convex problem, and `certified_optimum` solves it with a
-# *certificate*: a proof of how far from the minimum its answer is at most (notebook 07 shows how that works). **Before you
-# run the cell:** will the answer depend on the temperature?
+# A network does not maximise distances; it minimises a loss. Suppose every class has *collapsed* (all its embeddings
+# coincide) and all classes are equally large. At which points is the supervised contrastive loss of Khosla et al. (2020)
+# smallest? It depends only on the matrix $G$ of the cosines between the classes, and it is convex in $G$.
+# `certified_optimum` minimises it and returns a *certificate*: an upper bound on how far its answer can be from the
+# minimum (notebook 07 shows how that works). **Before you run the cell:** will the answer depend on the temperature?
 
 # %%
 for temperature in (0.1, 0.3, 1.0):
@@ -234,8 +239,42 @@ for temperature in (0.1, 0.3, 1.0):
     assert optimum.certified and optimum.deviation.rms < 1e-3
 
 # %% [markdown]
-# The regular simplex, at every temperature. **And with a long tail?** Four classes of 200, 43, 9 and 2 images, the same
-# loss. Predict which two classes will be closest together before you look at the orange cells.
+# The regular simplex, at all three temperatures. Three temperatures prove nothing about the others, but three lines do.
+# Write $f(G)$ for the loss of equal classes at collapse.
+#
+# 1. *Average over all renamings of the classes.* Renaming equal classes does not change $f$, and $f$ is convex. So the mean
+#    $\bar G$ of all renamed copies of $G$ satisfies $f(\bar G) \le f(G)$. All its off-diagonal entries equal one number $d$,
+#    the mean cosine of $G$.
+# 2. *$f(\bar G)$ increases with $d$:* a larger cosine between two classes raises the denominator of both.
+# 3. *$d \ge -\frac1{K-1}$*, as shown above. So $f(G) \ge f(\bar G) \ge f(\text{simplex})$, at every temperature. $\;\blacksquare$
+#
+# In step 1, $f$ is strictly convex in the off-diagonal cosines (it is a sum of terms $\log(1 + \sum e^{\dots})$), so only the
+# simplex attains the minimum. Here are both steps for twenty random arrangements of four classes, with all 24 renamings:
+
+# %%
+equal = torch.full((4,), 50)
+simplex = cosine_matrix(regular_simplex(4))
+generator = torch.Generator().manual_seed(0)
+for temperature in (0.1, 1.0):
+    for _ in range(20):
+        G = cosine_matrix(torch.randn(4, 3, generator=generator, dtype=torch.float64))
+        renamed = [G[list(order)][:, list(order)] for order in permutations(range(4))]
+        G_bar = torch.stack(renamed).mean(dim=0)
+        f = [collapsed_loss(gram, equal, "scl", temperature=temperature) for gram in (G, G_bar, simplex)]
+        assert f[0] > f[1] > f[2]
+    print(f"temperature {temperature}, last arrangement: {f[0]:.4f} > {f[1]:.4f} > {f[2]:.4f}")
+
+# %% [markdown]
+# The loss falls in both steps for every arrangement. Nothing in the argument is special to this loss: it needs a
+# convex function of $G$ that treats all classes alike and grows with every cosine. Notebook 06 uses it for BCL.
+#
+# Two results of the literature say more. Graf et al. (2021) prove that collapse itself is optimal for this loss when classes
+# are equal. And Papyan et al. (2020) found the same geometry in networks trained with *cross-entropy* on balanced data far
+# beyond zero training error: class means converge to a simplex, and samples to their class means. They called it
+# *neural collapse*.
+#
+# **And with a long tail?** Four classes of 200, 43, 9 and 2 images, the same loss. Predict which two classes will be
+# closest together before you look at the orange cells.
 
 # %%
 counts = exponential_profile(200, num_classes=4, imbalance_factor=100)
@@ -247,20 +286,20 @@ assert cosines[2, 3] == cosines.triu(1).max() and cosines[2, 3] > 0.3
 figures.cosine_heatmap(cosines, counts, title="Four classes at the optimum of SCL")
 
 # %% [markdown]
-# The two rarest classes have moved together, although there was room for all. Four classes need three dimensions only, so
-# we can look at it without loss. *Turn it, and compare it with the tetrahedron above.*
+# The two rarest classes have moved together, although there was room for all. Four classes need only three dimensions, so
+# the next picture is exact. *Turn it, and compare it with the tetrahedron above.*
 
 # %%
 look_at = "Compare the angle between 2 and 3 with that between 0 and 1."
 figures.class_mean_sphere(bent.means, counts, title="The same four classes in space", look_at=look_at)
 
 # %% [markdown]
-# This is what the rest of the course is about. *Note what it is not:* it is no failure of training. It is the minimum.
+# The rest of the course is about this. *It is not a failure of training:* it is the minimum of the loss.
 #
 # ### It treats all classes alike
 #
-# Why should one mind? Let samples scatter around their class means, and assign each to the nearest mean. **Before you
-# run the cells:** which class gains by the bent arrangement, and which one loses most?
+# Does it matter? Let samples scatter around their class means, and assign each to the nearest mean. **Before you
+# run the cells:** which class gains from the bent arrangement, and which one loses most?
 
 
 # %%
@@ -283,13 +322,13 @@ assert of_bent.argmin() == 3
 assert of_bent.mean() < straight.mean()
 
 # %% [markdown]
-# In the simplex all classes are equally safe. In the bent arrangement the head is a little safer, every other class pays
-# for it, and the rarest pays most.
+# In the simplex all classes have nearly the same accuracy. In the bent arrangement the largest class gains a little, every
+# other class loses, and the rarest loses most.
 #
 # ## 5. Room for K
 #
-# The simplex spans exactly $K - 1$ dimensions (Section 3), and vectors of $\mathbb{R}^h$ span at most $h$. So it exists
-# only where
+# The simplex spans exactly $K - 1$ dimensions (section 3), and vectors of $\mathbb{R}^h$ span at most $h$. So it exists
+# only if
 #
 # $$K \le h + 1 .$$
 
@@ -302,7 +341,7 @@ else:
     raise AssertionError("four points of a regular simplex do not fit into the plane")
 
 # %% [markdown]
-# This is a condition on real networks. **Before you run the cell:** the paper projects to 128 dimensions on CIFAR and to
+# This limits real networks. **Before you run the cell:** the paper projects to 128 dimensions on CIFAR and to
 # 1,024 on ImageNet-LT and iNaturalist 2018. In which of the four spaces below can the class means form a regular
 # simplex at all?
 
@@ -319,13 +358,13 @@ for name, (num_classes, dimension) in spaces.items():
 assert list(has_room.values()) == [True, False, True, False]
 
 # %% [markdown]
-# On iNaturalist 2018 the regular simplex, which the paper's theorems (notebooks 04 to 06) take for the ideal, does not
-# exist in its space of embeddings. What those theorems say there, they say as bounds that nothing attains.
+# On iNaturalist 2018 the embedding space has no room for the regular simplex, which the paper's theorems (notebooks 04 to
+# 06) treat as the ideal. There, the theorems remain true as bounds, but nothing attains them.
 #
-# ## 6. One class too many
+# ## 6. One class too many (optional)
 #
-# So what *is* best where the simplex does not fit? Begin with four points on a circle. **Before you run the cell:** the
-# simplex would have cosine $-1/3$. How close to it can you come in the plane?
+# *Nothing later depends on this section.* What is best where the simplex does not fit? Begin with four points on a circle.
+# **Before you run the cell:** the simplex would have cosine $-1/3$. How close can you get in the plane?
 
 # %%
 flat = pushed_apart(4, 2)
@@ -333,8 +372,9 @@ print(cosine_matrix(flat).numpy().round(2))
 assert abs(largest_cosine(flat)) < 0.01
 
 # %% [markdown]
-# The square, in which neighbours are at right angles: not nearly $-1/3$, but 0. The contrastive loss chooses it, too.
-# (Here the problem is not convex. The answer is the best of several starts, without a certificate.)
+# The best arrangement found is the square, with neighbours at right angles: cosine 0, far from $-1/3$. The contrastive loss
+# also chooses it. (In too few dimensions the problem is not convex, so the answer is the best of several starts, without a
+# certificate.)
 
 # %%
 square = certified_optimum(torch.full((4,), 50), "scl", temperature=0.5, dimension=2)
@@ -344,18 +384,17 @@ assert abs(largest_cosine(square.means)) < 1e-3
 figures.class_mean_sphere(square.means, equal_counts, title="Four classes that have to live on a circle")
 
 # %% [markdown]
-# Now let the number of classes grow in a space of three dimensions. **Before you look:** four fit. What happens to the
-# closest pair with the fifth class, and with the sixth?
+# Now increase the number of classes in three dimensions. **Before you look:** a simplex of four fits. What happens to the
+# closest pair when the fifth class arrives, and the sixth?
 
 # %%
 best = {num_points: float(largest_cosine(pushed_apart(num_points, 3))) for num_points in range(2, 10)}
 figures.closest_pairs(best, dimension=3)
 
 # %% [markdown]
-# Up to $K = h + 1 = 4$ the search finds the simplex. Then it jumps: a fifth class costs every bit of what was better
-# than a right angle. The sixth is free, since the six half-axes of an octahedron are all at right angles or opposite.
-# (Rankin proved in 1955 that this is no weakness of our search: for $h + 2 \le K \le 2h$ the largest cosine cannot be
-# below 0.)
+# Up to $K = h + 1 = 4$ the search finds the simplex. The fifth class brings the closest pair back to a right angle. The
+# sixth costs nothing more: the six half-axes of an octahedron are all at right angles or opposite. (This is not a
+# weakness of our search. Rankin proved in 1955 that for $h + 2 \le K \le 2h$ the largest cosine cannot be below 0.)
 
 # %%
 for num_points, cosine in best.items():
@@ -366,8 +405,9 @@ assert all(best[k] < -1 / (k - 1) + 0.01 for k in (2, 3, 4))
 assert best[5] < 0.01 and best[6] < 0.01 and best[7] > 0.15
 
 # %% [markdown]
-# Something else is lost with the fifth class: *the* answer. Where the simplex fits, it is optimal for every temperature.
-# **Before you run the cell:** five equal classes in three dimensions, at $\tau = 1$ and at $\tau = 0.1$. The same shape?
+# With the fifth class there is also no longer *one* best arrangement. Where the simplex fits, it is optimal at every
+# temperature. **Before you run the cell:** five equal classes in three dimensions, at $\tau = 1$ and at $\tau = 0.1$. The
+# same shape?
 
 # %%
 five, cosines = torch.full((5,), 50), {}
@@ -389,24 +429,28 @@ figures.class_mean_sphere(crowded.means, five, title=title, look_at=look_at)
 
 # %% [markdown]
 # At $\tau = 1$ the five form a triangle around an axis with two poles (cosines $-1$, $-1/2$ and 0); at $\tau = 0.1$ a
-# pyramid over a folded square. Both are the best that was found for their loss. A low temperature looks at the closest
-# pairs only, a high one at all of them; in the simplex there is no difference between the two.
+# pyramid over a folded square. Each is the best that was found for its temperature. At a low temperature the closest pairs
+# dominate the loss, at a high one all pairs count; in the simplex all pairs are equally close.
 #
 # ## In one paragraph
 #
 # A regular simplex is $K$ unit vectors that sum to zero and have equal inner products, which are then all $-1/(K-1)$. No
-# arrangement has a closest pair that is further apart, none but the simplex is as good, and it treats all classes
-# alike. For equally large classes it is where the supervised contrastive loss is smallest, at every temperature; for a
-# long tail it is not. It takes $K - 1$ dimensions. With one class more, the closest pair falls back to a right angle,
-# and what is best depends on the loss and its temperature. So "the class means should form a regular simplex" is a
-# clear goal where $K \le h + 1$, and no goal at all where $K$ is larger.
+# arrangement has a closest pair that is further apart, only the simplex (up to rotation and reflection) is as good, and it
+# treats all classes alike. For equally large classes that have collapsed it minimises the supervised contrastive loss at
+# every temperature: averaging over renamings proves it. For a long tail it does not. It takes $K - 1$ dimensions. With
+# one class more, the closest pair falls back to a right angle, and what is best depends on the loss and its temperature.
+# So "the class means should form a regular simplex" is a clear goal if $K \le h + 1$, and cannot be reached if $K$ is larger.
+#
+# **Read more:** Khosla et al., *Supervised Contrastive Learning*, NeurIPS 2020; Graf et al., *Dissecting Supervised
+# Contrastive Learning*, ICML 2021; Papyan, Han and Donoho, *Prevalence of neural collapse during the terminal phase of deep
+# learning training*, PNAS 2020.
 #
 # ## Exercises
 #
 # `check` runs your function on hidden cases and tells you what *kind* of mistake it makes. Solutions are in
 # [solutions](solutions/README.md); look there last.
 #
-# **1. Recognise it.** Write the three conditions. `points` has one point a row; allow for rounding errors of up to
+# **1. Recognise it.** Test the three conditions. `points` has one point per row; allow for rounding errors of up to
 # $10^{-4}$.
 
 
@@ -419,8 +463,8 @@ def is_regular_simplex(points):
 check("is_regular_simplex", is_regular_simplex)
 
 # %% [markdown]
-# **2. Build it in as few dimensions as possible.** Section 3 has $K$ coordinates where $K - 1$ are enough. Return $K$
-# vertices of shape (K, h) for any $h \ge K - 1$. Any rotation of them is right.
+# **2. Build it in as few dimensions as possible.** Section 3 uses $K$ coordinates where $K - 1$ are enough. Return the $K$
+# vertices, shape (K, h), for any $h \ge K - 1$. Any rotation of them is right.
 
 
 # %%
@@ -432,7 +476,7 @@ def regular_simplex_of_your_own(num_classes, dimension):
 check("regular_simplex", regular_simplex_of_your_own)
 
 # %% [markdown]
-# **3. Measure the distance to it.** Write `simplex_deviation` of Section 4. Class means need not be of unit length.
+# **3. Measure the distance to it.** Write `simplex_deviation` of section 4. Class means need not have unit length.
 
 
 # %%
@@ -444,6 +488,6 @@ def deviation(means):
 check("simplex_deviation", deviation)
 
 # %% [markdown]
-# **4. How slowly does it bend?** In Section 4 the imbalance factor was 100. Compute `certified_optimum(...).deviation.rms`
+# **4. How fast does it bend?** In section 4 the imbalance factor was 100. Compute `certified_optimum(...).deviation.rms`
 # for imbalance factors from 1 to 100 (`exponential_profile(200, 4, factor)`). Predict first: does the simplex hold for a
-# while and then give way, or does it bend from the very beginning?
+# while and then give way, or does it bend from the start?
