@@ -125,7 +125,7 @@ assert (compared("scl", "lc")[2], compared("bcl-class-anchors", "bcl")[2]) == (1
 #
 # ## 3. Table 1: three ways to average
 #
-# L1 averages outside the exponential, L2 inside, L3 keeps the prototypes only. Notebook 05 proved $L_1 \ge L_2$ for
+# L1 averages outside the exponential, L2 inside, L3 is a softmax over the prototypes. Notebook 05 proved $L_1 \ge L_2$ for
 # every batch; that says nothing about what they teach.
 
 # %%
@@ -133,14 +133,20 @@ table_1 = {"L1 (BCL)": runs["bcl"], "L2": runs["bcl-inside"], "L3": runs["bcl-pr
 figures.shot_group_bars(table_1, title="Table 1 on long-tailed digits")
 
 # %%
+gaps = {}
 for first, second in [("bcl", "bcl-inside"), ("bcl", "bcl-prototypes")]:
     gap, error, won = compared(first, second)
     difference = f"{names[first]} minus {names[second]}"
     print(f"{difference} {gap:+.2f} ± {error:.2f} points, ahead in {won} of 10 seeds")
-    assert abs(gap) < 2 * error
+    gaps[second] = gap / error
+assert abs(gaps["bcl-inside"]) < 2
+assert -3 < gaps["bcl-prototypes"] < -2
 
 # %% [markdown]
-# The order of Table 1 (51.9, 50.2, 51.0) cannot be seen here: neither difference is larger than twice its error.
+# The order of Table 1 (51.9, 50.2, 51.0) cannot be seen here. L1 and L2 are alike. L3 is *ahead* of L1, by 1.8 ± 0.8
+# points: more than twice its standard error, in the direction opposite to the table's. One comparison in twenty does
+# that by luck, so it is one more lead to follow. (The runs of L3 were made with a later revision than the others, so
+# equal seeds do not mean equal runs.)
 #
 # ## 4. And the geometry?
 #
@@ -155,24 +161,27 @@ for loss in list(names)[1:]:  # LC has no embeddings
     tail = statistics.mean(r["tail_cosine"] for r in runs[loss])
     print(f"{names[loss]:20} {distance[loss]:.3f}  {tail:+.2f}")
 assert distance["scl"] > distance["scl-complement"] > distance["scl-averaging"] > distance["bcl"]
-assert distance["bcl-inside"] < min(of for loss, of in distance.items() if loss != "bcl-inside") - 0.1
+nearest = ("bcl-inside", "bcl-prototypes")
+assert (
+    max(distance[loss] for loss in nearest)
+    < min(distance[loss] for loss in distance if loss not in nearest) - 0.1
+)
 
 # %%
 deviation = {loss: [r["simplex_deviation"] for r in runs[loss]] for loss in names}
-for nearer, further in [("scl-averaging", "scl"), ("bcl", "scl"), ("bcl-inside", "bcl")]:
+for nearer, further in [
+    ("scl-averaging", "scl"),
+    ("bcl", "scl"),
+    ("bcl-inside", "bcl"),
+    ("bcl-prototypes", "bcl"),
+]:
     assert all(a < b for a, b in zip(deviation[nearer], deviation[further], strict=True))  # in every seed
-assert min(r["tail_cosine"] for r in runs["bcl-prototypes"]) > 0.99
 
 # %% [markdown]
 # Here the parts do differ. Class-averaging brings the class means nearer to the simplex in every seed, class-complement
 # a little (on average), and of the rows of Table 2 both together most: each part helps by itself, as it does not in the
-# paper's accuracies. And two rows of Table 1 are not what their accuracy suggests:
-#
-# - **L2**, the last of Table 1, is by far the *nearest* to the simplex.
-# - **L3** has *collapsed*: all ten class means are one point (cosine 1.00). As we read Eq. 8, samples attract
-#   samples, but only prototypes repel, so the loss falls as long as all samples together move away from all
-#   prototypes (`help(bcl_edu.losses.contrastive_loss)`). Its accuracy is as good as L1's: the classifier's
-#   branch does the work.
+# paper's accuracies. And the two rows of Table 1 that the paper does not go on with, L2 and L3, are by far the
+# *nearest* to the simplex: 0.32 and 0.33, where BCL has 0.48; each is nearer than BCL in every seed.
 #
 # So in these runs accuracy did not need the geometry. Whether it does on harder data is what the full rows would show.
 #
@@ -276,7 +285,7 @@ assert (
 #
 # A table of single runs is a list of anecdotes with decimals. With ten seeds a row, on digits, the parts of balanced
 # contrastive learning change the geometry of the class means (averaging does in every seed) and add no accuracy that
-# ten seeds can show; one row of Table 1 reaches a good accuracy with completely collapsed embeddings. The large steps
+# ten seeds can show; the two rows of Table 1 that the paper drops are the nearest to the simplex. The large steps
 # of Table 2 could be confirmed on CIFAR with a few seeds, the small ones would need dozens. Until somebody runs them,
 # "which part does the work" has an answer for the geometry, and none for the accuracy.
 #
