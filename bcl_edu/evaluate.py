@@ -21,10 +21,11 @@ from bcl_edu import terminal
 from bcl_edu.data import open_dataset
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
+from bcl_edu.run_options import Device, own_lists, require_workers
 from bcl_edu.training.checkpoint import CheckpointError
+from bcl_edu.training.device import choose_device
 from bcl_edu.training.display import figure
 from bcl_edu.training.evaluation import evaluate_method
-from bcl_edu.training.options import Device, choose_device, own_lists, require_workers
 from bcl_edu.training.pretrained import load_trained
 
 DESCRIPTION = "Evaluate a run on its test set; needs nothing but its weights and the data."
@@ -70,7 +71,7 @@ def evaluate_checkpoint(
         workers: processes that decode image files.
 
     Returns:
-        The recipe's name and loss, epochs trained, accuracies in percent, simplex deviation, and a class's
+        The recipe's and the method's name, epochs trained, accuracies in percent, simplex deviation, and a class's
         name, training images and accuracy each under "per_class".
 
     Raises:
@@ -86,7 +87,7 @@ def evaluate_checkpoint(
             f"{recipe.dataset} has {dataset.num_classes} classes here, but the run had {len(counts)}"
         )
     where = choose_device(device)
-    method.model.to(where).to(memory_format=torch.channels_last)
+    method.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     evaluation = evaluate_method(
         method,
         dataset.test,
@@ -99,7 +100,7 @@ def evaluate_checkpoint(
     names = zip(dataset.class_names, counts.tolist(), evaluation.accuracy.per_class, strict=True)
     return {
         "recipe": recipe.name,
-        "loss": recipe.loss,
+        "method": recipe.method.name,
         "epochs_trained": trained.epoch,
         "test_images": len(dataset.test),
         **evaluation.summary(),
@@ -110,7 +111,7 @@ def evaluate_checkpoint(
 def report(result: dict[str, Any], *, per_class: bool) -> str:
     """The evaluation as text."""
     lines = [
-        f"{result['recipe']}, loss {result['loss']}, after {result['epochs_trained']} epochs, "
+        f"{result['recipe']}, method {result['method']}, after {result['epochs_trained']} epochs, "
         f"on {result['test_images']:,} test images",
         f"top-1 {result['top1']:.2f} %   many {figure(result['many'], '.2f')}   "
         f"medium {figure(result['medium'], '.2f')}   few {figure(result['few'], '.2f')}",

@@ -11,18 +11,19 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from packaging.requirements import Requirement
 
+from bcl_edu.augment import Normalisation
 from bcl_edu.data.photograph_sets import FILE_SETS
 from bcl_edu.data.registry import DATASET_NAMES, default_data_dir, find_dataset
-from bcl_edu.methods import build_method
+from bcl_edu.methods import Clock, build_method
 from bcl_edu.rows import RECIPES
+from bcl_edu.training.batches import Loaded
+from bcl_edu.training.device import choose_device
 from bcl_edu.training.display import duration
-from bcl_edu.training.evaluation import Normalisation
-from bcl_edu.training.options import choose_device
 from bcl_edu.training.step import TrainingStep
 
 OLDEST_PYTHON = (3, 11)
@@ -177,14 +178,16 @@ def images_a_second(batch_size: int = 32, seconds: float = 3.0) -> float:
         batch_size: images of a step; each has three views.
         seconds: no further step is begun after this time; two are taken in any case.
     """
-    recipe = replace(RECIPES["cifar100-lt"][1], loss="bcl")
+    recipe = RECIPES["cifar100-lt"][1]
     where = choose_device("auto")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         method = build_method(recipe, torch.full((100,), 10), (3, 32, 32))
         views = torch.randint(0, 256, (VIEWS, batch_size, 3, 32, 32), dtype=torch.uint8).to(where)
         labels = torch.randint(0, 100, (batch_size,)).to(where)
-    step = TrainingStep(method, recipe, Normalisation((0.5,) * 3, (0.25,) * 3), where)
+    stage = method.stages()[0]
+    step = TrainingStep(method, stage, Normalisation((0.5,) * 3, (0.25,) * 3), where)
+    still = Clock(seed=0, stage=stage.name, epoch=0, epochs=1, step=0, steps=1, learning_rate=0.0)
     cores = torch.get_num_threads() if where.type == "cpu" else 1
     clock = time.process_time if where.type == "cpu" else time.perf_counter
     took: list[float] = []
@@ -192,7 +195,7 @@ def images_a_second(batch_size: int = 32, seconds: float = 3.0) -> float:
         torch.set_num_threads(1)
     while len(took) < 2 or sum(took) < seconds:
         began = clock()
-        float(step.take(views, labels, 0.0)["loss"])  # reading the number waits for the device
+        float(step(Loaded(views, labels, labels), still)["loss"])  # reading the number waits for the device
         took.append(clock() - began)
     if where.type == "cpu":
         torch.set_num_threads(cores)

@@ -1,24 +1,45 @@
 """A recipe: everything that decides what a run computes.
 
-What does not change the result (device, folders, number of workers) is in `options.RunOptions`. Recipes are
-frozen; a run stores its recipe in full, and a checkpoint continues only under the recipe that made it.
+What does not change the result (device, folders, number of workers) is in `run_options.RunOptions`. Recipes are frozen;
+a run stores its recipe in full, and a checkpoint continues only under the recipe that made it. This file imports no
+torch, so that a command's help answers at once.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from functools import cache
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Literal
 
 import tyro
 
-from bcl_edu.methods import OBJECTIVES, LossName
-
 Profile = Literal["exponential", "step", "pareto", "as-found"]
 Precision = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodOptions:
+    """The options of one training method; each method has a subclass of its own, beside its rows in `bcl_edu.rows`.
+
+    Attributes:
+        implementation: "module:Class" of the `methods.protocol.Method` that these options configure.
+    """
+
+    implementation: ClassVar[str]
+
+    @property
+    def name(self) -> str:
+        """The method's name, as `--method` takes it."""
+        raise NotImplementedError
+
+    @property
+    def title(self) -> str:
+        """One line that says what the method is."""
+        raise NotImplementedError
+
+    def unused(self) -> frozenset[str]:
+        """Names of values of the recipe or of these options that the method does not use."""
+        return frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,37 +69,19 @@ class Recipe:
     unreadable_images: Literal["refuse", "replace"] = "refuse"
     """Image files that cannot be read in training: stop at the first, or take the next one of its class and say so."""
 
-    # ---- model
-    backbone: str = "resnet32"
-    """Feature extractor (see bcl_edu.models)."""
-    classifier: Literal["linear", "cosine"] = "linear"
-    """Last layer. The paper does not say which one for CIFAR; 'cosine' has scale 30."""
-    head_hidden: int = 512
-    """Width of the hidden layer of the projection and prototype heads."""
-    head_dim: int = 128
-    """Dimension D of the embeddings and the prototypes."""
-
-    # ---- loss
-    loss: LossName = "bcl"
-    """What is minimised (`python -m bcl_edu.train --list` shows the names)."""
-    lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 2.0
-    """Weight λ of the classification loss (Eq. 11)."""
-    mu: float = 0.6
-    """Weight μ of the contrastive loss (Eq. 11)."""
-    temperature: float = 0.1
-    """Temperature τ of the contrastive loss."""
-    focal_gamma: float = 2.0
-    """Exponent γ of the losses focal and cb-focal; 2 as in Lin et al. (2017)."""
-    class_balanced_beta: float = 0.9999
-    """β of cb-focal's effective numbers; one of the values of Cui et al. (2019)."""
-
-    # ---- views
+    # ---- views, network, method
     views: str = "cifar"
-    """Policy that makes the three views v1, v2, v3 (see bcl_edu.augment)."""
+    """Policy that makes the views of an image (see bcl_edu.augment)."""
     crop_scale: tuple[float, float] = (0.2, 1.0)
     """Area range of SimAugment's crop. The paper does not say; 0.08 is the other common lower end."""
     blur: bool = True
     """Gaussian blur in SimAugment. The paper does not say."""
+    backbone: str = "resnet32"
+    """Feature extractor (see bcl_edu.models)."""
+    method: MethodOptions
+    """What is minimised, and how."""
+    start_from: tyro.conf.Suppress[str | None] = None
+    """SHA-256 of the weights that training starts from (--init-from); None for fresh ones."""
 
     # ---- optimisation
     epochs: int = 200
@@ -86,11 +89,10 @@ class Recipe:
     schedule_epochs: tyro.conf.Suppress[int] = 200
     """Number of epochs for which warm-up and milestones are stated; they scale when --epochs differs."""
     batch_size: int = 256
-    """Images in a batch (each seen in three views), over all processes together."""
+    """Images in a batch (each seen in all its views), over all processes together."""
     accumulate: int = 1
-    """Parts in which a batch is computed, for GPUs too small for it; batch statistics are those of a part."""
-    contrast: Literal["batch", "part"] = "batch"
-    """With several parts, what an anchor is compared with: the whole batch (a third slower), or only its part."""
+    """Micro-batches in which a batch is computed, for GPUs too small for it; the loss is that of the whole batch (a third
+    slower), batch statistics are those of a micro-batch."""
     learning_rate: float = 0.15
     """Learning rate after the warm-up."""
     schedule: Literal["steps", "cosine"] = "steps"
@@ -103,8 +105,10 @@ class Recipe:
     """Factor at each milestone."""
     momentum: float = 0.9
     """Momentum of SGD."""
+    nesterov: bool = False
+    """Nesterov's form of the momentum."""
     weight_decay: float = 5e-4
-    """Weight decay of SGD, on every parameter."""
+    """Weight decay of SGD, on every parameter unless the method exempts some."""
     drop_last: bool = False
     """Leave out the last, smaller batch of an epoch. The paper does not say."""
     seed: int = 0
@@ -114,106 +118,121 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        if self.loss not in OBJECTIVES:
-            raise ValueError(f"loss {self.loss!r} is not known; choose one of {', '.join(OBJECTIVES)}")
-        _require(self.imbalance_factor >= 1, "imbalance_factor", self.imbalance_factor, "at least 1")
-        for name in ("epochs", "batch_size", "accumulate", "head_hidden", "head_dim", "schedule_epochs"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in ("lambda_", "mu", "momentum", "weight_decay", "warmup_epochs", "focal_gamma"):
-            _require(getattr(self, name) >= 0, name.rstrip("_"), getattr(self, name), "at least 0")
-        for name in ("learning_rate", "temperature", "decay"):
-            _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        _require(self.momentum < 1, "momentum", self.momentum, "below 1")
-        _require(self.seed >= 0, "seed", self.seed, "at least 0")
-        _require(0 <= self.subset_seed < 2**32, "subset_seed", self.subset_seed, "from 0 to 4294967295")
-        _require(self.head_count is None or self.head_count >= 1, "head_count", self.head_count, "at least 1")
+        require(self.imbalance_factor >= 1, "imbalance_factor", self.imbalance_factor, "at least 1")
+        for name in ("epochs", "batch_size", "accumulate", "schedule_epochs"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        for name in ("momentum", "weight_decay", "warmup_epochs"):
+            require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
+        for name in ("learning_rate", "decay"):
+            require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+        require(self.momentum < 1, "momentum", self.momentum, "below 1")
+        require(
+            self.momentum > 0 or not self.nesterov, "momentum", self.momentum, "above 0 with Nesterov's form"
+        )
+        require(self.seed >= 0, "seed", self.seed, "at least 0")
+        require(0 <= self.subset_seed < 2**32, "subset_seed", self.subset_seed, "from 0 to 4294967295")
+        require(self.head_count is None or self.head_count >= 1, "head_count", self.head_count, "at least 1")
         ascending = (
             list(self.milestones) == sorted(set(self.milestones)) and min(self.milestones, default=0) >= 0
         )
-        _require(ascending, "milestones", self.milestones, "epochs from 0 on, each later than the one before")
-        beta = self.class_balanced_beta
-        _require(0 <= beta < 1, "class_balanced_beta", beta, "at least 0 and below 1")
-        _require(
+        require(ascending, "milestones", self.milestones, "epochs from 0 on, each later than the one before")
+        require(
             self.image_size is None or self.image_size >= 32, "image_size", self.image_size, "at least 32"
         )
         low, high = self.crop_scale
-        _require(0 < low <= high <= 1, "crop_scale", self.crop_scale, "0 < smallest <= largest <= 1")
+        require(0 < low <= high <= 1, "crop_scale", self.crop_scale, "0 < smallest <= largest <= 1")
+
+    def change(self, **values: Any) -> Recipe:
+        """Return the recipe with other values, of its own fields or of its method's options.
+
+        Args:
+            values: new values by name; `method` may be a method's name, and then keeps the options that both methods
+                have at their present values.
+
+        Raises:
+            ValueError: there is no such value or method, or a value is out of range.
+        """
+        method = values.pop("method", self.method)
+        if isinstance(method, str):
+            method = _carried_over(self.method, to=_method_named(method))
+        own = {field.name for field in fields(Recipe)}
+        options = {name: values.pop(name) for name in list(values) if name not in own}
+        known = {field.name for field in fields(method)}
+        if unknown := sorted(options.keys() - known):
+            raise ValueError(
+                f"neither a recipe nor the method {method.name} has a value {' or '.join(map(repr, unknown))}; "
+                f"the method has {', '.join(sorted(known)) or 'no options'}"
+            )
+        return replace(self, method=replace(method, **options), **values)
 
 
-def _require(holds: bool, name: str, value: object, expected: str) -> None:
+def _method_named(name: str) -> MethodOptions:
+    from bcl_edu.rows.registry import (
+        method_options,  # the registry knows recipes, and so comes after this file
+    )
+
+    return method_options(name)
+
+
+def _carried_over(options: MethodOptions, *, to: MethodOptions) -> MethodOptions:
+    """The other method's options with the values that both have, but for those that say which method it is."""
+    shared = {f.name for f in fields(options) if f.init} & {
+        f.name for f in fields(to) if f.metadata.get("kept", True)
+    }
+    return replace(to, **{name: getattr(options, name) for name in shared})
+
+
+def require(holds: bool, name: str, value: object, expected: str) -> None:
+    """Refuse a value that is out of its range, or not finite.
+
+    Raises:
+        ValueError: with the value's name, itself and what was expected.
+    """
     if not holds or (isinstance(value, float) and not math.isfinite(value)):
-        raise ValueError(f"{name} is {value!r}, but must be {expected}")
+        raise ValueError(f"{name.rstrip('_')} is {value!r}, but must be {expected}")
+
+
+NOT_COMPARED = frozenset({"name", "seed"})
+"""What no comparison of recipes is about: the label of a run, and the randomness that is averaged over."""
+
+
+def flat(recipe: Recipe) -> dict[str, Any]:
+    """Every value of a recipe by name, the method's options beside its own; `method` is the method's name."""
+    values = {name: value for name, value in _plain(recipe).items() if name != "method"}
+    return values | {"method": recipe.method.name} | _plain(recipe.method)
+
+
+def _plain(values: Any) -> dict[str, Any]:
+    return {
+        field.name: list(value) if isinstance(value := getattr(values, field.name), tuple) else value
+        for field in fields(values)
+    }
 
 
 def recipe_as_dict(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values that survive JSON unchanged (tuples become lists)."""
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(recipe).items()}
+    return _plain(recipe) | {"method": {"name": recipe.method.name, **_plain(recipe.method)}}
 
 
-WITHOUT_THE_FIELD: dict[str, Any] = {
-    "focal_gamma": 2.0,
-    "class_balanced_beta": 0.9999,
-    "image_size": None,
-    "unreadable_images": "refuse",
-    "accumulate": 1,
-    "contrast": "batch",
-}
-"""Fields that records and checkpoints from before them lack, with the value that those runs in effect had.
-
-A field that joins `Recipe` later gets a line here: the value that describes what runs did without it, which need not
-be its default.
-"""
-
-
-def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
-    """The inverse of `recipe_as_dict`; records from before a field get what `WITHOUT_THE_FIELD` says.
-
-    Raises:
-        ValueError: another field is missing, or one is unknown, as in a record of another version of this package; or
-            a value is one that no recipe can have.
-    """
-    values = WITHOUT_THE_FIELD | dict(values)
-    known = {field.name for field in fields(Recipe)}
-    if known != set(values):
-        raise ValueError(
-            f"this recipe is of another version of bcl_edu: missing {sorted(known - set(values))}, "
-            f"unknown {sorted(set(values) - known)}"
-        )
-    restored: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-    for name, value in restored.items():
-        if not _is_a(value, _kinds()[name]):
-            raise ValueError(
-                f"the stored recipe was changed: its {name} is {value!r}, which no recipe can have"
-            )
-    return Recipe(**restored)
-
-
-@cache
-def _kinds() -> dict[str, Any]:
-    return get_type_hints(Recipe)
-
-
-def _is_a(value: object, kind: Any) -> bool:
-    """Whether a value from a file is of a field's type; what is not listed in a Literal is left to the recipe."""
-    origin, of = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        return isinstance(value, str)
-    if origin in (Union, UnionType):
-        return any(_is_a(value, option) for option in of)
-    if origin is tuple:
-        if not isinstance(value, tuple) or (of[-1] is not Ellipsis and len(value) != len(of)):
-            return False
-        return all(_is_a(one, of[0]) for one in value)
-    if kind in (int, float):  # a whole number is also a number; True is neither
-        return isinstance(value, (int, kind)) and not isinstance(value, bool)
-    return isinstance(value, kind)
+def unused(recipe: Recipe) -> frozenset[str]:
+    """Names of the values that do not change what this recipe computes, as milestones under a cosine schedule."""
+    found: set[str] = set()
+    if recipe.schedule == "cosine":
+        found |= {"milestones", "decay"}
+    if recipe.profile == "as-found":
+        found |= {"imbalance_factor", "head_count", "subset_seed"}
+    if recipe.image_size is None:  # images that lie in memory
+        found |= {"image_size", "unreadable_images"}
+    if "sim" not in recipe.views and recipe.views not in ("cifar", "grey"):
+        found |= {"crop_scale", "blur"}
+    return frozenset(found | recipe.method.unused())
 
 
 def recipe_differences(stored: Recipe, asked: Recipe) -> list[str]:
-    """One line for each field in which two recipes differ; empty if they are the same."""
-    ours, theirs = recipe_as_dict(asked), recipe_as_dict(stored)
+    """One line for each value in which two recipes differ; empty if they are the same."""
+    ours, theirs = flat(asked), flat(stored)
     return [
-        f"{name}: stored {theirs[name]!r}, asked {ours[name]!r}"
-        for name in ours
-        if ours[name] != theirs[name]
+        f"{name.rstrip('_')}: stored {theirs.get(name, 'none')!r}, asked {ours.get(name, 'none')!r}"
+        for name in dict.fromkeys([*ours, *theirs])
+        if ours.get(name, ...) != theirs.get(name, ...)
     ]

@@ -1,13 +1,14 @@
 """Train a recipe to its end, or continue an interrupted run.
 
-python -m bcl_edu.train --list                                    # the recipes, by table, and the losses
+python -m bcl_edu.train --list                                    # the recipes, by table, and the methods
 python -m bcl_edu.train digits-lt                                 # nothing to download, under a minute
 python -m bcl_edu.train table2-bcl --data-dir DIR                 # a row of the paper's tables
 python -m bcl_edu.train cifar100-lt --data-dir DIR --epochs 10    # any value of a recipe can be changed
+python -m bcl_edu.train cifar100-lt --method ldam-drw             # another method on the same images
 python -m bcl_edu.train cifar100-lt --data-dir DIR --dry-run      # how long it would take, and how much memory
 python -m bcl_edu.train cifar100-lt --data-dir DIR --resume       # after Ctrl-C, a crash or a power cut
 torchrun --nproc-per-node 4 -m bcl_edu.train cifar100-lt          # one global batch on four processes
-python -m bcl_edu.train cifar100-lt --help                        # every option with its default
+python -m bcl_edu.train cifar100-lt --help                        # every option that the recipe uses, with its default
 """
 
 from __future__ import annotations
@@ -15,36 +16,34 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass, field, fields, make_dataclass
+from typing import Annotated, Any, get_type_hints
 
 import tyro
 
 from bcl_edu import terminal
 from bcl_edu.files import in_words
-from bcl_edu.methods import OBJECTIVES
 from bcl_edu.option_values import PLAIN_VALUES, near_names
-from bcl_edu.recipe import Recipe
-from bcl_edu.rows import RECIPES, description, list_recipes
-from bcl_edu.training.checkpoint import CheckpointError
-from bcl_edu.training.options import RunOptions
+from bcl_edu.recipe import Recipe, unused
+from bcl_edu.rows.listing import description, list_recipes
+from bcl_edu.rows.registry import METHODS, RECIPES
+from bcl_edu.run_options import RunOptions
 
 
 @dataclass(frozen=True)
 class Command:
-    """A recipe, with any of its values changed, and where to run it."""
+    """A recipe, with any of its values changed, where to run it, and whether only to say what it would take."""
 
-    recipe: tyro.conf.OmitArgPrefixes[Recipe]
-    run: Annotated[RunOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=RunOptions)
-    dry_run: bool = False
-    """Take a few steps, print how long the whole run would take, how much memory and disk, and write nothing."""
+    recipe: Recipe
+    run: RunOptions
+    dry_run: bool
 
 
 def list_all() -> str:
-    """The recipes, grouped by the paper's tables, and the losses by name, one a line."""
-    width = max(map(len, OBJECTIVES))
-    losses = [f"  {name:<{width}}  {objective.title}" for name, objective in OBJECTIVES.items()]
-    return "\n".join([list_recipes(), "", "Losses (--loss):", *losses])
+    """The recipes, grouped by the paper's tables, and the methods by name, one a line."""
+    width = max(map(len, METHODS))
+    methods = [f"  {name:<{width}}  {options.title}" for name, options in METHODS.items()]
+    return "\n".join([list_recipes(), "", "Methods (--method):", *methods])
 
 
 def parse(arguments: Sequence[str]) -> Command:
@@ -62,14 +61,68 @@ def parse(arguments: Sequence[str]) -> Command:
             f"{near_names(first, RECIPES)}? python -m bcl_edu.train --list shows all"
         )
     _, recipe = RECIPES[first]
+    method, rest = _take_method(arguments[1:])
+    try:
+        recipe = recipe if method is None else recipe.change(method=method)
+    except ValueError as error:
+        sys.exit(f"bcl_edu.train: {error}; python -m bcl_edu.train --list shows all")
     with PLAIN_VALUES:
-        return tyro.cli(
-            Command,
-            default=Command(recipe),
+        parsed: Any = tyro.cli(
+            _options_type(recipe),
             prog=f"python -m bcl_edu.train {first}",
             description=description(first),
-            args=arguments[1:],
+            args=rest,
         )
+    changes = {one.name: getattr(parsed, one.name) for one in fields(Recipe)}
+    try:
+        return Command(recipe.change(**changes), parsed.run, parsed.dry_run)
+    except ValueError as error:
+        sys.exit(f"bcl_edu.train: {error}")
+
+
+def _take_method(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The value of `--method NAME` (also `--loss`, or joined by "="), and the other arguments.
+
+    It is taken first, because it decides which options there are.
+    """
+    rest, name = [], None
+    waiting = iter(arguments)
+    for argument in waiting:
+        option, joined, value = argument.partition("=")
+        if option in ("--method", "--loss"):
+            name = value if joined else next(waiting, None)
+            if name is None:
+                sys.exit(f"bcl_edu.train: {option} needs a method's name: {', '.join(METHODS)}")
+        else:
+            rest.append(argument)
+    return name, rest
+
+
+def _options_type(recipe: Recipe) -> type:
+    """A class with the values that a recipe uses as its fields, from which tyro makes options and help.
+
+    Values that the recipe does not use are options, too, but are not shown.
+    """
+    hidden = unused(recipe)
+    hints = get_type_hints(Recipe, include_extras=True)
+    shown: list[Any] = []
+    for one in fields(Recipe):
+        kind: Any = hints[one.name]
+        default: Any = getattr(recipe, one.name)
+        if one.name == "method":
+            kind = tyro.conf.OmitArgPrefixes[type(default)]  # type: ignore[misc]
+        elif one.name in hidden:
+            kind = tyro.conf.Suppress[kind]
+        shown.append((one.name, kind, field(default=default)))
+    # a subclass, so that tyro finds the help of a field where Recipe documents it
+    return make_dataclass("Options", shown, bases=(Recipe, _Further), frozen=True, kw_only=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Further:
+    run: Annotated[RunOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=RunOptions)
+    dry_run: bool = False
+    """Take a few steps, print how long the whole run would take, how much memory and disk, and write nothing."""
 
 
 @terminal.command
@@ -77,15 +130,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
     command = parse(sys.argv[1:] if arguments is None else arguments)
 
+    from bcl_edu.training.checkpoint import CheckpointError
     from bcl_edu.training.display import result_table
     from bcl_edu.training.distributed import ProcessLost
     from bcl_edu.training.estimate import estimate
     from bcl_edu.training.loop import Interrupted, LossNotFinite, train
-    from bcl_edu.training.memory import out_of_memory
+    from bcl_edu.training.memory import keep_freed_memory, out_of_memory
 
     # under torchrun, one process speaks for all, but each of its own errors
     rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     who = "bcl_edu.train" if world_size == 1 else f"bcl_edu.train, process {rank} of {world_size}"
+    keep_freed_memory()
     try:
         if command.dry_run:
             print(estimate(command.recipe, command.run).table())

@@ -25,7 +25,8 @@ from bcl_edu.recipe import recipe_as_dict
 from bcl_edu.training import RECIPES, EpochReport, Recipe, RunOptions, train
 from bcl_edu.training.checkpoint import write_atomically
 from bcl_edu.training.data import prepare_data
-from bcl_edu.training.evaluation import Evaluation, Normalisation, evaluate_method
+from bcl_edu.augment import Normalisation
+from bcl_edu.training.evaluation import Evaluation, evaluate_method
 from bcl_edu.training.record import git_revision, hardware, versions
 
 _, RECIPE = RECIPES["digits-lt"]

@@ -27,8 +27,9 @@ from bcl_edu.augment import BatchedTrainingViews, view_seeds
 from bcl_edu.methods import build_method
 from bcl_edu.recipe import Precision
 from bcl_edu.training import RECIPES
-from bcl_edu.training.evaluation import Normalisation
-from bcl_edu.training.options import CompileMode, choose_device
+from bcl_edu.augment import Normalisation
+from bcl_edu.run_options import CompileMode
+from bcl_edu.training.device import choose_device
 from bcl_edu.training.step import TrainingStep
 
 CLASSES, IMAGES = 100, 10_847  # CIFAR-100-LT with imbalance factor 100

@@ -43,7 +43,8 @@ from bcl_edu.augment import BatchedTrainingViews, normalise, view_policy, view_s
 from bcl_edu.losses import balanced_contrastive_loss, logit_compensated_cross_entropy
 from bcl_edu.methods import build_method
 from bcl_edu.training import RECIPES
-from bcl_edu.training.evaluation import Normalisation, autocast
+from bcl_edu.augment import Normalisation
+from bcl_edu.training.autocast import autocast
 from bcl_edu.training.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed_memory
 from bcl_edu.training.step import TrainingStep
 

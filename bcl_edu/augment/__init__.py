@@ -2,7 +2,7 @@
 
 from bcl_edu.augment.batched import batched_views
 from bcl_edu.augment.files import EvalImages, FileBatch, FileViews, identity_collate
-from bcl_edu.augment.normalisation import channel_statistics, normalise
+from bcl_edu.augment.normalisation import Normalisation, channel_statistics, normalise
 from bcl_edu.augment.policies import POLICY_NAMES, ViewPolicy, ViewRecipe, view_policy
 from bcl_edu.augment.training_views import BatchedTrainingViews, view_seeds
 
@@ -12,6 +12,7 @@ __all__ = [
     "EvalImages",
     "FileBatch",
     "FileViews",
+    "Normalisation",
     "ViewPolicy",
     "ViewRecipe",
     "batched_views",

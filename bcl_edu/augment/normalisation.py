@@ -1,10 +1,19 @@
 """From stored bytes to what a network reads, in batches and on the device."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Channel means and standard deviations, in units of the [0, 1] scale."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 def normalise(

@@ -1,39 +1,239 @@
-"""All that the training loop knows of a method."""
+"""All that the training loop knows of a method, and all that a method may know of the loop.
+
+A method is a module: its parameters and buffers are the whole of its state, so that a checkpoint holds it. To write one,
+subclass `Method`, build the network in `__init__`, and compute the loss in `forward`. Everything else has a default:
+
+    class CrossEntropy(Method):
+        def forward(self, batch, clock):
+            logits = self.classifier(self.extract(batch.views[0]))
+            return {"loss": cross_entropy(batch.gather(logits), batch.gather(batch.labels))}
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from bcl_edu.augment import ViewPolicy
+from bcl_edu.augment import ViewPolicy, view_policy
+from bcl_edu.methods.stage import Stage, Stream, main_stage
+from bcl_edu.models import build_backbone
+from bcl_edu.recipe import Recipe
+from bcl_edu.seeds import derive_seed
 
 Gather = Callable[[Tensor], Tensor]
-"""Concatenates a tensor of one row per sample over all processes, with gradients; identity for one process."""
+"""Concatenates a tensor of one row per sample over all ranks, with gradients; the identity for one process."""
 
 
-class Method(Protocol):
-    """A way to train a classifier on a long tail: what a row of the tables compares."""
+@dataclass(frozen=True)
+class Clock:
+    """Where a run is, for a loss that depends on it.
 
-    model: nn.Module
-    """Called with the views, shape (views, n, c, h, w); what it returns is handed to `loss`."""
-    view_policy: ViewPolicy
-    """How the views of an image are made, as many as the method looks at; the first is v1."""
+    Attributes:
+        seed: of the run.
+        stage: name of the stage.
+        epoch: epochs of the stage that are finished.
+        epochs: of the stage.
+        step: steps of the epoch that are finished.
+        steps: of an epoch.
+        learning_rate: of this step.
+    """
 
-    def loss(self, output: Any, labels: Int[Tensor, " n"], gather: Gather) -> Mapping[str, Tensor]:
+    seed: int
+    stage: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    learning_rate: float
+
+    def generator(self, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
+        """A generator seeded by the run, the moment and the purpose: the same on every rank and after a resume."""
+        seed = derive_seed(purpose, self.seed, self.stage, self.epoch, self.step)
+        return torch.Generator(device).manual_seed(seed)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step sees: this rank's share of a batch, on the device.
+
+    Attributes:
+        views: normalised images, shape (views, n, channels, height, width); v1 is `views[0]`.
+        labels: their classes, shape (n,).
+        indices: their positions in the training set, shape (n,).
+        gather: makes rows of this rank's samples those of all ranks' samples.
+        streams: the batches of the stage's further streams, by name.
+    """
+
+    views: Float[Tensor, "views n c h w"]
+    labels: Int[Tensor, " n"]
+    indices: Int[Tensor, " n"]
+    gather: Gather = lambda rows: rows
+    streams: Mapping[str, Batch] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a method says of images.
+
+    Attributes:
+        features: of the backbone, shape (n, h).
+        logits: what classes are predicted from, with whatever the method changes at inference, shape (n, k).
+        embeddings: unit vectors of the contrastive branch, shape (n, d); None without one.
+    """
+
+    features: Float[Tensor, "n h"]
+    logits: Float[Tensor, "n k"]
+    embeddings: Float[Tensor, "n d"] | None = None
+
+
+TrainingPass = Callable[[Stream], Iterator[Batch]]
+"""Passes once over the training images of a stream, without gradients, the method in evaluation mode."""
+
+
+class Method(nn.Module):
+    """A way to train a classifier on a long tail: what a row of the tables compares.
+
+    Args:
+        recipe: names the backbone, the views and, in `recipe.method`, the method's own options.
+        class_counts: training images of each class, shape (k,).
+        image_shape: channels, height and width of the images.
+
+    The weights are drawn from torch's global generator, which the caller seeds. After `__init__` of this class, the
+    backbone is there; a subclass adds the rest, at least `classifier`.
+
+    Attributes:
+        backbone: images to features of length `feature_dim`.
+        class_counts: training images of each class, as a buffer that is no part of the state.
+    """
+
+    forward_changes_state: ClassVar[bool] = False
+    """Whether `forward` leaves something for `after_step`; such a method cannot compute a batch in micro-batches."""
+
+    owns_gradients: ClassVar[bool] = False
+    """Whether the method computes a step's gradients itself, in `own_gradients`, as a bilevel one does."""
+
+    class_counts: Tensor
+
+    def __init__(
+        self, recipe: Recipe, class_counts: Int[Tensor, " k"], image_shape: tuple[int, int, int]
+    ) -> None:
+        super().__init__()
+        self.recipe, self.image_shape = recipe, image_shape
+        self.register_buffer("class_counts", class_counts.clone(), persistent=False)
+        self.backbone = self.build_backbone()
+        self._compiled: Callable[[Tensor], Tensor] | None = None
+
+    # ---- the network
+
+    def build_backbone(self) -> nn.Module:
+        """The recipe's backbone; a method whose network is split otherwise builds its own."""
+        return build_backbone(self.recipe.backbone, self.image_shape[0])
+
+    @property
+    def feature_dim(self) -> int:
+        """Length h of a feature vector."""
+        return int(self.backbone.feature_dim)  # type: ignore[arg-type]
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return len(self.class_counts)
+
+    def extract(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n feature_dim"]:
+        """Features of the backbone, compiled where that was asked for; for `forward`."""
+        features: Tensor = (self._compiled or self.backbone)(images)
+        return features
+
+    def compile_network(self, mode: str) -> None:
+        """Send what is costly in `forward` through torch.compile; nothing that has a state of its own besides."""
+        # kept out of the modules, so that names of parameters stay as they are
+        object.__setattr__(self, "_compiled", torch.compile(self.backbone, mode=mode))
+
+    def policy(self, name: str | None = None, views: int | None = None) -> ViewPolicy:
+        """A view policy for the run's images.
+
+        Args:
+            name: of the policy; by default the recipe's.
+            views: keep the first so many; by default all.
+        """
+        recipe = self.recipe
+        policy = view_policy(
+            name or recipe.views,
+            image_size=self.image_shape[1],
+            crop_scale=recipe.crop_scale,
+            blur=recipe.blur,
+        )
+        return replace(policy, views=policy.views[:views])
+
+    # ---- training
+
+    def stages(self) -> list[Stage]:
+        """The stages of the run, in order; by default the one that the recipe describes, on all views."""
+        return [main_stage(self.recipe, self.policy())]
+
+    def stages_on(self, start: str) -> list[Stage]:
+        """The stages of a run that starts from the weights of a finished run of the method `start`; by default all."""
+        return self.stages()
+
+    def start_names(self) -> tuple[str, ...]:
+        """Beginnings of the names that are taken over from a start run; by default those of the backbone."""
+        return ("backbone.",)
+
+    def begin(self, stage: Stage) -> None:
+        """Called before a stage's first step, and not again on resume."""
+
+    def before_epoch(self, clock: Clock, training_pass: TrainingPass) -> None:
+        """Called before an epoch's first step, in evaluation mode and without gradients; not again on resume within it."""
+
+    def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """The loss of the global batch under "loss", and its parts by name, all scalars."""
-        ...
+        raise NotImplementedError
+
+    def after_step(self, clock: Clock) -> None:
+        """Called once after each step of the optimiser, without gradients: the place to change buffers."""
+
+    def own_gradients(
+        self, batch: Batch, clock: Clock, backward: Callable[[Tensor], None]
+    ) -> dict[str, Tensor]:
+        """Leave the gradients of a step in the parameters, by `backward(loss)`, and return the losses.
+
+        Several ranks average the gradients afterwards.
+        """
+        raise NotImplementedError
+
+    # ---- inference
 
     def features(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h"]:
         """Output of the backbone."""
-        ...
+        features: Tensor = self.backbone(images)
+        return features
 
     def logits(self, features: Float[Tensor, "n h"]) -> Float[Tensor, "n k"]:
-        """What is predicted from, at inference, with whatever the method changes in the logits there."""
-        ...
+        """What classes are predicted from."""
+        logits: Tensor = self.classifier(features)  # type: ignore[operator]
+        return logits
 
     def embeddings(self, features: Float[Tensor, "n h"]) -> Float[Tensor, "n d"] | None:
-        """Unit vectors z that the contrastive loss sees; None if the method has no contrastive branch."""
-        ...
+        """Unit vectors z that a contrastive loss sees; None if the method has no contrastive branch."""
+        return None
+
+    def predict(self, images: Float[Tensor, "n c h w"]) -> Prediction:
+        """Features, logits and embeddings of normalised images, as they are evaluated."""
+        features = self.features(images)
+        return Prediction(features, self.logits(features), self.embeddings(features))
+
+
+def build_method(
+    recipe: Recipe, class_counts: Int[Tensor, " k"], image_shape: tuple[int, int, int]
+) -> Method:
+    """The method that a recipe names, with freshly initialised weights (torch's global generator)."""
+    module, _, name = recipe.method.implementation.partition(":")
+    method: Any = getattr(importlib.import_module(module), name)
+    built: Method = method(recipe, class_counts, image_shape)
+    return built

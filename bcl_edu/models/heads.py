@@ -1,6 +1,6 @@
 """The two multilayer perceptrons of the contrastive branch: one for images, one for classes.
 
-Both are Linear, batch normalisation, ReLU, Linear, and end on the unit sphere (section 3.4 of the paper; the
+Both are Linear, batch normalisation, ReLU, Linear, and end on the unit sphere (Figure 3 of the paper; the
 authors' code has batch normalisation in both). The paper's sizes are 64 -> 512 -> 128 on CIFAR and
 2048 -> 2048 -> 1024 on ImageNet-LT and iNaturalist.
 """
@@ -41,4 +41,9 @@ class PrototypeHead(ProjectionHead):
     """Classifier weight rows to class prototypes c_k on the same sphere: the same layers, other weights.
 
     Its batch normalisation averages over the K classes, each counted once whatever the imbalance.
+
+    Attributes:
+        same_on_every_rank: its input is the same on all ranks of a run, so its batch statistics need no exchange.
     """
+
+    same_on_every_rank = True

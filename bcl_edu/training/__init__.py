@@ -2,10 +2,10 @@
 
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows import RECIPES
+from bcl_edu.run_options import RunOptions
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.estimate import Estimate, estimate
 from bcl_edu.training.loop import EpochReport, Interrupted, LossNotFinite, RunResult, train
-from bcl_edu.training.options import RunOptions
 from bcl_edu.training.pretrained import load_pretrained
 from bcl_edu.training.trained import TrainedModel
 

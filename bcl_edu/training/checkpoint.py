@@ -5,15 +5,20 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import NoneType
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from bcl_edu.files import write_atomically
+from bcl_edu.stored_forms import checkpoint_in_present_form
 
-FORMAT = 1
+FORMAT = 2
+READABLE_FORMATS = (1, 2)
+"""Format 1 is that of runs with one stage and a flat recipe (see `stored_forms`)."""
 
 CHECKPOINT_NAME = "checkpoint.pt"
 """Under which a run's folder has it."""
@@ -37,6 +42,8 @@ def load_run_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: as `load_checkpoint`, or something is missing or of another type.
     """
     state = load_checkpoint(path)
+    with suppress(KeyError, TypeError, AttributeError):  # what is missing or of another type is named below
+        state = checkpoint_in_present_form(state)
     wrong = [name for name, kind in _STORED.items() if not isinstance(state.get(name, ...), kind)]
     if not wrong and len(state["history"]) != state["epoch"]:  # one row an epoch
         wrong = ["history"]
@@ -55,6 +62,8 @@ _STORED: dict[str, type | tuple[type, ...]] = {
     "model": dict,
     "optimizer": dict,
     "random": dict,
+    "stage": int,
+    "start": (dict, NoneType),
     "epoch": int,
     "step": int,
     "sums": dict,
@@ -90,9 +99,64 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             f"{path} cannot be read as a checkpoint ({type(error).__name__}): it is damaged, or not one of ours. "
             "If it is damaged, the run must begin again: remove it, or choose another --output"
         ) from error
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
+    if not isinstance(state, dict) or state.get("format") not in READABLE_FORMATS:
         found = state.get("format") if isinstance(state, dict) else type(state).__name__
         raise CheckpointError(
-            f"{path} has checkpoint format {found!r}, but this version of bcl_edu reads format {FORMAT}"
+            f"{path} has checkpoint format {found!r}, but this version of bcl_edu reads "
+            f"{' and '.join(map(str, READABLE_FORMATS))}"
         )
     return state
+
+
+def require_fitting(stored: object, fresh: object, where: str) -> None:
+    """Refuse stored state that differs from freshly built state in names, types, or shapes of tensors.
+
+    Asked before anything is loaded, so that neither torch nor an optimizer's kernel meets a tensor of another shape.
+
+    Args:
+        stored: read from a file.
+        fresh: what this program built in its place.
+        where: what the state is, for the message.
+
+    Raises:
+        CheckpointError: with the first place that differs, what is stored there and what was expected.
+    """
+    if isinstance(fresh, Tensor):
+        expected = f"{fresh.dtype} of shape {tuple(fresh.shape)}"
+        if not isinstance(stored, Tensor):
+            raise CheckpointError(f"{where} is {type(stored).__name__}, expected {expected}")
+        if stored.shape != fresh.shape or stored.dtype != fresh.dtype:
+            raise CheckpointError(
+                f"{where} is {stored.dtype} of shape {tuple(stored.shape)}, expected {expected}"
+            )
+    elif isinstance(fresh, Mapping):
+        if not isinstance(stored, Mapping) or stored.keys() != fresh.keys():
+            found = stored.keys() if isinstance(stored, Mapping) else {type(stored).__name__}
+            missing, unknown = sorted(map(str, fresh.keys() - found)), sorted(map(str, found - fresh.keys()))
+            raise CheckpointError(f"{where} lacks {_few(missing)}, and has {_few(unknown)} instead")
+        for name, value in fresh.items():
+            require_fitting(stored[name], value, f"{where}[{name!r}]")
+    elif isinstance(fresh, (list, tuple)):
+        if type(stored) is not type(fresh) or len(stored) != len(fresh):  # type: ignore[arg-type]
+            raise CheckpointError(f"{where} is {stored!r:.80}, expected {len(fresh)} values as {fresh!r:.80}")
+        for position, value in enumerate(fresh):
+            require_fitting(stored[position], value, f"{where}[{position}]")  # type: ignore[index]
+    elif type(stored) is not type(fresh) and {type(stored), type(fresh)} != {int, float}:
+        raise CheckpointError(f"{where} is {stored!r:.80}, expected a value such as {fresh!r:.80}")
+
+
+def _few(names: list[str]) -> str:
+    return (
+        ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        if names
+        else "nothing"
+    )
+
+
+def densely_stored(state: Any) -> Any:
+    """The state with every tensor in memory of its own: a file may hold one whose elements share a place."""
+    if isinstance(state, Tensor):
+        return state.clone()
+    if isinstance(state, Mapping):
+        return {name: densely_stored(value) for name, value in state.items()}
+    return [densely_stored(value) for value in state] if isinstance(state, list) else state

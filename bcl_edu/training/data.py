@@ -8,7 +8,7 @@ from typing import Any
 from jaxtyping import Int
 from torch import Tensor
 
-from bcl_edu.augment import channel_statistics
+from bcl_edu.augment import Normalisation, channel_statistics
 from bcl_edu.data import (
     ImageFiles,
     Images,
@@ -19,8 +19,7 @@ from bcl_edu.data import (
     step_profile,
 )
 from bcl_edu.recipe import Recipe
-from bcl_edu.training.evaluation import Normalisation
-from bcl_edu.training.options import RunOptions
+from bcl_edu.run_options import RunOptions
 
 _PROFILES = {"exponential": exponential_profile, "step": step_profile, "pareto": pareto_profile}
 

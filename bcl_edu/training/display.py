@@ -30,6 +30,7 @@ def first_line(
     recipe: Mapping[str, Any],
     data: Mapping[str, Any],
     *,
+    epochs: int,
     steps: int,
     where: str,
     folder: Path,
@@ -41,6 +42,7 @@ def first_line(
     Args:
         recipe: as in the run record.
         data: likewise.
+        epochs: of all stages.
         steps: of an epoch.
         where: the device, in words.
         folder: what the run writes into.
@@ -49,27 +51,28 @@ def first_line(
     """
     begun = f"; continued after {epoch} epochs and {step} steps" if epoch or step else ""
     return (
-        f"{recipe['name']}, loss {recipe['loss']}, seed {recipe['seed']}: "
-        f"{recipe['epochs']} epochs of {steps:,} steps on "
+        f"{recipe['name']}, method {recipe['method']['name']}, seed {recipe['seed']}: "
+        f"{epochs} epochs of {steps:,} steps on "
         f"{data['training_images']:,} images of {len(data['class_counts']):,} classes, on {where}, into {folder}{begun}"
     )
 
 
 def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
-    """One epoch's loss parts, accuracies in percent, simplex deviation, and the time the run still needs."""
+    """One epoch in one line of 80 columns: loss, accuracies in percent (many / medium / few), simplex deviation, time left."""
     width = len(str(epochs))
     parts = [f"epoch {row['epoch']:>{width}}/{epochs}", f"loss {row['loss']:.3f}"]
-    parts += [
-        f"{name} {row['loss_' + name]:.3f}"
-        for name in ("classification", "contrastive")
-        if "loss_" + name in row
-    ]
-    parts.append(f"top-1 {row['top1']:.1f}")
-    parts.append("many/medium/few " + " / ".join(figure(row[name]) for name in ("many", "medium", "few")))
-    parts.append(f"simplex deviation {figure(row['simplex_deviation'], '.3f')}")
-    parts.append(f"lr {row['learning_rate']:.4g}")
-    parts.append(f"{duration(row['seconds'])}, {duration(row['seconds'] * (epochs - row['epoch']))} left")
+    if "top1" in row:
+        groups = " / ".join(figure(row[name]) for name in ("many", "medium", "few"))
+        parts.append(f"top-1 {row['top1']:.1f} ({groups})")
+        parts.append(f"deviation {figure(row['simplex_deviation'], '.3f')}")
+    parts.append(f"{duration(row['seconds'] * (epochs - row['epoch']))} left")
     return " | ".join(parts)
+
+
+def method_name(recipe: Mapping[str, Any]) -> str:
+    """The method of a recipe as a record has it, also in the flat form of earlier versions."""
+    method = recipe.get("method", {})
+    return str(method.get("name", recipe.get("loss")))
 
 
 def result_table(record: Mapping[str, Any]) -> str:
@@ -87,7 +90,7 @@ def result_table(record: Mapping[str, Any]) -> str:
         return f"{title:<22}{figures}{figure(row['simplex_deviation'], '.3f'):>19}"
 
     facts = (
-        f"{recipe['name']}, loss {recipe['loss']}: {recipe['epochs']} epochs, seed {recipe['seed']}, "
+        f"{recipe['name']}, method {method_name(recipe)}: {last['epoch']} epochs, seed {recipe['seed']}, "
         f"IF {max(counts) / min(counts):.4g}, {record['parameters']:,} parameters, "
         f"subset {data['subset_sha256'][:12]}"
     )

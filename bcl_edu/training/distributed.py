@@ -1,16 +1,15 @@
 """Several processes, one global batch.
 
-Every process computes the loss of the *global* batch from gathered outputs, so that the loss does not depend on
-the number of processes. Gradients flow back through `gather`: each process gets the sum of what all processes'
-(identical) losses say about its share, and the averaging of gradients in DistributedDataParallel divides by the
-number of processes again. Batch statistics are those of the global batch too (`global_batch_norm`). Run under
-`torchrun`; without it everything here is the identity.
+Every rank computes the loss of the *global* batch from gathered outputs, so that the loss does not depend on the number of
+ranks. Gradients flow back through `gather`: each rank gets the sum of what all ranks' (identical) losses say about its share,
+and the averaging of gradients in DistributedDataParallel divides by the number of ranks again. Batch statistics are those of
+the global batch too (`global_batch_norm`). Run under `torchrun`; without it everything here is the identity.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,15 +17,15 @@ from typing import TypeVar
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Shaped
+from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
 T = TypeVar("T")
 
-PATIENCE = timedelta(minutes=15)
-"""How long a process waits for the others. One that died is noticed within seconds by torchrun; this is for one that
-hangs, or whose machine vanished. Longer than the main process needs to unpack a data set."""
+COLLECTIVE_TIMEOUT = timedelta(minutes=15)
+"""How long a rank waits for the others. One that died is noticed within seconds by torchrun; this is for one that hangs, or
+whose machine vanished. Longer than the main process needs to unpack a data set."""
 
 
 class ProcessLost(RuntimeError):
@@ -34,8 +33,8 @@ class ProcessLost(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Processes:
-    """This process among its equals."""
+class Rank:
+    """This process among those of the run."""
 
     rank: int = 0
     world_size: int = 1
@@ -48,7 +47,7 @@ class Processes:
 
 
 @contextmanager
-def process_group(device: torch.device) -> Iterator[Processes]:
+def process_group(device: torch.device) -> Iterator[Rank]:
     """Join the group that torchrun describes in the environment; leave it at the end.
 
     NCCL for CUDA devices, gloo otherwise.
@@ -57,17 +56,17 @@ def process_group(device: torch.device) -> Iterator[Processes]:
         ProcessLost: within, the others can no longer be reached.
     """
     if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
-        yield Processes()
+        yield Rank()
         return
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     if device.type == "cuda":
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
-        dist.init_process_group("nccl", timeout=PATIENCE, device_id=device)
+        dist.init_process_group("nccl", timeout=COLLECTIVE_TIMEOUT, device_id=device)
     else:
-        dist.init_process_group("gloo", timeout=PATIENCE)
+        dist.init_process_group("gloo", timeout=COLLECTIVE_TIMEOUT)
     try:
-        yield Processes(dist.get_rank(), dist.get_world_size(), local_rank)
+        yield Rank(dist.get_rank(), dist.get_world_size(), local_rank)
     except RuntimeError as error:
         if not isinstance(error, dist.DistError) and "gloo" not in str(error):
             raise
@@ -80,37 +79,47 @@ def process_group(device: torch.device) -> Iterator[Processes]:
 
 
 class _Gather(torch.autograd.Function):
-    """all_gather of rows, whose backward sums every process's gradient of this process's rows."""
+    """All-gather of rows whose numbers are known, so that no rank waits for its device to learn them.
+
+    Backward sums every rank's gradient of this rank's rows.
+    """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, rows: Tensor) -> Tensor:
-        # shares of a batch may differ by one row: exchange the sizes, pad to the largest, cut again
-        sizes = torch.zeros(dist.get_world_size(), dtype=torch.int64, device=rows.device)
-        sizes[dist.get_rank()] = len(rows)
-        dist.all_reduce(sizes)
-        counts: list[int] = sizes.tolist()
-        padded = rows.new_zeros(max(counts), *rows.shape[1:])
+    def forward(ctx: FunctionCtx, rows: Tensor, sizes: Sequence[int]) -> Tensor:
+        # shares differ by at most one row: pad to the largest, cut again
+        padded = rows.new_zeros(max(sizes), *rows.shape[1:])
         padded[: len(rows)] = rows
-        parts = [torch.empty_like(padded) for _ in counts]
+        parts = [torch.empty_like(padded) for _ in sizes]
         dist.all_gather(parts, padded)
-        ctx.mine = slice(sum(counts[: dist.get_rank()]), sum(counts[: dist.get_rank() + 1]))  # type: ignore[attr-defined]
-        return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+        first = sum(sizes[: dist.get_rank()])
+        ctx.mine = slice(first, first + len(rows))  # type: ignore[attr-defined]
+        return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
 
     @staticmethod
-    def backward(ctx: FunctionCtx, *gradients: Tensor) -> Tensor:
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None]:
         gradient = gradients[0].contiguous().clone()
         dist.all_reduce(gradient)
-        return gradient[ctx.mine]  # type: ignore[attr-defined]
+        return gradient[ctx.mine], None  # type: ignore[attr-defined]
 
 
-def gather(rows: Float[Tensor, "n *d"]) -> Float[Tensor, "total *d"]:
-    """The rows of all processes, in the order of their ranks, with gradients.
+def gather(rows: Shaped[Tensor, "n *d"], sizes: Sequence[int]) -> Shaped[Tensor, "total *d"]:
+    """The rows of all ranks, in the order of their ranks, with gradients; integers (labels) without.
 
-    Integer tensors (labels) are gathered too, without gradients. Identity where there is one process.
+    Args:
+        rows: this rank's, shape (sizes[rank], ...).
+        sizes: number of rows of each rank.
+
+    Raises:
+        ValueError: this rank has another number of rows.
     """
     if not several_processes():
         return rows
-    gathered: Tensor = _Gather.apply(rows)
+    expected = sizes[dist.get_rank()]
+    if len(rows) != expected:
+        raise ValueError(
+            f"{len(rows)} rows to gather, but this rank's share has {expected}; gather one row a sample"
+        )
+    gathered: Tensor = _Gather.apply(rows, sizes)
     return gathered
 
 
@@ -120,12 +129,12 @@ def several_processes() -> bool:
 
 
 @contextmanager
-def main_process_first(processes: Processes) -> Iterator[None]:
+def main_process_first(rank: Rank) -> Iterator[None]:
     """Let the main process do something alone (download, unpack into the cache), then all others.
 
     Of the others, the first of each machine go before the rest: their disk may be another than the main process's.
     """
-    turn = 0 if processes.is_main else 1 if processes.local_rank == 0 else 2
+    turn = 0 if rank.is_main else 1 if rank.local_rank == 0 else 2
     barriers = 2 if several_processes() else 0
     for _ in range(min(turn, barriers)):
         dist.barrier()
@@ -136,8 +145,8 @@ def main_process_first(processes: Processes) -> Iterator[None]:
             dist.barrier()
 
 
-def from_main_process(make: Callable[[], T]) -> T:
-    """What the main process makes, in every process: a decision or a file that all must see alike.
+def broadcast_object(make: Callable[[], T]) -> T:
+    """What the main process makes, on every rank: a decision or a file that all must see alike.
 
     An error stays in the main process; torchrun then ends the others, which wait here.
     """
@@ -148,8 +157,8 @@ def from_main_process(make: Callable[[], T]) -> T:
     return made[0]  # type: ignore[return-value]
 
 
-def from_all_processes(items: list[str]) -> list[str]:
-    """What any process lists, each once, in the order of their ranks."""
+def all_gather_unique(items: list[str]) -> list[str]:
+    """What any rank lists, each once, in the order of the ranks."""
     if not several_processes():
         return items
     lists: list[list[str]] = [[] for _ in range(dist.get_world_size())]
@@ -157,8 +166,8 @@ def from_all_processes(items: list[str]) -> list[str]:
     return list(dict.fromkeys(item for its_items in lists for item in its_items))
 
 
-def sum_over_processes(share: Tensor, device: torch.device) -> Tensor:
-    """Each process's tensor, added up; the group communicates on `device`."""
+def all_reduce_sum(share: Tensor, device: torch.device) -> Tensor:
+    """The sum of every rank's tensor; the group communicates on `device`."""
     if not several_processes():
         return share
     total = share.to(device, copy=True)
@@ -166,6 +175,16 @@ def sum_over_processes(share: Tensor, device: torch.device) -> Tensor:
     return total.to(share.device)
 
 
-def any_process(flag: bool, device: torch.device) -> bool:
-    """Whether the flag is set in any process: what all must agree on, such as stopping after this step."""
-    return bool(sum_over_processes(torch.tensor(int(flag)), device))
+def any_rank(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is set on any rank: what all must agree on, such as stopping after this step."""
+    return bool(all_reduce_sum(torch.tensor(int(flag)), device))
+
+
+def average_gradients(module: nn.Module) -> None:
+    """Average every gradient over the ranks, as DistributedDataParallel does for what goes through its forward."""
+    if not several_processes():
+        return
+    for parameter in module.parameters():
+        if parameter.grad is not None:
+            dist.all_reduce(parameter.grad)
+            parameter.grad /= dist.get_world_size()

@@ -23,18 +23,18 @@ from typing import NamedTuple
 
 import torch
 
-from bcl_edu.methods import build_method
+from bcl_edu.methods import Clock
 from bcl_edu.recipe import Recipe
-from bcl_edu.seeds import derive_seed
-from bcl_edu.training.batches import EpochBatches
+from bcl_edu.run_options import RunOptions
+from bcl_edu.training.batches import Loaded
 from bcl_edu.training.data import TrainingData, prepare_data
+from bcl_edu.training.device import choose_device
 from bcl_edu.training.display import duration
+from bcl_edu.training.distributed import Rank
 from bcl_edu.training.evaluation import evaluate_method
-from bcl_edu.training.loading import Batch, BatchLoader
-from bcl_edu.training.loop import run_folder
-from bcl_edu.training.options import RunOptions, choose_device
-from bcl_edu.training.schedule import learning_rate
-from bcl_edu.training.step import TrainingStep
+from bcl_edu.training.loading import BatchLoader
+from bcl_edu.training.loop import build_seeded, set_up_stage
+from bcl_edu.training.run import run_folder
 
 WARM_UP_STEPS = 2
 STEPS = 20
@@ -54,7 +54,7 @@ class Cost(NamedTuple):
     processor: float
 
     def times(self, factor: float) -> Cost:
-        """This, so many times."""
+        """Multiply both times by `factor`."""
         return Cost(self.clock * factor, self.processor * factor)
 
 
@@ -129,7 +129,9 @@ class Estimate:
         if self.device_memory is not None:
             rows.append(("", _size(self.device_memory), "peak of tensors on the GPU"))
         rows.append(("disk", _size(self.checkpoint_bytes), "checkpoint.pt; twice that while it is replaced"))
-        lines = [f"{recipe.name}, loss {recipe.loss}, on {self.device}: estimated, nothing was written"]
+        lines = [
+            f"{recipe.name}, method {recipe.method.name}, on {self.device}: estimated, nothing was written"
+        ]
         return "\n".join(lines + [f"  {name:<12}{value:>10}   {note}" for name, value, note in rows])
 
 
@@ -163,18 +165,10 @@ class _Estimator:
         self.began = self._now()
         _forget_peak()
         self.data: TrainingData = prepare_data(recipe, options)
-        torch.manual_seed(derive_seed(recipe.seed, "initial weights"))
-        self.method = build_method(recipe, self.data.class_counts, self.data.train.image_shape)
-        self.training_step = TrainingStep(
-            self.method, recipe, self.data.normalisation, device, compile=options.compiled_as
-        )
-        self.batches = EpochBatches(
-            len(self.data.train),
-            recipe.batch_size,
-            recipe.seed,
-            drop_last=recipe.drop_last,
-            parts=recipe.accumulate,
-        )
+        self.method = build_seeded(recipe, self.data)
+        self.stages = self.method.stages()
+        self.main = set_up_stage(self.stages[0], recipe, self.data, self.method, device, Rank(), options)
+        self.method.begin(self.main.stage)
         self.start = self._since(self.began)
 
     def _now(self) -> Cost:
@@ -192,13 +186,13 @@ class _Estimator:
         of_an_image, measured, workers_memory = self._steps(seconds)
         evaluation, evaluated = self._evaluation()
         checkpoint, checkpoint_bytes = self._checkpoint()
-        images = len(self.data.train)
-        if self.recipe.drop_last:
-            images = self.batches.steps * self.recipe.batch_size
+        images = self.main.batches.images
+        if self.main.stage.drop_last:
+            images = self.main.batches.steps * self.main.stage.batch_size
         return Estimate(
             recipe=self.recipe,
             device=self.device.type,
-            steps=self.batches.steps,
+            steps=self.main.batches.steps,
             start=self.start,
             step=of_an_image.times(min(self.recipe.batch_size, images)),
             epoch_steps=of_an_image.times(images),
@@ -216,14 +210,15 @@ class _Estimator:
 
     def _steps(self, seconds: float) -> tuple[Cost, int, int]:
         """Time of a step divided by its images, how many steps that is the mean of, and the workers' memory."""
+        stage, batches, _, streams = self.main
         loader = BatchLoader(
             self.data.train,
-            self.method.view_policy,
-            self.batches,
-            self.recipe.seed,
+            stage.views,
+            batches,
             self.device,
             self.options.workers,
             replace_unreadable=self.recipe.unreadable_images == "replace",
+            streams={name: (stream.views, its_batches) for name, (stream, its_batches) in streams.items()},
         )
         try:
             return self._timed_steps(loader, seconds)
@@ -231,31 +226,41 @@ class _Estimator:
             loader.close()
 
     def _timed_steps(self, loader: BatchLoader, seconds: float) -> tuple[Cost, int, int]:
-        self.method.model.train()
+        self.main.step.train_mode()
         warm_up = WARM_UP_STEPS + 2 * loader.working
         costs: list[Cost] = []
         images = 0
         before = self._now()
-        for number, (step, (views, labels, _)) in enumerate(self._batches(loader)):
-            rate = learning_rate(self.recipe, step, self.batches.steps)
-            torch.stack(
-                list(self.training_step.take(views, labels, rate, self.batches.parts_of(step)).values())
-            ).tolist()
+        for number, (step, loaded) in enumerate(self._batches(loader)):
+            losses = self.main.step(loaded, self._clock(step))
+            torch.stack(list(losses.values())).tolist()
             taken, before = self._since(before), self._now()
             if number < warm_up:
                 continue
             costs.append(taken)
-            images += len(labels)
+            images += len(loaded.labels)
             enough = sum(cost.clock for cost in costs) > seconds and len(costs) >= FEWEST_STEPS
             if enough or len(costs) == STEPS:
                 break
         total = Cost(sum(cost.clock for cost in costs), sum(cost.processor for cost in costs))
         return total.times(1 / images), len(costs), _memory_of_children()
 
-    def _batches(self, loader: BatchLoader) -> Iterator[tuple[int, Batch]]:
+    def _batches(self, loader: BatchLoader) -> Iterator[tuple[int, Loaded]]:
         """One epoch after the other, with the step within the epoch."""
         for epoch in count():
             yield from enumerate(loader.epoch(epoch))
+
+    def _clock(self, step: int) -> Clock:
+        stage, batches, *_ = self.main
+        return Clock(
+            seed=self.recipe.seed,
+            stage=stage.name,
+            epoch=0,
+            epochs=stage.epochs,
+            step=step,
+            steps=batches.steps,
+            learning_rate=stage.schedule.rate(step, batches.steps),
+        )
 
     def _evaluation(self) -> tuple[Cost, int]:
         """Time of the whole evaluation, and from how many images, spread over the test set, it is computed."""
@@ -283,7 +288,7 @@ class _Estimator:
         for _ in range(2):  # the first warms up
             before = self._now()
             buffer = io.BytesIO()
-            torch.save(self.training_step.state(), buffer)
+            torch.save(self.main.step.state(), buffer)
             for content in (buffer.getvalue(), bytes(RECORD_BYTES), bytes(RECORD_BYTES)):
                 _wait_for_disk(content, folder)
         return self._since(before), len(buffer.getbuffer())

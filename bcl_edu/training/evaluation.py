@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,21 +10,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from bcl_edu.augment import normalise
+from bcl_edu.augment import Normalisation, normalise
 from bcl_edu.data import Images
 from bcl_edu.geometry import simplex_deviation
 from bcl_edu.methods import Method
-from bcl_edu.training.distributed import Processes, gather, sum_over_processes
+from bcl_edu.training.autocast import autocast
+from bcl_edu.training.distributed import Rank, all_reduce_sum, gather
 from bcl_edu.training.loading import load_images
 from bcl_edu.training.metrics import Accuracy, accuracy
-
-
-@dataclass(frozen=True)
-class Normalisation:
-    """Channel means and standard deviations, in units of the [0, 1] scale."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -64,13 +56,6 @@ class Evaluation:
         }
 
 
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """Autocast to the recipe's precision; nothing for float32."""
-    if precision == "float32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=getattr(torch, precision))
-
-
 @torch.no_grad()
 def evaluate_method(
     method: Method,
@@ -81,7 +66,7 @@ def evaluate_method(
     device: torch.device,
     precision: str = "float32",
     batch_size: int = 1000,
-    processes: Processes | None = None,
+    rank: Rank | None = None,
     workers: int = 0,
 ) -> Evaluation:
     """Accuracy and geometry on the whole test set, in evaluation mode; the model's mode is restored.
@@ -97,30 +82,29 @@ def evaluate_method(
         device: where to compute.
         precision: of the forward pass.
         batch_size: images at a time.
-        processes: this process among those that share the work.
+        rank: this process among those that share the work.
         workers: processes that decode image files.
 
     Raises:
         UnreadableImage: an image file cannot be read.
     """
-    processes = processes or Processes()
+    rank = rank or Rank()
     num_classes = len(class_counts)
-    was_training = method.model.training
-    method.model.eval()
+    was_training = method.training
+    method.eval()
     guesses: list[Tensor] = []
     of_features, of_embeddings = _ClassSums(num_classes), _ClassSums(num_classes)
-    share = torch.arange(len(test)).tensor_split(processes.world_size)[processes.rank]
-    for chosen, images in load_images(test, share, device, workers, batch_size):
+    shares = torch.arange(len(test)).tensor_split(rank.world_size)
+    for chosen, images in load_images(test, shares[rank.rank], device, workers, batch_size):
         with autocast(device, precision):
             inputs = normalise(images, normalisation.mean, normalisation.std)
-            features = method.features(inputs.contiguous(memory_format=torch.channels_last))
-            embeddings = method.embeddings(features)
-            guesses.append(method.logits(features).argmax(dim=1))
-        of_features.add(features, test.labels[chosen])
-        if embeddings is not None:
-            of_embeddings.add(embeddings, test.labels[chosen])
-    method.model.train(was_training)
-    predictions = gather(torch.cat(guesses)).cpu()
+            prediction = method.predict(inputs.contiguous(memory_format=torch.channels_last))
+        guesses.append(prediction.logits.argmax(dim=1))
+        of_features.add(prediction.features, test.labels[chosen])
+        if prediction.embeddings is not None:
+            of_embeddings.add(prediction.embeddings, test.labels[chosen])
+    method.train(was_training)
+    predictions = gather(torch.cat(guesses), [len(share) for share in shares]).cpu()
 
     # Features after a ReLU share a large mean: like neural collapse, compare what is left without it
     hidden_means = z_means = None
@@ -163,4 +147,4 @@ class _ClassSums:
     def means(self, counts: Int[Tensor, " k"], device: torch.device) -> Float[Tensor, "k d"]:
         """Mean row of each class over all processes, given how many there are of each."""
         assert self.sums is not None
-        return (sum_over_processes(self.sums, device) / counts[:, None]).float()
+        return (all_reduce_sum(self.sums, device) / counts[:, None]).float()

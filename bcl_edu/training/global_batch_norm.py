@@ -1,4 +1,4 @@
-"""Batch normalisation over the global batch, so that its statistics do not depend on the number of processes.
+"""Batch normalisation over the global batch, so that its statistics do not depend on the number of ranks.
 
 On CUDA torch's SyncBatchNorm does it. That class refuses CPU tensors; there `GlobalBatchNorm` takes its place, so that
 the same run can be made, and tested, by any number of processes without a GPU.
@@ -12,8 +12,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn.modules.batchnorm import _BatchNorm
-
-from bcl_edu.models import PrototypeHead
 
 
 class _Sum(torch.autograd.Function):
@@ -72,10 +70,10 @@ class GlobalBatchNorm(_BatchNorm):
 def with_global_batch_norm(model: nn.Module, device: torch.device) -> nn.Module:
     """The model with each batch normalisation replaced by one over all processes; parameters stay the same objects.
 
-    A prototype head keeps its own: what it normalises, the classifier's rows, every process has in full, and counting
-    them once a process would only change the running variance with the number of processes.
+    A module that says `same_on_every_rank`, as a prototype head does, keeps its own: what it normalises, every rank has in
+    full, and counting it once a rank would only change the running variance with the number of ranks.
     """
-    if isinstance(model, PrototypeHead):
+    if getattr(model, "same_on_every_rank", False):
         return model
     if isinstance(model, _BatchNorm):
         if device.type != "cpu":

@@ -1,7 +1,7 @@
 """From images to the batches that a step or an evaluation takes, on the device.
 
-Images in memory have their views made in batches on the device; image files are decoded, and their views made, by
-worker processes. Only this file knows which of the two a data set is.
+Images in memory have their views made in batches on the device; image files are decoded, and their views made, by worker
+processes. Only this file knows which of the two a data set is.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import atexit
 import os
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from bcl_edu.augment import (
     BatchedTrainingViews,
@@ -26,16 +26,9 @@ from bcl_edu.augment import (
     FileViews,
     ViewPolicy,
     identity_collate,
-    view_seeds,
 )
 from bcl_edu.data import ImageFiles, Images
-from bcl_edu.training.batches import EpochBatches
-
-SMALL = 64
-"""Steps on images up to this height and width are short."""
-
-Batch = tuple[UInt8[Tensor, "views n c h w"], Int64[Tensor, " n"], Int64[Tensor, " n"]]
-"""Views, labels and indices of a process's share of a batch, on the device."""
+from bcl_edu.training.batches import EpochBatches, Loaded
 
 
 class UnreadableImage(ValueError):
@@ -47,16 +40,16 @@ class UnreadableImageWarning(UserWarning):
 
 
 class BatchLoader:
-    """Loads the batches of one epoch after another, and is closed at the end.
+    """Loads the batches of one epoch after another, with those of the stage's further streams; closed at the end.
 
     Args:
         train: the training set.
         policy: how views are made.
-        batches: which samples are in which batch.
-        seed: of the run.
+        batches: which images are in which batch.
         device: where the step is computed.
         workers: processes that decode image files and make their views; they live from epoch to epoch.
         replace_unreadable: whether an image file that cannot be read is replaced by the next one of its class.
+        streams: further streams by name, each with its views and batches, which have as many steps.
 
     Attributes:
         unreadable: what is wrong with each image file that could not be read so far.
@@ -68,46 +61,73 @@ class BatchLoader:
         train: Images,
         policy: ViewPolicy,
         batches: EpochBatches,
-        seed: int,
         device: torch.device,
         workers: int,
         *,
         replace_unreadable: bool = False,
+        streams: Mapping[str, tuple[ViewPolicy, EpochBatches]] | None = None,
     ) -> None:
-        self.batches, self.seed, self.device = batches, seed, device
+        self.batches, self.device = batches, device
         self.unreadable: list[str] = []
-        self.working = 0
         self.loader: DataLoader[Any] | None = None
+        self.working = 0
         self.views: BatchedTrainingViews | FileViews
-        if not isinstance(train, ImageFiles):
+        if isinstance(train, ImageFiles):
+            self.views = FileViews(train, policy, replace=replace_unreadable)
+            self.loader = _data_loader(self.views, device, workers, batch_sampler=batches)
+            self.working = workers
+        else:
             self.views = BatchedTrainingViews(train.images, train.labels, policy, device)
-            return
-        self.views = FileViews(train, policy, replace=replace_unreadable)
-        self.loader = _data_loader(self.views, device, workers, batch_sampler=_Seeded(batches, seed))
-        self.working = workers
+        self.streams = {
+            name: BatchLoader(
+                train, views, its_batches, device, workers, replace_unreadable=replace_unreadable
+            )
+            for name, (views, its_batches) in (streams or {}).items()
+        }
 
     def close(self) -> None:
         """Let the workers go. Where an error keeps the loader alive, nothing else would."""
+        for loader in self.streams.values():
+            loader.close()
         if self.loader is not None:
             _let_workers_go(self.loader._iterator)
 
-    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
-        """This process's share of each batch of an epoch, from a step on.
+    def all_unreadable(self) -> list[str]:
+        """What is wrong with each image file, in any stream, that could not be read so far."""
+        found = [
+            *self.unreadable,
+            *(reason for loader in self.streams.values() for reason in loader.unreadable),
+        ]
+        return list(dict.fromkeys(found))
 
-        A share is empty where a last batch is too small for all processes.
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Loaded]:
+        """This rank's share of each batch of an epoch, from a step on.
+
+        A share is empty where a last batch is too small for all ranks.
+
+        Args:
+            epoch: counted over all stages.
+            first_step: steps of it that are done.
 
         Raises:
             UnreadableImage: an image file cannot be read, and is not to be replaced or cannot be.
         """
         self.batches.set_position(epoch, first_step)
+        streams = {name: loader.epoch(epoch, first_step) for name, loader in self.streams.items()}
         for step, (images, labels, indices) in enumerate(self._loaded(), start=first_step):
+            shares = self.batches.shares(step)
             n = self.batches.share_size(step)
-            images = images[:, :n].to(self.device, non_blocking=True)
-            yield images, labels[:n].to(self.device, non_blocking=True), indices[:n]
+            yield Loaded(
+                images[:, :n].to(self.device, non_blocking=True),
+                labels[:n].to(self.device, non_blocking=True),
+                indices[:n],
+                shares,
+                {name: next(stream) for name, stream in streams.items()},
+            )
 
-    def _loaded(self) -> Iterator[Batch]:
+    def _loaded(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         if isinstance(self.views, BatchedTrainingViews):
-            yield from map(self.views.__getitems__, _Seeded(self.batches, self.seed))
+            yield from map(self.views.__getitems__, self.batches)
             return
         assert self.loader is not None
         for batch in self.loader:
@@ -127,20 +147,6 @@ class BatchLoader:
             warnings.warn(
                 f"{reason}; replaced by the next image of its class", UnreadableImageWarning, stacklevel=3
             )
-
-
-class _Seeded(Sampler[list[tuple[int, int]]]):
-    """The batches of a shuffled epoch as (index, seed of its views) pairs."""
-
-    def __init__(self, batches: EpochBatches, seed: int) -> None:
-        self.batches, self.seed = batches, seed
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        for indices in self.batches:
-            yield list(zip(indices, view_seeds(self.seed, self.batches.epoch, indices), strict=True))
-
-    def __len__(self) -> int:
-        return len(self.batches)
 
 
 def load_images(
@@ -192,7 +198,7 @@ def _data_loader(
         views,
         batch_sampler=batch_sampler,
         num_workers=workers,
-        collate_fn=identity_collate,  # type: ignore[arg-type]
+        collate_fn=identity_collate,
         pin_memory=device.type == "cuda",
         persistent_workers=lasting and workers > 0,
         prefetch_factor=2 if workers > 0 else None,

@@ -1,7 +1,7 @@
 """The training loop: one run from its recipe to its record, interruptible at any moment.
 
-What the loop may touch: a method through `methods.Method`, a run's folder, its device. Which samples a step sees,
-in which views and at which learning rate is decided by (recipe, epoch, step) alone; the checkpoint holds the rest.
+What the loop may touch: a method through `methods.protocol`, a run's folder, its device. Which images a step sees, in which
+views and at which learning rate is decided by (recipe, stage, epoch, step) alone; the checkpoint holds the rest.
 """
 
 from __future__ import annotations
@@ -12,55 +12,47 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
-from bcl_edu.methods import Method, build_method
-from bcl_edu.models import parameter_count
-from bcl_edu.recipe import Recipe, recipe_as_dict, recipe_differences, recipe_from_dict
+from bcl_edu.methods.protocol import Batch, Clock, Method, build_method
+from bcl_edu.methods.stage import Stage, Stream
+from bcl_edu.recipe import Recipe
+from bcl_edu.run_options import RunOptions
 from bcl_edu.seeds import derive_seed
-from bcl_edu.training.batches import EpochBatches
-from bcl_edu.training.checkpoint import (
-    CHECKPOINT_NAME,
-    CheckpointError,
-    load_run_checkpoint,
-    save_checkpoint,
-)
+from bcl_edu.training.batches import EpochBatches, Loaded
+from bcl_edu.training.checkpoint import CHECKPOINT_NAME
 from bcl_edu.training.data import TrainingData, prepare_data
+from bcl_edu.training.device import choose_device
 from bcl_edu.training.display import Progress, StepDisplay, epoch_line, first_line
 from bcl_edu.training.distributed import (
-    Processes,
-    any_process,
-    from_all_processes,
-    from_main_process,
+    Rank,
+    all_gather_unique,
+    any_rank,
+    broadcast_object,
     main_process_first,
     process_group,
 )
 from bcl_edu.training.evaluation import Evaluation, evaluate_method
-from bcl_edu.training.loading import SMALL, BatchLoader
-from bcl_edu.training.options import RunOptions, choose_device
-from bcl_edu.training.record import (
-    RECORD_NAME,
-    command_line,
-    git_revision,
-    hardware,
-    read_record,
-    versions,
-    write_metrics,
-    write_record,
+from bcl_edu.training.loading import BatchLoader
+from bcl_edu.training.run import (
+    RunFiles,
+    RunState,
+    claim_folder,
+    refuse_other_data,
+    restored_state,
+    run_folder,
+    session_facts,
 )
-from bcl_edu.training.schedule import learning_rate
+from bcl_edu.training.start import StartRun, read_start, take_over
 from bcl_edu.training.step import TrainingStep
 
-LOCK_NAME = ".lock"
-"""Under which a run's folder has the lock of the process that writes into it."""
-
-SECONDS_TO_WAIT_FOR_A_FOLDER = 15.0
+SHORT_STEPS = 64
+"""Steps on images up to this height and width are short."""
 
 
 class LossNotFinite(RuntimeError):
@@ -73,9 +65,10 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What `on_epoch` is told: the metrics row, the evaluation with its class means, and the model as it is now.
+    """What `on_epoch` is told: the metrics row, the evaluation with its class means, and the method as it is now.
 
-    The method is the one in training: look at it before you return, since the next epoch changes it.
+    The method is the one in training: look at it before you return, since the next epoch changes it. The evaluation is None in
+    a stage that predicts no classes.
     """
 
     metrics: Mapping[str, Any]
@@ -102,12 +95,6 @@ class RunResult:
     method: Method
 
 
-def run_folder(recipe: Recipe, options: RunOptions, runs: Path | str = "runs") -> Path:
-    """The folder of a run; the loss is said once, as in table2-bcl-seed0 and cifar100-lt-bcl-seed0."""
-    loss = "" if recipe.name.endswith(f"-{recipe.loss}") else f"-{recipe.loss}"
-    return options.output or Path(runs) / f"{recipe.name}{loss}-seed{recipe.seed}"
-
-
 def train(
     recipe: Recipe,
     options: RunOptions,
@@ -119,7 +106,7 @@ def train(
     Args:
         recipe: decides the result.
         options: where and how.
-        on_epoch: called after each epoch in the main process, for live pictures.
+        on_epoch: called after each evaluated epoch in the main process, for live pictures.
         on_steps: given the steps of the whole run and those already done, returns what is told of every step in
             the main process, in place of the progress bar.
 
@@ -132,10 +119,10 @@ def train(
         ProcessLost: another process of the run died; the last checkpoint stays.
     """
     device = choose_device(options.device)
-    with process_group(device) as processes, ExitStack() as at_end:
+    with process_group(device) as rank, ExitStack() as at_end:
         if device.type == "cuda":
-            device = torch.device("cuda", processes.local_rank)
-        return _Run(recipe, options, device, processes, at_end).train(on_epoch, on_steps)
+            device = torch.device("cuda", rank.local_rank)
+        return _Run(recipe, options, device, rank, at_end).train(on_epoch, on_steps)
 
 
 class _Step(NamedTuple):
@@ -144,203 +131,138 @@ class _Step(NamedTuple):
     number: int
     names: tuple[str, ...]
     values: Tensor
-    indices: Tensor
-    labels: Tensor
-    rate: float
+    loaded: Loaded
+    learning_rate: float
+
+
+class StageRun(NamedTuple):
+    """A stage with what takes its steps."""
+
+    stage: Stage
+    batches: EpochBatches
+    step: TrainingStep
+    streams: dict[str, tuple[Stream, EpochBatches]]
+
+
+def set_up_stage(
+    stage: Stage,
+    recipe: Recipe,
+    data: TrainingData,
+    method: Method,
+    device: torch.device,
+    rank: Rank,
+    options: RunOptions,
+) -> StageRun:
+    """Build what takes the steps of a stage.
+
+    Raises:
+        ValueError: a batch cannot be cut as asked, or the method cannot compute one in micro-batches.
+    """
+    if recipe.accumulate > 1 and (method.forward_changes_state or method.owns_gradients or stage.streams):
+        raise ValueError(
+            f"accumulate is {recipe.accumulate}, but a step of the method {recipe.method.name} cannot be computed in "
+            "micro-batches, because it changes the method's state or has further batches; use --accumulate 1"
+        )
+    labels = data.train.labels
+    ranks = {"rank": rank.rank, "world_size": rank.world_size}
+    batches = EpochBatches(
+        labels,
+        stage.batch_size,
+        recipe.seed,
+        sampler=stage.sampler,
+        images=stage.images,
+        drop_last=stage.drop_last,
+        micro_batches=recipe.accumulate,
+        **ranks,
+    )
+    streams = {
+        name: (
+            stream,
+            EpochBatches(
+                labels,
+                stream.batch_size,
+                recipe.seed,
+                sampler=stream.sampler,
+                images=batches.steps * stream.batch_size,
+                stream=name,
+                **ranks,
+            ),
+        )
+        for name, stream in stage.streams.items()
+    }
+    step = TrainingStep(
+        method,
+        stage,
+        data.normalisation,
+        device,
+        precision=recipe.precision,
+        rank=rank,
+        compile=options.compiled_as,
+    )
+    return StageRun(stage, batches, step, streams)
+
+
+def build_seeded(recipe: Recipe, data: TrainingData) -> Method:
+    """The recipe's method with initial weights from its seed."""
+    torch.manual_seed(derive_seed(recipe.seed, "initial weights"))
+    return build_method(recipe, data.class_counts, data.train.image_shape)
 
 
 class _Run:
-    """The state of one run; everything in `state()` is what a checkpoint must hold."""
+    """One run: its stages, one after the other."""
 
     def __init__(
-        self,
-        recipe: Recipe,
-        options: RunOptions,
-        device: torch.device,
-        processes: Processes,
-        at_end: ExitStack,
+        self, recipe: Recipe, options: RunOptions, device: torch.device, rank: Rank, at_end: ExitStack
     ) -> None:
-        self.recipe, self.options, self.device, self.processes = recipe, options, device, processes
+        self.recipe, self.options, self.device, self.rank = recipe, options, device, rank
         self.folder = run_folder(recipe, options)
-
-        with main_process_first(processes):
-            self.data: TrainingData = prepare_data(recipe, options)
-        self.normalisation = self.data.normalisation
-        torch.manual_seed(derive_seed(recipe.seed, "initial weights"))
-        self.method = build_method(recipe, self.data.class_counts, self.data.train.image_shape)
-        self.training_step = TrainingStep(
-            self.method, recipe, self.normalisation, device, processes, compile=options.compiled_as
-        )
-        self.batches = EpochBatches(
-            len(self.data.train),
-            recipe.batch_size,
-            recipe.seed,
-            drop_last=recipe.drop_last,
-            parts=recipe.accumulate,
-            rank=processes.rank,
-            world_size=processes.world_size,
-        )
+        with main_process_first(rank):
+            self.data = prepare_data(recipe, options)
+        self.method = build_seeded(recipe, self.data)
+        start = None
+        if options.init_from is not None:
+            start = read_start(options.init_from, recipe, self.data)
+            self.recipe = recipe = replace(recipe, start_from=start.facts["sha256"])
+        self.stages = self.method.stages() if start is None else self.method.stages_on(start.method)
+        self.current = self._set_up(0)
         # only now, when every value has been looked at: that the folder is taken would hide a mistyped one
-        stored = from_main_process(lambda: self._claim_folder(at_end))
-        self._refuse_other_data(stored)
+        stored = broadcast_object(
+            lambda: claim_folder(self.folder, recipe, resume=options.resume, at_end=at_end)
+        )
+        refuse_other_data(self.data, stored, rank)
         # On a GPU, looking at each loss would make the host wait for every step. Steps with photographs take long, and
         # it is when looking that the run notices that it is to stop.
-        small = max(self.data.train.image_shape[1:]) <= SMALL
+        small = max(self.data.train.image_shape[1:]) <= SHORT_STEPS
         self.look_every = 1 if device.type == "cpu" else 20 if small else 4
-        self.epoch, self.step = 0, 0  # the position: epochs finished, steps finished in the current one
-        self.sums: dict[str, float] = {}  # loss parts summed over those steps
-        self.seconds = 0.0  # spent in the current epoch
-        self.history: list[dict[str, Any]] = []
-        self.best: dict[str, Any] | None = None
-        self.record = self._new_record()
+        self.state = RunState() if stored is None else restored_state(stored)
+        self.files = RunFiles(self.folder, recipe, self.data, self.method, self.state, rank)
         if stored is not None:
-            self._restore(stored)
+            self._resume(stored)
+        else:
+            if start is not None:
+                self._begin_from(start)
+            self.method.begin(self.current.stage)
 
     # ---- beginning
 
-    def _claim_folder(self, at_end: ExitStack) -> dict[str, Any] | None:
-        """What `_look_at_folder` finds, in a folder that until the end no other process may train into.
+    def _set_up(self, number: int) -> StageRun:
+        return set_up_stage(
+            self.stages[number], self.recipe, self.data, self.method, self.device, self.rank, self.options
+        )
 
-        Such as the same command, started twice. The system lets the lock go when the process ends, however it ends;
-        worker processes of a killed run live a few seconds longer, hence the wait.
-        """
-        stored = self._look_at_folder()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / LOCK_NAME)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            try:
-                lock.acquire(timeout=SECONDS_TO_WAIT_FOR_A_FOLDER)
-            except Timeout:
-                raise ValueError(
-                    f"another process is training into {self.folder}; wait for its end, or choose another --output"
-                ) from None
-            stored = self._look_at_folder()  # the other one has gone on in the meantime
-        at_end.callback(lock.release)
-        return stored
+    def _resume(self, stored: dict[str, Any]) -> None:
+        if self.state.stage:
+            self.current = self._set_up(min(self.state.stage, len(self.stages) - 1))
+        self.files.restore(stored, self.current.step)
 
-    def _look_at_folder(self) -> dict[str, Any] | None:
-        """The checkpoint to continue from, or None for a new run in a folder that holds no other."""
-        path = self.folder / CHECKPOINT_NAME
-        recorded = (self.folder / RECORD_NAME).exists()
-        if not path.exists():
-            if recorded and read_record(self.folder)["epochs_finished"]:
-                raise ValueError(
-                    f"{self.folder} holds the record of a run, but no {CHECKPOINT_NAME} to continue from, as what "
-                    "`python -m bcl_edu.export` keeps; choose another --output"
-                )
-            if self.options.resume and not recorded:
-                raise CheckpointError(
-                    f"there is no checkpoint {path} to continue from; name the run's folder with --output, "
-                    "or leave out --resume to begin a run"
-                )
-            return None  # nothing there yet, or killed before its first checkpoint: begin
-        if not self.options.resume:
-            raise ValueError(
-                f"{self.folder} already holds a run; continue it with --resume, or choose another --output"
-            )
-        state = load_run_checkpoint(path)
-        differences = recipe_differences(recipe_from_dict(state["recipe"]), self.recipe)
-        if differences:
-            raise CheckpointError(
-                f"{path} was made by another recipe and cannot be continued with this one:\n  "
-                + "\n  ".join(differences)
-                + "\nuse the stored values, or start a new run with another --output"
-            )
-        return state
+    def _begin_from(self, start: StartRun) -> None:
+        take_over(self.method, start)
+        self.state.start = start.facts
 
-    def _refuse_other_data(self, stored: dict[str, Any] | None) -> None:
-        """A run continues only on the images it began with."""
-        for name in ("subset_sha256", "training_images_sha256", "test_images_sha256"):
-            found, began_with = self.data.facts[name], stored and stored["data"].get(name)
-            if stored is not None and began_with != found:
-                raise CheckpointError(
-                    f"the data differ from those the run began with ({name}: stored {str(began_with)[:12]}, "
-                    f"found {found[:12]}); point --data-dir at the same images"
-                )
-        if from_main_process(lambda: self.data.facts) != self.data.facts:
-            raise ValueError(
-                f"process {self.processes.rank} found other data than process 0 did; "
-                "every machine needs the same copy of the data set"
-            )
-
-    def _new_record(self) -> dict[str, Any]:
-        return {
-            "recipe": recipe_as_dict(self.recipe),
-            "data": self.data.facts,
-            "parameters": parameter_count(self.method.model),
-            "normalisation": {"mean": list(self.normalisation.mean), "std": list(self.normalisation.std)},
-            "sessions": [],
-            "epochs_finished": 0,
-            "last": None,
-            "best": None,
-            "seconds": 0.0,
-        }
-
-    def _session(self) -> dict[str, Any]:
-        """Facts of this stretch of the run; a resumed run has several."""
-        return {
-            "command": command_line(),
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "from_epoch": self.epoch,
-            "processes": self.processes.world_size,
-            "compile": self.options.compiled_as,
-            "workers": self.options.workers,
-            "git_revision": git_revision(),
-            "versions": versions(),
-            "hardware": hardware(self.device),
-        }
-
-    # ---- the checkpoint
-
-    def state(self) -> dict[str, Any]:
-        """Everything needed to continue, as tensors and plain values."""
-        return {
-            "recipe": recipe_as_dict(self.recipe),
-            "data": self.data.facts,
-            "normalisation": {"mean": list(self.normalisation.mean), "std": list(self.normalisation.std)},
-            "image_shape": list(self.data.train.image_shape),
-            **self.training_step.state(),
-            "random": {"torch": torch.get_rng_state()},  # nothing draws on a device
-            "epoch": self.epoch,
-            "step": self.step,
-            "sums": self.sums,
-            "seconds": self.seconds,
-            "history": self.history,
-            "best": self.best,
-            "sessions": self.record["sessions"],
-        }
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        try:
-            self.training_step.restore(state)
-            torch.set_rng_state(state["random"]["torch"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CheckpointError(
-                f"{self.folder / CHECKPOINT_NAME} is of another version of bcl_edu, or was changed: "
-                f"its state does not fit ({type(error).__name__}: {error})"
-            ) from error
-        self.epoch, self.step, self.seconds = state["epoch"], state["step"], state["seconds"]
-        self.sums, self.history, self.best = state["sums"], state["history"], state["best"]
-        self.record["sessions"] = state["sessions"]
-
-    def _save(self) -> None:
-        if self.processes.is_main:
-            save_checkpoint(self.folder / CHECKPOINT_NAME, self.state())
-
-    def _write_record(self) -> None:
-        """Bring the record, run.json and metrics.jsonl up to the last finished epoch."""
-        self.record |= {
-            "epochs_finished": len(self.history),
-            "last": self.history[-1] if self.history else None,
-            "best": self.best,
-            "seconds": round(sum(row["seconds"] for row in self.history), 1),
-        }
-        if self.processes.is_main:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_metrics(self.folder, self.history)
-            write_record(self.folder, self.record)
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of all stages."""
+        return sum(stage.epochs for stage in self.stages)
 
     # ---- the run
 
@@ -349,103 +271,183 @@ class _Run:
         on_epoch: Callable[[EpochReport], None] | None,
         on_steps: Callable[[int, int], StepDisplay] | None,
     ) -> RunResult:
-        if self.epoch < self.recipe.epochs:  # a finished run is only loaded
-            self.record["sessions"] = [*self.record["sessions"], self._session()]
-        self._write_record()
-        loader = BatchLoader(
-            self.data.train,
-            self.method.view_policy,
-            self.batches,
-            self.recipe.seed,
-            self.device,
-            self.options.workers,
-            replace_unreadable=self.recipe.unreadable_images == "replace",
-        )
+        """Train what is left of the stages."""
+        state = self.state
+        if len(state.history) < self.total_epochs:  # a finished run is only loaded
+            facts = session_facts(self.options, len(state.history), self.rank, self.device)
+            state.sessions = [*state.sessions, facts]
+        self.files.write_record()
         events = self._tensorboard()
-        total, done = self.recipe.epochs * self.batches.steps, self.epoch * self.batches.steps + self.step
+        total, done = self._steps_in_all()
         progress: StepDisplay
-        if on_steps is not None and self.processes.is_main:
+        if on_steps is not None and self.rank.is_main:
             progress = on_steps(total, done)
         else:
-            progress = Progress(total, done, enabled=self.options.progress and self.processes.is_main)
+            progress = Progress(total, done, enabled=self.options.progress and self.rank.is_main)
         evaluation: Evaluation | None = None
         try:
-            if done < total and self.processes.is_main:
+            if done < total and self.rank.is_main:
                 progress.say(self._first_line())
             with _interrupt_flag() as interrupted:
-                while self.epoch < self.recipe.epochs:
-                    evaluation = self._epoch(loader, progress, interrupted)
-                    row = self.history[-1]
-                    if self.processes.is_main:
-                        progress.say(epoch_line(row, self.recipe.epochs))
-                        _log_events(events, row)
-                        if on_epoch is not None:
-                            on_epoch(EpochReport(row, evaluation, self.method))
+                while state.stage < len(self.stages):
+                    loader = self._loader()
+                    try:
+                        while state.epoch < self.current.stage.epochs:
+                            evaluation = self._epoch(loader, progress, interrupted)
+                            self._tell(progress, events, evaluation, on_epoch)
+                    finally:
+                        loader.close()
+                    if not self._next_stage():
+                        break
         finally:
-            loader.close()
             progress.close()
             if events is not None:
                 events.close()
         if evaluation is None:  # resumed after its last epoch
             evaluation = self._evaluate()
-        return RunResult(self.folder, self.record, self.history, evaluation, self.method)
+        return RunResult(self.folder, self.files.record, state.history, evaluation, self.method)
+
+    def _next_stage(self) -> bool:
+        """Begin the next stage, with a checkpoint from which it can be resumed; False after the last one."""
+        state = self.state
+        if state.stage + 1 == len(self.stages):
+            return False
+        state.stage, state.epoch, state.step = state.stage + 1, 0, 0
+        self.current = self._set_up(state.stage)
+        self.method.begin(self.current.stage)
+        self.files.save_checkpoint(self.current.step)
+        return True
+
+    def _tell(
+        self,
+        progress: StepDisplay,
+        events: Any,
+        evaluation: Evaluation | None,
+        on_epoch: Callable[[EpochReport], None] | None,
+    ) -> None:
+        row = self.state.history[-1]
+        if not self.rank.is_main:
+            return
+        progress.say(epoch_line(row, self.total_epochs))
+        _log_events(events, row)
+        if on_epoch is not None and evaluation is not None:
+            on_epoch(EpochReport(row, evaluation, self.method))
+
+    def _steps_in_all(self) -> tuple[int, int]:
+        """Steps of the whole run, and those that are done."""
+        state, counts = self.state, []
+        for stage in self.stages:
+            images = stage.images or len(self.data.train)
+            full, rest = divmod(images, stage.batch_size)
+            counts.append(stage.epochs * (full + (not stage.drop_last and rest > 0)))
+        done = sum(counts[: state.stage]) + state.epoch * self.current.batches.steps + state.step
+        return sum(counts), done
+
+    def _loader(self) -> BatchLoader:
+        _, batches, _, streams = self.current
+        return BatchLoader(
+            self.data.train,
+            self.current.stage.views,
+            batches,
+            self.device,
+            self.options.workers,
+            replace_unreadable=self.recipe.unreadable_images == "replace",
+            streams={name: (stream.views, its_batches) for name, (stream, its_batches) in streams.items()},
+        )
 
     def _first_line(self) -> str:
-        processes = self.processes.world_size
+        ranks = self.rank.world_size
         return first_line(
-            self.record["recipe"],
+            self.files.record["recipe"],
             self.data.facts,
-            steps=self.batches.steps,
-            where=self.device.type if processes == 1 else f"{self.device.type} in {processes} processes",
+            epochs=self.total_epochs,
+            steps=self.current.batches.steps,
+            where=self.device.type if ranks == 1 else f"{self.device.type} in {ranks} processes",
             folder=self.folder,
-            epoch=self.epoch,
-            step=self.step,
+            epoch=len(self.state.history),
+            step=self.state.step,
         )
 
     def _epoch(
-        self,
-        loader: BatchLoader,
-        progress: StepDisplay,
-        interrupted: threading.Event,
-    ) -> Evaluation:
+        self, loader: BatchLoader, progress: StepDisplay, interrupted: threading.Event
+    ) -> Evaluation | None:
         """Finish the current epoch from the current step on, evaluate, save."""
-        began = time.monotonic() - self.seconds
+        state, stage_run = self.state, self.current
+        began = time.monotonic() - state.seconds
         saved = time.monotonic()
-        self.method.model.train()
-        rate = 0.0
-        steps: list[_Step] = []  # taken, but not looked at yet
-        for images, labels, indices in loader.epoch(self.epoch, self.step):
-            rate = learning_rate(self.recipe, self.epoch * self.batches.steps + self.step, self.batches.steps)
-            losses = self.training_step.take(images, labels, rate, self.batches.parts_of(self.step))
+        number = len(state.history)  # the epoch, counted over all stages
+        if state.step == 0:
+            self._before_epoch()
+        stage_run.step.train_mode()
+        clock = self._clock()
+        taken: list[_Step] = []  # steps that are taken, but not looked at yet
+        for loaded in loader.epoch(number, state.step):
+            clock = self._clock()
+            losses = stage_run.step(loaded, clock)
             values = torch.stack(list(losses.values()))
-            steps.append(_Step(self.step, tuple(losses), values, indices, labels, rate))
-            self.step += 1
-            self.seconds = time.monotonic() - began
-            if len(steps) < self.look_every and self.step < self.batches.steps:
+            taken.append(_Step(state.step, tuple(losses), values, loaded, clock.learning_rate))
+            state.step += 1
+            state.seconds = time.monotonic() - began
+            if len(taken) < self.look_every and state.step < stage_run.batches.steps:
                 continue
-            loss = self._look_at(steps)
-            progress.advance(len(steps), self.epoch + 1, loss)
-            steps = []
-            if any_process(interrupted.is_set(), self.device):
-                self._note_unreadable(from_all_processes(loader.unreadable))
-                self._save()
+            loss = self._look_at(taken)
+            progress.advance(len(taken), number + 1, loss)
+            taken = []
+            if any_rank(interrupted.is_set(), self.device):
+                self._note_unreadable(all_gather_unique(loader.all_unreadable()))
+                self.files.save_checkpoint(stage_run.step)
                 raise Interrupted(
-                    f"stopped in epoch {self.epoch + 1} after step {self.step} of {self.batches.steps}; "
+                    f"stopped in epoch {number + 1} after step {state.step} of {stage_run.batches.steps}; "
                     f"everything is in {self.folder / CHECKPOINT_NAME}: continue with --resume"
                 )
             if time.monotonic() - saved > 60 * self.options.checkpoint_minutes:
-                self._note_unreadable(loader.unreadable)  # the other processes may not be saving now
-                self._save()
+                self._note_unreadable(loader.all_unreadable())  # the other ranks may not be saving now
+                self.files.save_checkpoint(stage_run.step)
                 saved = time.monotonic()
 
-        self._note_unreadable(from_all_processes(loader.unreadable))
-        evaluation = self._evaluate()
-        self._close_epoch(evaluation, rate, time.monotonic() - began)
+        self._note_unreadable(all_gather_unique(loader.all_unreadable()))
+        evaluation = self._evaluate() if stage_run.stage.evaluated else None
+        self._close_epoch(evaluation, clock.learning_rate, time.monotonic() - began)
         return evaluation
+
+    def _clock(self) -> Clock:
+        state, (stage, batches, *_) = self.state, self.current
+        step = state.epoch * batches.steps + state.step
+        return Clock(
+            seed=self.recipe.seed,
+            stage=stage.name,
+            epoch=state.epoch,
+            epochs=stage.epochs,
+            step=state.step,
+            steps=batches.steps,
+            learning_rate=stage.schedule.rate(min(step, stage.epochs * batches.steps - 1), batches.steps),
+        )
+
+    @torch.no_grad()
+    def _before_epoch(self) -> None:
+        self.method.eval()
+        self.method.before_epoch(self._clock(), self._training_pass)
+
+    def _training_pass(self, stream: Stream) -> Iterator[Batch]:
+        """One pass over the training images of a stream, each rank over all of them."""
+        number = len(self.state.history)
+        batches = EpochBatches(
+            self.data.train.labels,
+            stream.batch_size,
+            self.recipe.seed,
+            sampler=stream.sampler,
+            stream="training pass",
+        )
+        loader = BatchLoader(self.data.train, stream.views, batches, self.device, self.options.workers)
+        try:
+            for loaded in loader.epoch(number):
+                yield self.current.step.whole_batch(loaded)
+        finally:
+            loader.close()
 
     def _note_unreadable(self, found: list[str]) -> None:
         """Keep in the record which image files could not be read in this stretch of the run."""
-        session = self.record["sessions"][-1]
+        session = self.state.sessions[-1]
         if known := {*session.get("unreadable_images", []), *found}:
             session["unreadable_images"] = sorted(known)
 
@@ -454,12 +456,13 @@ class _Run:
 
         Only here does the host wait for the device, once for all the steps.
         """
+        sums = self.state.sums
         for step, values in zip(steps, torch.stack([step.values for step in steps]).tolist(), strict=True):
             losses = dict(zip(step.names, values, strict=True))
             if not all(map(math.isfinite, values)):
                 raise LossNotFinite(self._bad_batch(step, losses))
             for name, value in losses.items():
-                self.sums[name] = self.sums.get(name, 0.0) + value
+                sums[name] = sums.get(name, 0.0) + value
         return losses["loss"]
 
     def _evaluate(self) -> Evaluation:
@@ -467,44 +470,52 @@ class _Run:
             self.method,
             self.data.test,
             self.data.class_counts,
-            self.normalisation,
+            self.data.normalisation,
             device=self.device,
             precision=self.recipe.precision,
-            processes=self.processes,
+            rank=self.rank,
             workers=self.options.workers,
         )
 
-    def _close_epoch(self, evaluation: Evaluation, rate: float, seconds: float) -> None:
+    def _close_epoch(self, evaluation: Evaluation | None, learning_rate: float, seconds: float) -> None:
         """Add the epoch's row, move to the next epoch, save checkpoint, then record."""
-        means = {name: total / self.batches.steps for name, total in self.sums.items()}
-        row = {"epoch": self.epoch + 1, "loss": means.pop("loss")}
+        state = self.state
+        means = {name: total / self.current.batches.steps for name, total in state.sums.items()}
+        row: dict[str, Any] = {"epoch": len(state.history) + 1}
+        if len(self.stages) > 1:
+            row["stage"] = self.current.stage.name
+        row["loss"] = means.pop("loss")
         row |= {f"loss_{name}": value for name, value in means.items()}
-        row |= evaluation.summary() | {"learning_rate": rate, "seconds": round(seconds, 3)}
-        self.history.append(row)
-        if self.best is None or row["top1"] > self.best["top1"]:
-            self.best = row
-        self.epoch, self.step, self.sums, self.seconds = self.epoch + 1, 0, {}, 0.0
-        self._save()
-        self._write_record()
+        row |= {} if evaluation is None else evaluation.summary()
+        row |= {"learning_rate": learning_rate, "seconds": round(seconds, 3)}
+        state.history.append(row)
+        if "top1" in row and (state.best is None or row["top1"] > state.best["top1"]):
+            state.best = row
+        state.epoch, state.step, state.sums, state.seconds = state.epoch + 1, 0, {}, 0.0
+        self.files.save_checkpoint(self.current.step)
+        self.files.write_record()
 
     def _bad_batch(self, step: _Step, losses: Mapping[str, float]) -> str:
-        counts = torch.bincount(step.labels.cpu(), minlength=self.data.train.num_classes)
+        labels = step.loaded.labels
+        counts = torch.bincount(labels.cpu(), minlength=self.data.train.num_classes)
         checkpoint = self.folder / CHECKPOINT_NAME
         kept = f"the last good checkpoint is {checkpoint}" if checkpoint.exists() else "nothing was saved yet"
         return (
             f"the loss is not finite ({', '.join(f'{name} {value}' for name, value in losses.items())}) in epoch "
-            f"{self.epoch + 1}, step {step.number + 1} of {self.batches.steps}, learning rate {step.rate:.4g}, "
-            f"{len(step.labels)} samples (first indices {step.indices[:8].tolist()}) of {int((counts > 0).sum())} "
-            f"classes, largest {int(counts.max())}; {kept}. "
+            f"{len(self.state.history) + 1}, step {step.number + 1} of {self.current.batches.steps}, learning rate "
+            f"{step.learning_rate:.4g}, {len(labels)} samples (first indices {step.loaded.indices[:8].tolist()}) of "
+            f"{int((counts > 0).sum())} classes, largest {int(counts.max())}; {kept}. "
             "A lower learning rate, a longer warm-up or float32 may help"
         )
 
     def _tensorboard(self) -> Any:
-        if not (self.options.tensorboard and self.processes.is_main):
+        if not (self.options.tensorboard and self.rank.is_main):
             return None
-        from torch.utils.tensorboard import SummaryWriter
-
-        return SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.epoch + 1)
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:  # an extra: the record and the metrics hold the same figures
+            return None
+        return SummaryWriter(str(self.folder / "tensorboard"), purge_step=len(self.state.history) + 1)
 
 
 def _log_events(events: Any, row: Mapping[str, Any]) -> None:
@@ -520,7 +531,7 @@ def _interrupt_flag() -> Iterator[threading.Event]:
     """Within, SIGINT and SIGTERM only set the flag; a second SIGINT acts at once, as it did before.
 
     A second SIGTERM does not: under torchrun it comes from the scheduler and from torchrun, for the same reason. Both
-    send SIGKILL to who takes too long.
+    send SIGKILL after a grace period.
 
     In a thread other than the main one Python delivers no signals, and the flag stays unset.
     """

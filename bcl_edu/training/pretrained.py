@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bcl_edu.files import write_atomically
-from bcl_edu.recipe import recipe_from_dict
+from bcl_edu.stored_forms import recipe_from_dict
 from bcl_edu.training.checkpoint import CHECKPOINT_NAME, CheckpointError, load_run_checkpoint
 from bcl_edu.training.record import METRICS_NAME, RECORD_NAME, read_metrics, read_record
 from bcl_edu.training.trained import TrainedModel, from_checkpoint, from_state, trained_model

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -17,10 +17,10 @@ import torch
 from bcl_edu.data import ImageFiles, open_dataset
 from bcl_edu.data.fake_trees import ListedTree, write_practice_tree, write_subset_lists
 from bcl_edu.data.photograph_sets import FILE_SETS
-from bcl_edu.recipe import Recipe
+from bcl_edu.recipe import MethodOptions, Recipe
 from bcl_edu.rows import RECIPES
-from bcl_edu.training.loop import run_folder
-from bcl_edu.training.options import RunOptions
+from bcl_edu.run_options import RunOptions
+from bcl_edu.training.run import run_folder
 
 STAND_IN = "digits-lt"
 """A recipe whose real images are always there, and so small that its network learns from them in seconds."""
@@ -126,17 +126,22 @@ def _on_few_images(recipe: Recipe) -> Recipe:
 
 
 def _on_the_stand_in(recipe: Recipe) -> Recipe:
-    """The stand-in's images and network, with the recipe's loss."""
+    """The stand-in's images and network, with the recipe's method."""
+    small = RECIPES[STAND_IN][1]
     return replace(
-        RECIPES[STAND_IN][1],
+        small,
         name=f"{recipe.name}-on-digits",
-        loss=recipe.loss,
-        lambda_=recipe.lambda_,
-        mu=recipe.mu,
-        temperature=recipe.temperature,
+        method=_with_small_heads(recipe),
         seed=recipe.seed,
         epochs=min(recipe.epochs, FEW_EPOCHS["stand-in"]),
     )
+
+
+def _with_small_heads(recipe: Recipe) -> MethodOptions:
+    """The recipe's method with heads as wide as the stand-in's, and a linear classifier."""
+    sizes = {"head_hidden": 64, "head_dim": 32, "classifier": "linear"}
+    own = {field.name for field in fields(recipe.method)}
+    return replace(recipe.method, **{name: value for name, value in sizes.items() if name in own})
 
 
 def _on_small_files(recipe: Recipe) -> Recipe:
@@ -147,8 +152,7 @@ def _on_small_files(recipe: Recipe) -> Recipe:
         name=f"{recipe.name}-reduced",
         image_size=32,
         backbone=small.backbone,
-        head_hidden=small.head_hidden,
-        head_dim=small.head_dim,
+        method=_with_small_heads(recipe),
         batch_size=32,
         precision="float32",
         epochs=min(recipe.epochs, FEW_EPOCHS["files"]),

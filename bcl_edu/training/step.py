@@ -1,144 +1,207 @@
-"""One training step: the views of a batch in, one change of the weights out.
+"""One training step: a batch in, one change of the weights out.
 
-What the loop leaves to this file is all that a step computes on the device: forward under autocast, the method's loss,
-backward, the optimiser; and what is wrapped around the model for it, several processes and compilation.
+What the loop leaves to this file is all that a step computes on the device: normalisation, forward under autocast, backward,
+the optimizer; and what is wrapped around the method for it, several ranks and compilation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Int, UInt8
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from bcl_edu.augment import normalise
-from bcl_edu.methods import Method
-from bcl_edu.methods.protocol import Gather
-from bcl_edu.recipe import Recipe
-from bcl_edu.training.accumulation import accumulate_alone, accumulate_together
-from bcl_edu.training.batches import Part
-from bcl_edu.training.distributed import Processes, gather
-from bcl_edu.training.evaluation import Normalisation, autocast
+from bcl_edu.augment import Normalisation, normalise
+from bcl_edu.methods.protocol import Batch, Clock, Gather, Method
+from bcl_edu.methods.stage import Stage
+from bcl_edu.run_options import CompileMode
+from bcl_edu.training.autocast import autocast
+from bcl_edu.training.batches import Loaded
+from bcl_edu.training.distributed import Rank, average_gradients, gather
 from bcl_edu.training.global_batch_norm import with_global_batch_norm
-from bcl_edu.training.memory import keep_freed_memory
-from bcl_edu.training.optimizer import fused_sgd
-from bcl_edu.training.options import CompileMode
+from bcl_edu.training.grad_cache import grad_cache
 
 
 class TrainingStep:
-    """Takes steps with a method's model, whose weights it brings to the device.
+    """Takes the steps of a stage with a method, whose weights it brings to the device.
 
     Args:
-        method: with its freshly built model.
-        recipe: optimiser and precision.
+        method: to be trained.
+        stage: which parameters learn, and how.
         normalisation: of the training images.
         device: where the step is computed.
-        processes: this process among those that share a global batch.
-        compile: the mode in which the model goes through torch.compile; None if it does not.
+        precision: number format of the forward pass.
+        rank: this process among those that share a global batch.
+        compile: the mode in which the backbone goes through torch.compile; None if it does not.
 
     Attributes:
-        optimizer: SGD over the model's parameters.
+        optimizer: SGD over the parameters that learn.
         scaler: of the gradients, at work in float16 only.
-        model: the method's model as it is called, wrapped.
+        module: the method as it is called, wrapped.
+
+    Raises:
+        ValueError: the stage names parameters that the method does not have.
     """
 
     def __init__(
         self,
         method: Method,
-        recipe: Recipe,
+        stage: Stage,
         normalisation: Normalisation,
         device: torch.device,
-        processes: Processes | None = None,
         *,
+        precision: str = "float32",
+        rank: Rank | None = None,
         compile: CompileMode | None = None,
     ) -> None:
-        self.method, self.recipe, self.normalisation, self.device = method, recipe, normalisation, device
-        if device.type == "cpu":
-            keep_freed_memory()
-        method.model.to(device).to(memory_format=torch.channels_last)
-        self.optimizer = fused_sgd(
-            method.model.parameters(),
-            rate=recipe.learning_rate,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-        )
-        self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
-        self.model = wrapped_model(method, device, processes or Processes(), compile=compile)
+        self.method, self.stage, self.normalisation = method, stage, normalisation
+        self.device, self.precision, self.rank = device, precision, rank or Rank()
+        method.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        choose_parameters(method, stage)
+        self.optimizer = build_optimizer(method, stage)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
+        if compile is not None:
+            method.compile_network(compile)
+        self.module: nn.Module = method
+        if self.rank.world_size > 1:
+            with_global_batch_norm(method, device)
+            self.module = DistributedDataParallel(method)
 
-    def take(
-        self,
-        images: UInt8[Tensor, "views n c h w"],
-        labels: Int[Tensor, " n"],
-        rate: float,
-        parts: Sequence[Part] | None = None,
-    ) -> dict[str, Tensor]:
+    def train_mode(self) -> None:
+        """Put the method into training mode, but for what does not learn, as the stage says."""
+        self.module.train()
+        if self.stage.frozen_batch_norm == "running":
+            for module in self.method.modules():
+                own = list(module.parameters())
+                if own and not any(parameter.requires_grad for parameter in own):
+                    module.eval()
+
+    def __call__(self, loaded: Loaded, clock: Clock) -> dict[str, Tensor]:
         """Change the weights once; nothing here waits for the device.
-
-        Args:
-            images: the views of this process's share of a batch, on the device.
-            labels: their classes, on the device.
-            rate: learning rate of this step.
-            parts: of the batch, in the order of its samples, to be computed one after another (see `accumulation`).
 
         Returns:
             The loss of the global batch before the change, under "loss", and its parts by name: scalars on the device.
         """
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        parts = parts or [Part(len(labels), 1.0)]
-        sizes = [part.size for part in parts]
-        images_of, labels_of = images.split(sizes, dim=1), labels.split(sizes)
-
-        def loss(part: int, compared: Gather) -> Mapping[str, Tensor]:
-            return self.loss(images_of[part], labels_of[part], compared)
-
+            group["lr"] = clock.learning_rate * group["rate"]
         self.optimizer.zero_grad(set_to_none=True)
-        if len(parts) > 1 and self.recipe.contrast == "batch":
-            losses = accumulate_together(loss, len(parts), self._backward, self.model, gather)
-        else:
-            weights = [part.weight for part in parts]
-            losses = accumulate_alone(loss, weights, self._backward, self.model, gather)
+        micro_batches = self._micro_batches(loaded)
+        losses = self._gradients(micro_batches, clock)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        with torch.no_grad():
+            self.method.after_step(clock)
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _gradients(self, micro_batches: list[Batch], clock: Clock) -> Mapping[str, Tensor]:
+        if self.method.owns_gradients:
+            with autocast(self.device, self.precision):
+                losses = self.method.own_gradients(micro_batches[0], clock, self._backward)
+            average_gradients(self.method)
+            return losses
+
+        def loss(part: int, gather: Gather | None) -> Mapping[str, Tensor]:
+            batch = micro_batches[part]
+            return self.loss(batch if gather is None else replace(batch, gather=gather), clock)
+
+        if len(micro_batches) > 1:
+            gathers = [batch.gather for batch in micro_batches]
+            return grad_cache(loss, gathers, self._backward, self.module)
+        losses = loss(0, None)
+        self._backward(losses["loss"])
         return losses
 
-    def loss(
-        self, images: UInt8[Tensor, "views n c h w"], labels: Int[Tensor, " n"], compared: Gather = gather
-    ) -> Mapping[str, Tensor]:
-        """The loss and its parts by name, ready for backward; `compared` makes rows those of all samples compared."""
-        with autocast(self.device, self.recipe.precision):
-            pixels = normalise(images, self.normalisation.mean, self.normalisation.std)
-            return self.method.loss(self.model(pixels), labels, compared)
+    def loss(self, batch: Batch, clock: Clock) -> Mapping[str, Tensor]:
+        """The loss and its parts by name, ready for backward."""
+        with autocast(self.device, self.precision):
+            losses: Mapping[str, Tensor] = self.module(batch, clock)
+        return losses
+
+    def _micro_batches(self, loaded: Loaded) -> list[Batch]:
+        """The batch, normalised, in as many pieces as it is computed in; further streams come with a whole batch only."""
+        shares = loaded.shares or [[len(loaded.labels)]]
+        sizes = [share[self.rank.rank] for share in shares]
+        streams = {name: self._micro_batches(stream)[0] for name, stream in (loaded.streams or {}).items()}
+        mean, std = self.normalisation.mean, self.normalisation.std
+        pieces = zip(
+            loaded.views.split(sizes, dim=1),
+            loaded.labels.split(sizes),
+            loaded.indices.split(sizes),
+            shares,
+            strict=True,
+        )
+        return [
+            Batch(normalise(views, mean, std), labels, indices, partial(gather, sizes=share), streams)
+            for views, labels, indices, share in pieces
+        ]
+
+    def whole_batch(self, loaded: Loaded) -> Batch:
+        """A batch, normalised, for a pass that takes no step."""
+        return self._micro_batches(replace(loaded, shares=()))[0]
 
     def _backward(self, loss: Tensor) -> None:
         self.scaler.scale(loss).backward()
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold of the step: weights, momentum, gradient scale."""
+        """What a checkpoint must hold of the step: parameters and buffers, momentum, gradient scale."""
         return {
-            "model": self.method.model.state_dict(),
+            "model": self.method.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state; other entries are left alone."""
-        self.method.model.load_state_dict(state["model"])
+        """Continue from a state that fits (see `checkpoint.require_fitting`); other entries are left alone."""
+        self.method.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
 
 
-def wrapped_model(
-    method: Method, device: torch.device, processes: Processes, *, compile: CompileMode | None = None
-) -> nn.Module:
-    """The model as the step calls it: global among several processes, compiled on demand."""
-    model = method.model
-    if processes.world_size > 1:
-        model = method.model = with_global_batch_norm(model, device)
-        model = DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
-    if compile is not None:
-        model = torch.compile(model, mode=compile)  # type: ignore[assignment]
-    return model
+def choose_parameters(method: Method, stage: Stage) -> None:
+    """Let those parameters learn that the stage names.
+
+    Raises:
+        ValueError: a name fits no parameter.
+    """
+    if stage.learns is None:
+        return
+    names = [name for name, _ in method.named_parameters()]
+    for start in stage.learns:
+        if not any(name.startswith(start) for name in names):
+            raise ValueError(f"stage {stage.name!r} trains {start!r}, but no parameter's name begins so")
+    for name, parameter in method.named_parameters():
+        parameter.requires_grad_(name.startswith(stage.learns))
+
+
+def build_optimizer(method: Method, stage: Stage) -> torch.optim.SGD:
+    """SGD over the parameters that learn, in one kernel for all of them, in the stage's groups.
+
+    The momentum is there, and zero, from the start: a first step that the gradient scaler skips would leave torch's fused SGD
+    with one that was never written.
+    """
+    rest = {name: parameter for name, parameter in method.named_parameters() if parameter.requires_grad}
+    groups: list[dict[str, Any]] = []
+    for group in stage.groups:
+        chosen = [name for name in rest if name.startswith(group.names)]
+        decay = stage.weight_decay if group.weight_decay is None else group.weight_decay
+        groups.append(
+            {"params": [rest.pop(name) for name in chosen], "weight_decay": decay, "rate": group.rate}
+        )
+    groups.insert(0, {"params": list(rest.values()), "rate": 1.0})
+    optimizer = torch.optim.SGD(
+        [group for group in groups if group["params"]],
+        lr=stage.schedule.learning_rate,
+        momentum=stage.momentum,
+        nesterov=stage.nesterov,
+        weight_decay=stage.weight_decay,
+        fused=True,
+    )
+    if stage.momentum:
+        for kept in optimizer.param_groups:
+            for parameter in kept["params"]:
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer

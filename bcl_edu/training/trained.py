@@ -11,18 +11,19 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from bcl_edu.augment import Normalisation
 from bcl_edu.methods import Method, build_method
-from bcl_edu.recipe import Recipe, recipe_from_dict
+from bcl_edu.recipe import Recipe
+from bcl_edu.stored_forms import recipe_from_dict
 from bcl_edu.training.checkpoint import CheckpointError, load_run_checkpoint
-from bcl_edu.training.evaluation import Normalisation
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A method whose model has learned, and what it learned from.
+    """A method that has learned, and what it learned from.
 
     Attributes:
-        method: with its model on the CPU, in evaluation mode.
+        method: on the CPU, in evaluation mode.
         recipe: what it was trained by.
         class_counts: training images of each class, shape (k,), which define the shot groups.
         normalisation: of the training set; images must go through it.
@@ -63,10 +64,10 @@ def trained_model(
     with torch.random.fork_rng(devices=[]):
         method = build_method(restored, counts, (channels, height, width))
     try:
-        method.model.load_state_dict(weights)
+        method.load_state_dict(weights)
     except RuntimeError as error:
         raise CheckpointError(f"the weights do not fit the recipe's model: {error}") from error
-    method.model.eval()
+    method.eval()
     return TrainedModel(
         method,
         restored,

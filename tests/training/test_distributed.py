@@ -21,9 +21,10 @@ from bcl_edu.training.distributed import (
     gather,
     process_group,
 )
-from bcl_edu.training.evaluation import Normalisation, evaluate_method
+from bcl_edu.augment import Normalisation
+from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.global_batch_norm import with_global_batch_norm
-from bcl_edu.training.options import Device
+from bcl_edu.run_options import Device
 from tests.training.ranks import on_ranks
 
 RECIPE = replace(RECIPES["digits-lt"][1], head_hidden=16, head_dim=8)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from bcl_edu.data import open_dataset
-from bcl_edu.training.evaluation import Normalisation, evaluate_method
+from bcl_edu.augment import Normalisation
+from bcl_edu.training.evaluation import evaluate_method
 
 
 def alike(value: float, contrastive: bool) -> Any:

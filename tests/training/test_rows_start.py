@@ -19,7 +19,7 @@ from bcl_edu.data import exponential_profile
 from bcl_edu.data.cifar import CIFAR
 from bcl_edu.rows import ROWS
 from bcl_edu.training import Recipe, RunOptions, train
-from bcl_edu.training.loop import run_folder
+from bcl_edu.training.run import run_folder
 from tests.photographs import imagenet_tree, inaturalist_tree
 
 

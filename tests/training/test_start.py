@@ -11,7 +11,7 @@ STEP = """
 import torch
 from bcl_edu.methods import build_method
 from bcl_edu.training import RECIPES
-from bcl_edu.training.evaluation import Normalisation
+from bcl_edu.augment import Normalisation
 from bcl_edu.training.step import TrainingStep
 recipe = RECIPES["digits-lt"][1]
 method = build_method(recipe, torch.tensor([9, 3]), (1, 8, 8))

@@ -20,8 +20,8 @@ from bcl_edu.training import EpochReport, Interrupted, Recipe, RunOptions, train
 from bcl_edu.training.checkpoint import CHECKPOINT_NAME
 from bcl_edu.training.display import figure as number
 from bcl_edu.training.evaluation import Evaluation
-from bcl_edu.training.loop import run_folder
 from bcl_edu.training.record import read_metrics
+from bcl_edu.training.run import run_folder
 
 ACCURACIES = {"all": "top1", "many-shot": "many", "medium-shot": "medium", "few-shot": "few"}
 """The curves, and what the metrics call them."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 Device = Literal["auto", "cpu", "cuda"]
 CompileMode = Literal["default", "reduce-overhead", "max-autotune"]
 
@@ -29,9 +27,11 @@ class RunOptions:
     download: bool = False
     """Fetch the data set if it is not there (of imagenet-lt and inaturalist2018 the lists, not the images)."""
     output: Path | None = None
-    """Folder of the run; by default runs/<recipe>-<loss>-seed<seed>."""
+    """Folder of the run; by default runs/<recipe>-<method>-seed<seed>."""
     resume: bool = False
     """Continue the run in the output folder from its checkpoint."""
+    init_from: Path | None = None
+    """Start from the weights of a finished run (its folder or an exported one), with a fresh optimizer."""
     device: Device = "auto"
     """Where to compute; auto takes the GPU if there is one."""
     workers: int = 2
@@ -61,12 +61,12 @@ class RunOptions:
 
     @property
     def lists(self) -> dict[str, Path]:
-        """The lists of one's own, by split."""
+        """User-supplied list files, by split."""
         return own_lists(self.train_list, self.test_list)
 
 
 def own_lists(train: Path | None, test: Path | None) -> dict[str, Path]:
-    """Lists of one's own by split, those that there are."""
+    """User-supplied list files, by split."""
     return {split: path for split, path in (("train", train), ("test", test)) if path is not None}
 
 
@@ -78,16 +78,3 @@ def require_workers(number: int) -> None:
     """
     if number < 0:
         raise ValueError(f"workers is {number}, but must be at least 0")
-
-
-def choose_device(name: Device) -> torch.device:
-    """The torch device that an option names.
-
-    Raises:
-        ValueError: cuda is asked for and there is none.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda' was asked for, but torch finds no CUDA device; use --device cpu")
-    return torch.device(name)

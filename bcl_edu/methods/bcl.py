@@ -1,0 +1,82 @@
+"""Balanced contrastive learning and its ablations.
+
+A classifier branch with logit compensation and a contrastive branch share one backbone: v1 goes to the classifier, v2 and v3
+to the projection head, and a second head makes one prototype a class from the classifier's weight rows. Which contrastive
+loss is used is an option: SCL, BCL, and everything between them.
+
+Source: Zhu et al., CVPR 2022, Figure 3, Eq. 9 to 11. The authors published code for photographs only
+(https://github.com/FlamieZhu/Balanced-Contrastive-Learning).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bcl_edu.losses import CONTRASTIVE_LOSSES, contrastive_loss, logit_compensated_cross_entropy
+from bcl_edu.methods.protocol import Batch, Clock, Method
+from bcl_edu.models import ProjectionHead, PrototypeHead, build_classifier
+from bcl_edu.recipe import Recipe
+from bcl_edu.rows.bcl_rows import BCL
+
+
+class BalancedContrastive(Method):
+    """L = λ L_LC + μ L_contrastive of the global batch (Eq. 11)."""
+
+    def __init__(
+        self, recipe: Recipe, class_counts: Int[Tensor, " k"], image_shape: tuple[int, int, int]
+    ) -> None:
+        super().__init__(recipe, class_counts, image_shape)
+        assert isinstance(recipe.method, BCL)
+        self.options = options = recipe.method
+        self.contrastive = CONTRASTIVE_LOSSES[options.contrastive]
+        self.classifier = build_classifier(options.classifier, self.feature_dim, self.num_classes)
+        self.projection = ProjectionHead(self.feature_dim, options.head_hidden, options.head_dim)
+        self.prototype_head = (
+            PrototypeHead(self.feature_dim, options.head_hidden, options.head_dim)
+            if self.contrastive.needs_prototypes
+            else None
+        )
+
+    def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        """The loss, and both its parts unweighted.
+
+        Raises:
+            ValueError: not three views.
+        """
+        views, number = batch.views.shape[:2]
+        if views != 3:
+            raise ValueError(
+                f"{views} views of each image, expected v1, v2 and v3 (the policy of --views makes them)"
+            )
+        # One pass over all views: batch normalisation sees them together, as in the authors' code.
+        features = self.extract(batch.views.flatten(0, 1))
+        logits = batch.gather(self.classifier(features[:number]))
+        labels = batch.gather(batch.labels)
+        embeddings = self.projection(features[number:]).unflatten(0, (2, number))  # v2, then v3
+        embeddings = batch.gather(embeddings.transpose(0, 1)).transpose(0, 1).flatten(0, 1)
+        classification = logit_compensated_cross_entropy(logits, labels, self.class_counts, check=False)
+        contrastive = contrastive_loss(
+            embeddings,
+            labels.repeat(2),
+            self.prototypes(),
+            temperature=self.options.temperature,
+            check=False,
+            **asdict(self.contrastive),
+        )
+        total = self.options.lambda_ * classification + self.options.mu * contrastive  # Eq. 11
+        return {"loss": total, "classification": classification, "contrastive": contrastive}
+
+    def prototypes(self) -> Float[Tensor, "k d"] | None:
+        """Prototypes c_k, a function of the classifier's weights; None where the loss has none."""
+        if self.prototype_head is None:
+            return None
+        prototypes: Tensor = self.prototype_head(self.classifier.weight)
+        return prototypes
+
+    def embeddings(self, features: Float[Tensor, "n h"]) -> Float[Tensor, "n d"]:
+        """Unit vectors z of the contrastive branch."""
+        embeddings: Tensor = self.projection(features)
+        return embeddings

@@ -1,0 +1,173 @@
+"""Stages: stretches of a run, each with images, parameters and an optimiser of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bcl_edu.augment import ViewPolicy
+from bcl_edu.methods.samplers import Sampler, Shuffled
+from bcl_edu.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """The learning rate of every step of a stage, as a pure function: nothing to save, nothing to restore.
+
+    Attributes:
+        learning_rate: after the warm-up.
+        epochs: of the stage.
+        warmup_epochs: epochs of linear warm-up.
+        milestones: epochs, counted from 0, from which the rate is `decay` times lower; ignored by cosine.
+        decay: factor at each milestone.
+        cosine: decay by half a cosine to zero over the steps after the warm-up.
+        per_epoch: change the rate between epochs only: epoch e (from 0) of the warm-up has rate (e + 1) / warmup_epochs, and a
+            cosine has t = e / epochs.
+    """
+
+    learning_rate: float
+    epochs: int
+    warmup_epochs: int = 0
+    milestones: tuple[int, ...] = ()
+    decay: float = 0.1
+    cosine: bool = False
+    per_epoch: bool = False
+
+    def rate(self, step: int, steps_per_epoch: int) -> float:
+        """Learning rate of a step, counted from 0 over the stage.
+
+        Linear up to the rate after the warm-up, then times `decay` at each milestone, or lr (1 + cos(pi t)) / 2 with t from 0
+        to 1 over the steps that remain.
+
+        Raises:
+            ValueError: the step is outside the stage.
+        """
+        total = self.epochs * steps_per_epoch
+        if not 0 <= step < total:
+            raise ValueError(f"step {step} is outside the stage's {total} steps")
+        if self.per_epoch:
+            step, total, steps_per_epoch = step // steps_per_epoch, self.epochs, 1
+        warmup_steps = self.warmup_epochs * steps_per_epoch
+        if step < warmup_steps:
+            return self.learning_rate * (step + 1) / warmup_steps
+        if self.cosine:
+            progress = (step - warmup_steps) / (total - warmup_steps)
+            return self.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+        passed = sum(step >= milestone * steps_per_epoch for milestone in self.milestones)
+        return self.learning_rate * self.decay**passed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """Images drawn beside a stage's own, with labels and views of their own; one batch for each step.
+
+    Attributes:
+        sampler: which images.
+        batch_size: images of a batch, over all processes together.
+        views: how their views are made.
+    """
+
+    sampler: Sampler
+    batch_size: int
+    views: ViewPolicy
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterGroup:
+    """Parameters whose names begin with one of `names`, and what the optimiser does otherwise with them.
+
+    Attributes:
+        names: beginnings of parameter names.
+        weight_decay: theirs; None for the stage's.
+        rate: factor on the learning rate.
+    """
+
+    names: tuple[str, ...]
+    weight_decay: float | None = None
+    rate: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stretch of a run.
+
+    Attributes:
+        name: what it is called in the record; unique in a run.
+        epochs: how many.
+        schedule: of the learning rate.
+        views: how the views of an image are made; the method's forward gets as many.
+        batch_size: images of a batch, over all processes together.
+        sampler: which images an epoch visits.
+        streams: further batches that come with each step, by name.
+        images: images an epoch visits; None for as many as the training set has.
+        drop_last: leave out the last batch of an epoch if it is smaller.
+        learns: beginnings of the names of the parameters that learn; None for all.
+        groups: parameters that the optimiser treats otherwise.
+        frozen_batch_norm: for modules none of whose parameters learn: "running" puts them into evaluation mode; "batch" leaves
+            them in training mode, so that their running statistics go on moving (as Kang et al.'s code does).
+        momentum: of SGD.
+        nesterov: Nesterov's form of it.
+        weight_decay: of SGD.
+        evaluated: whether the method predicts classes in this stage; a pretext task does not.
+    """
+
+    name: str = "main"
+    epochs: int
+    schedule: Schedule
+    views: ViewPolicy
+    batch_size: int
+    sampler: Sampler = Shuffled()
+    streams: Mapping[str, Stream] = field(default_factory=dict)
+    images: int | None = None
+    drop_last: bool = False
+    learns: tuple[str, ...] | None = None
+    groups: tuple[ParameterGroup, ...] = ()
+    frozen_batch_norm: Literal["running", "batch"] = "running"
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 5e-4
+    evaluated: bool = True
+
+
+def main_stage(recipe: Recipe, views: ViewPolicy) -> Stage:
+    """The stage that a recipe's own values describe: all images shuffled, all parameters learning."""
+    return Stage(
+        epochs=recipe.epochs,
+        schedule=schedule_of(recipe),
+        views=views,
+        batch_size=recipe.batch_size,
+        drop_last=recipe.drop_last,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+    )
+
+
+def schedule_of(recipe: Recipe) -> Schedule:
+    """The schedule that a recipe's own values describe, scaled to its number of epochs."""
+    return Schedule(
+        learning_rate=recipe.learning_rate,
+        epochs=recipe.epochs,
+        warmup_epochs=scaled_warmup(recipe),
+        milestones=tuple(scaled_epoch(recipe, milestone) for milestone in recipe.milestones),
+        decay=recipe.decay,
+        cosine=recipe.schedule == "cosine",
+    )
+
+
+def scaled_epoch(recipe: Recipe, epoch: int) -> int:
+    """An epoch that is stated for `schedule_epochs`, in proportion to the recipe's own number of epochs."""
+    return round(epoch * recipe.epochs / recipe.schedule_epochs)
+
+
+def scaled_warmup(recipe: Recipe) -> int:
+    """Epochs of warm-up for the recipe's number of epochs.
+
+    A longer run warms up proportionally longer (the paper: 5 epochs of 200, 10 of 400). A shorter one keeps the stated number
+    as long as it is at most a sixth of the run: too short a warm-up stalls the network.
+    """
+    if recipe.epochs >= recipe.schedule_epochs:
+        return scaled_epoch(recipe, recipe.warmup_epochs)
+    return min(recipe.warmup_epochs, math.ceil(recipe.epochs / 6))

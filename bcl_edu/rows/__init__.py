@@ -1,0 +1,10 @@
+"""What one command trains: every row of the paper's tables and a few recipes to begin with, and the options of every method.
+
+`registry` has them by name. A method's file here, NAME_rows.py, holds its options and how its rows are trained; it imports
+no torch. The method itself is bcl_edu/methods/NAME.py.
+"""
+
+from bcl_edu.rows.registry import METHODS, RECIPES, ROWS, method_options, register_method
+from bcl_edu.rows.row import PaperFigure, Row
+
+__all__ = ["METHODS", "RECIPES", "ROWS", "PaperFigure", "Row", "method_options", "register_method"]

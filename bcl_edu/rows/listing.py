@@ -1,0 +1,55 @@
+"""The rows and recipes as text for a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+
+from bcl_edu.rows.headings import heading
+from bcl_edu.rows.registry import RECIPES, ROWS, not_trained_here, row_of_recipe
+from bcl_edu.rows.row import provenance
+from bcl_edu.rows.starters import STARTERS
+
+
+def description(name: str) -> str:
+    """What a recipe trains; of a table's row also which values the paper states."""
+    title, _ = RECIPES[name]
+    row = row_of_recipe(name)
+    return title if row is None else f"{title}\n\n{provenance(row)}"
+
+
+def list_recipes(width: int | None = None) -> str:
+    """The recipes by name, one a line, grouped by table, with the paper's figure beside each.
+
+    Args:
+        width: columns of the terminal; by default of this one, 80 at least.
+    """
+    width = max(80, width or shutil.get_terminal_size().columns)
+    name_width = max(map(len, RECIPES))
+    lines = ["Recipes (python -m bcl_edu.train RECIPE):"]
+    for name, (title, _) in STARTERS.items():
+        lines += _wrapped(f"  {name}", title, width, indent=22)
+    table = ""
+    for name, row in ROWS.items():
+        if row.table != table:
+            table = row.table
+            lines += ["", *textwrap.wrap(f"{table}; paper's top-1 % (many / medium / few)", width)]
+        figure = "-" if row.paper is None else str(row.paper)
+        room = width - name_width - 4 - len(figure) - 1
+        method = row.method if len(row.method) <= room else f"{row.method[: max(room, 1) - 1]}…"
+        lines.append(f"  {name:<{name_width}}  {method:<{max(room, 0)}} {figure}")
+    lines += ["", "-: the paper prints no figure; the report then shows the run's own alone"]
+    if missing := not_trained_here():
+        lines += ["", "Printed in Tables 3 to 6, and not trained here yet:"]
+        for title in dict.fromkeys(map(heading, missing)):
+            figures = [f"{one.method} {one.figure.top1:g}" for one in missing if heading(one) == title]
+            lines += _wrapped(
+                f"  {title.partition(': ')[2]}", "; ".join(dict.fromkeys(figures)), width, indent=4
+            )
+    return "\n".join(lines)
+
+
+def _wrapped(first: str, text: str, width: int, *, indent: int) -> list[str]:
+    """A name and, from column `indent` on, a text that may go on in further lines."""
+    gap = "  " if len(first) + 2 >= indent else " " * (indent - len(first))
+    return textwrap.wrap(first + gap + text, width, subsequent_indent=" " * indent, drop_whitespace=True)

@@ -1,0 +1,56 @@
+"""A row of a table: its recipe, the printed figure, and which of its values the paper states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bcl_edu.recipe import NOT_COMPARED, Recipe, flat, unused
+from bcl_edu.rows.paper import PaperFigure
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: its recipe, and what the paper says of it.
+
+    Attributes:
+        table: heading under which the row stands.
+        method: what the row is called in the table.
+        recipe: trains it.
+        paper: the printed figure; None where the paper prints none.
+        stated: names of the recipe's values that a paper states: the paper of the tables, for another's method its own.
+        note: where the other values come from, if not from the recipe's own help.
+    """
+
+    table: str
+    method: str
+    recipe: Recipe
+    paper: PaperFigure | None
+    stated: frozenset[str]
+    note: str = ""
+
+    @property
+    def title(self) -> str:
+        """One line: the table, the method, the paper's figure."""
+        figure = "" if self.paper is None else f"; the paper: {self.paper} %"
+        return f"{self.table}: {self.method}{figure}"
+
+
+def provenance(row: Row) -> str:
+    """Which of a row's values a paper states, and which are our choice, as two paragraphs."""
+    values = flat(row.recipe)
+    active = [name for name in values if name not in NOT_COMPARED | unused(row.recipe)]
+
+    def listed(names: list[str]) -> str:
+        return ", ".join(f"{name.strip('_').replace('_', ' ')} {_in_words(values[name])}" for name in names)
+
+    stated = listed([name for name in active if name in row.stated])
+    ours = listed([name for name in active if name not in row.stated])
+    return f"The paper states: {stated}.\n\nOur choice, the paper being silent: {ours}.{row.note}"
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return " and ".join(_in_words(part) for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

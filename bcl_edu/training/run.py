@@ -1,0 +1,276 @@
+"""A run's folder: who may write into it, what it holds, and what a checkpoint must hold to continue it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from bcl_edu.augment import Normalisation
+from bcl_edu.methods.protocol import Method
+from bcl_edu.models import parameter_count
+from bcl_edu.recipe import Recipe, recipe_as_dict, recipe_differences
+from bcl_edu.run_options import RunOptions
+from bcl_edu.stored_forms import recipe_from_dict
+from bcl_edu.training.checkpoint import (
+    CHECKPOINT_NAME,
+    CheckpointError,
+    densely_stored,
+    load_run_checkpoint,
+    require_fitting,
+    save_checkpoint,
+)
+from bcl_edu.training.data import TrainingData
+from bcl_edu.training.distributed import Rank, broadcast_object
+from bcl_edu.training.record import (
+    RECORD_NAME,
+    command_line,
+    git_revision,
+    hardware,
+    read_record,
+    versions,
+    write_metrics,
+    write_record,
+)
+from bcl_edu.training.step import TrainingStep
+
+LOCK_NAME = ".lock"
+"""Under which a run's folder has the lock of the process that writes into it."""
+
+SECONDS_TO_WAIT_FOR_A_FOLDER = 15.0
+
+
+def run_folder(recipe: Recipe, options: RunOptions, runs: Path | str = "runs") -> Path:
+    """The folder of a run; the method is named once, as in table2-bcl-seed0 and cifar100-lt-bcl-seed0."""
+    method = recipe.method.name
+    suffix = "" if recipe.name.endswith(f"-{method}") else f"-{method}"
+    return options.output or Path(runs) / f"{recipe.name}{suffix}-seed{recipe.seed}"
+
+
+def claim_folder(folder: Path, recipe: Recipe, *, resume: bool, at_end: ExitStack) -> dict[str, Any] | None:
+    """The checkpoint to continue from, in a folder into which no other process may train until `at_end` closes.
+
+    Such as the same command, started twice. The system lets the lock go when the process ends, however it ends; worker processes
+    of a killed run live a few seconds longer, hence the wait.
+
+    Returns:
+        None for a new run.
+
+    Raises:
+        ValueError: the folder holds another run, or another process is training into it.
+        CheckpointError: there is no checkpoint to resume, or it cannot be used.
+    """
+    stored = _look_at_folder(folder, recipe, resume=resume)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK_NAME)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        try:
+            lock.acquire(timeout=SECONDS_TO_WAIT_FOR_A_FOLDER)
+        except Timeout:
+            raise ValueError(
+                f"another process is training into {folder}; wait for its end, or choose another --output"
+            ) from None
+        stored = _look_at_folder(folder, recipe, resume=resume)  # the other one has gone on in the meantime
+    at_end.callback(lock.release)
+    return stored
+
+
+def _look_at_folder(folder: Path, recipe: Recipe, *, resume: bool) -> dict[str, Any] | None:
+    path = folder / CHECKPOINT_NAME
+    recorded = (folder / RECORD_NAME).exists()
+    if not path.exists():
+        if recorded and read_record(folder)["epochs_finished"]:
+            raise ValueError(
+                f"{folder} holds the record of a run, but no {CHECKPOINT_NAME} to continue from, as what "
+                "`python -m bcl_edu.export` keeps; choose another --output"
+            )
+        if resume and not recorded:
+            raise CheckpointError(
+                f"there is no checkpoint {path} to continue from; name the run's folder with --output, "
+                "or leave out --resume to begin a run"
+            )
+        return None  # nothing there yet, or killed before its first checkpoint: begin
+    if not resume:
+        raise ValueError(
+            f"{folder} already holds a run; continue it with --resume, or choose another --output"
+        )
+    state = load_run_checkpoint(path)
+    differences = recipe_differences(recipe_from_dict(state["recipe"]), recipe)
+    if differences:
+        raise CheckpointError(
+            f"{path} was made by another recipe and cannot be continued with this one:\n  "
+            + "\n  ".join(differences)
+            + "\nuse the stored values, or start a new run with another --output"
+        )
+    return state
+
+
+def refuse_other_data(data: TrainingData, stored: dict[str, Any] | None, rank: Rank) -> None:
+    """A run continues only on the images it began with, and all ranks see the same ones.
+
+    Raises:
+        CheckpointError: the data differ from those the run began with.
+        ValueError: from those of the main process.
+    """
+    for name in ("subset_sha256", "training_images_sha256", "test_images_sha256"):
+        found, began_with = data.facts[name], stored and stored["data"].get(name)
+        if stored is not None and began_with != found:
+            raise CheckpointError(
+                f"the data differ from those the run began with ({name}: stored {str(began_with)[:12]}, "
+                f"found {found[:12]}); point --data-dir at the same images"
+            )
+    if broadcast_object(lambda: data.facts) != data.facts:
+        raise ValueError(
+            f"process {rank.rank} found other data than process 0 did; "
+            "every machine needs the same copy of the data set"
+        )
+
+
+@dataclass
+class RunState:
+    """Where a run stands and what it has seen; with the training step's state, all that a checkpoint must hold.
+
+    Attributes:
+        stage: number of the present stage.
+        epoch: finished epochs of that stage.
+        step: finished steps of the present epoch.
+        sums: loss parts, summed over those steps.
+        seconds: spent in the present epoch.
+        history: one row for each finished epoch of all stages.
+        best: the row with the highest accuracy.
+        sessions: facts of each stretch of the run.
+        start: the run whose weights this one started from; None for fresh weights.
+    """
+
+    stage: int = 0
+    epoch: int = 0
+    step: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best: dict[str, Any] | None = None
+    sessions: list[dict[str, Any]] = field(default_factory=list)
+    start: dict[str, Any] | None = None
+
+
+class RunFiles:
+    """Writes a run's checkpoint, record and metrics; only the main process does.
+
+    Args:
+        folder: of the run.
+        recipe: of the run.
+        data: what it learns from.
+        method: what learns.
+        state: changed by the loop, and stored from here.
+        rank: this process.
+    """
+
+    def __init__(
+        self, folder: Path, recipe: Recipe, data: TrainingData, method: Method, state: RunState, rank: Rank
+    ) -> None:
+        self.folder, self.recipe, self.data, self.state, self.rank = folder, recipe, data, state, rank
+        self.method = method
+        self.record: dict[str, Any] = {
+            "recipe": recipe_as_dict(recipe),
+            "data": data.facts,
+            "parameters": parameter_count(method),
+            "normalisation": _as_dict(data.normalisation),
+            "sessions": state.sessions,
+            "epochs_finished": 0,
+            "last": None,
+            "best": None,
+            "seconds": 0.0,
+        }
+
+    def checkpoint_state(self, step: TrainingStep) -> dict[str, Any]:
+        """Everything needed to continue, as tensors and plain values."""
+        state = self.state
+        return {
+            "recipe": recipe_as_dict(self.recipe),
+            "data": self.data.facts,
+            "normalisation": _as_dict(self.data.normalisation),
+            "image_shape": list(self.data.train.image_shape),
+            **step.state(),
+            "random": {"torch": torch.get_rng_state()},  # nothing draws on a device
+            "stage": state.stage,
+            "start": state.start,
+            "epoch": state.epoch,
+            "step": state.step,
+            "sums": state.sums,
+            "seconds": state.seconds,
+            "history": state.history,
+            "best": state.best,
+            "sessions": state.sessions,
+        }
+
+    def save_checkpoint(self, step: TrainingStep) -> None:
+        """Replace the checkpoint as a whole."""
+        if self.rank.is_main:
+            save_checkpoint(self.folder / CHECKPOINT_NAME, self.checkpoint_state(step))
+
+    def restore(self, stored: dict[str, Any], step: TrainingStep) -> None:
+        """Continue from a checkpoint: state that does not fit is refused before anything is loaded.
+
+        Raises:
+            CheckpointError: naming what does not fit.
+        """
+        parts = ("model", "optimizer", "scaler", "random")
+        fresh = step.state() | {"random": {"torch": torch.get_rng_state()}}
+        kept = {name: densely_stored(stored.get(name)) for name in parts}
+        try:
+            require_fitting(kept, {name: fresh[name] for name in parts}, "its state")
+            torch.set_rng_state(kept["random"]["torch"])
+        except (CheckpointError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{self.folder / CHECKPOINT_NAME} is of another version of bcl_edu, or was changed: {error}"
+            ) from error
+        step.restore(kept)
+
+    def write_record(self) -> None:
+        """Bring run.json and metrics.jsonl up to the last finished epoch."""
+        history = self.state.history
+        if self.state.start is not None:
+            self.record["start"] = self.state.start
+        self.record |= {
+            "sessions": self.state.sessions,
+            "epochs_finished": len(history),
+            "last": history[-1] if history else None,
+            "best": self.state.best,
+            "seconds": round(sum(row["seconds"] for row in history), 1),
+        }
+        if self.rank.is_main:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_metrics(self.folder, history)
+            write_record(self.folder, self.record)
+
+
+def restored_state(stored: dict[str, Any]) -> RunState:
+    """The position and history of a checkpoint."""
+    names = ("stage", "epoch", "step", "sums", "seconds", "history", "best", "sessions", "start")
+    return RunState(**{name: stored[name] for name in names})
+
+
+def session_facts(options: RunOptions, epochs_done: int, rank: Rank, device: torch.device) -> dict[str, Any]:
+    """Facts of this stretch of a run; a resumed run has several."""
+    return {
+        "command": command_line(),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "from_epoch": epochs_done,
+        "processes": rank.world_size,
+        "compile": options.compiled_as,
+        "workers": options.workers,
+        "git_revision": git_revision(),
+        "versions": versions(),
+        "hardware": hardware(device),
+    }
+
+
+def _as_dict(normalisation: Normalisation) -> dict[str, list[float]]:
+    return {"mean": list(normalisation.mean), "std": list(normalisation.std)}
