@@ -171,8 +171,8 @@ def data() -> list[Finding]:
 def images_a_second(batch_size: int = 32, seconds: float = 3.0) -> float:
     """Views per second through a training step of ResNet-32, measured here: the fastest of some steps.
 
-    On a CPU one core is measured, by its own time, so that whatever else runs now does not count, and taken times the
-    cores that torch uses.
+    On a CPU one core is measured, by its own time, so that whatever else runs now does not count, and taken
+    times the cores that torch uses.
 
     Args:
         batch_size: images of a step; each has three views.

@@ -1,8 +1,8 @@
 """A recipe: everything that decides what a run computes.
 
-What does not change the result (device, folders, number of workers) is in `run_options.RunOptions`. Recipes are frozen;
-a run stores its recipe in full, and a checkpoint continues only under the recipe that made it. This file imports no
-torch, so that a command's help answers at once.
+What does not change the result (device, folders, number of workers) is in `run_options.RunOptions`. Recipes
+are frozen; a run stores its recipe in full, and a checkpoint continues only under the recipe that made it.
+This file imports no torch, so that a command's help answers at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ Precision = Literal["float32", "bfloat16", "float16"]
 
 @dataclass(frozen=True, kw_only=True)
 class MethodOptions:
-    """The options of one training method; each method has a subclass of its own, beside its rows in `bcl_edu.rows`.
+    """The options of one training method; each method has a subclass of its own, beside its rows in
+    `bcl_edu.rows`.
 
     Attributes:
         implementation: "module:Class" of the `methods.protocol.Method` that these options configure.
@@ -65,9 +66,11 @@ class Recipe:
     subset_seed: int = 0
     """Seed of the shuffle that chooses the subset; 0 in every published comparison of ours."""
     image_size: int | None = None
-    """Height and width of views of photographs (imagenet-lt, inaturalist2018, folder); other sets have their own."""
+    """Height and width of views of photographs (imagenet-lt, inaturalist2018, folder); other sets have their
+    own."""
     unreadable_images: Literal["refuse", "replace"] = "refuse"
-    """Image files that cannot be read in training: stop at the first, or take the next one of its class and say so."""
+    """Image files that cannot be read in training: stop at the first, or take the next one of its class and
+    say so."""
 
     # ---- views, network, method
     views: str = "cifar"
@@ -91,8 +94,8 @@ class Recipe:
     batch_size: int = 256
     """Images in a batch (each seen in all its views), over all processes together."""
     accumulate: int = 1
-    """Micro-batches in which a batch is computed, for GPUs too small for it; the loss is that of the whole batch (a third
-    slower), batch statistics are those of a micro-batch."""
+    """Micro-batches in which a batch is computed, for GPUs too small for it; the loss is that of the whole
+    batch (a third slower), batch statistics are those of a micro-batch."""
     learning_rate: float = 0.15
     """Learning rate after the warm-up."""
     schedule: Literal["steps", "cosine"] = "steps"
@@ -146,8 +149,8 @@ class Recipe:
         """Return the recipe with other values, of its own fields or of its method's options.
 
         Args:
-            values: new values by name; `method` may be a method's name, and then keeps the options that both methods
-                have at their present values.
+            values: new values by name; `method` may be a method's name, and then keeps the options that both
+                methods have at their present values.
 
         Raises:
             ValueError: there is no such value or method, or a value is out of range.

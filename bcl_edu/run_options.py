@@ -35,7 +35,8 @@ class RunOptions:
     device: Device = "auto"
     """Where to compute; auto takes the GPU if there is one."""
     workers: int = 2
-    """Processes that decode image files and make views of images above 64 x 64; others get theirs on the device."""
+    """Processes that decode image files and make views of images above 64 x 64; others get theirs on the
+    device."""
     compile: bool = False
     """Compile the model with torch.compile (for GPUs; on CPUs it takes minutes to begin, and gains little
     unless they have matrix units for bfloat16)."""

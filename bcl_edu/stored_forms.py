@@ -1,7 +1,7 @@
 """Reads what runs have stored, also in the forms of earlier versions.
 
-Before methods had options of their own, a recipe was one flat table with the field `loss`, and a run had one stage. Everything
-that knows of those forms stands here.
+Before methods had options of their own, a recipe was one flat table with the field `loss`, and a run had one
+stage. Everything that knows of those forms stands here.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
     """The recipe of a record or a checkpoint; the inverse of `recipe_as_dict`.
 
     Raises:
-        ValueError: a field is missing or unknown, as in a record of another version of this package, or a value is one that no
-            recipe can have.
+        ValueError: a field is missing or unknown, as in a record of another version of this package, or a
+            value is one that no recipe can have.
     """
     stored = _NOT_STORED | dict(_with_nested_options(values) if "loss" in values else values)
     known = {field.name for field in fields(Recipe)}

@@ -1,14 +1,14 @@
 """Train a recipe to its end, or continue an interrupted run.
 
 python -m bcl_edu.train --list                                    # the recipes, by table, and the methods
-python -m bcl_edu.train digits-lt                                 # nothing to download, under a minute
-python -m bcl_edu.train table2-bcl --data-dir DIR                 # a row of the paper's tables
-python -m bcl_edu.train cifar100-lt --data-dir DIR --epochs 10    # any value of a recipe can be changed
-python -m bcl_edu.train cifar100-lt --method ldam-drw             # another method on the same images
-python -m bcl_edu.train cifar100-lt --data-dir DIR --dry-run      # how long it would take, and how much memory
-python -m bcl_edu.train cifar100-lt --data-dir DIR --resume       # after Ctrl-C, a crash or a power cut
-torchrun --nproc-per-node 4 -m bcl_edu.train cifar100-lt          # one global batch on four processes
-python -m bcl_edu.train cifar100-lt --help                        # every option that the recipe uses, with its default
+python -m bcl_edu.train digits-lt                                 # nothing to download, under a minute python
+-m bcl_edu.train table2-bcl --data-dir DIR                 # a row of the paper's tables python -m
+bcl_edu.train cifar100-lt --data-dir DIR --epochs 10    # any value of a recipe can be changed python -m
+bcl_edu.train cifar100-lt --method ldam-drw             # another method on the same images python -m
+bcl_edu.train cifar100-lt --data-dir DIR --dry-run      # how long it would take, and how much memory python
+-m bcl_edu.train cifar100-lt --data-dir DIR --resume       # after Ctrl-C, a crash or a power cut torchrun
+--nproc-per-node 4 -m bcl_edu.train cifar100-lt          # one global batch on four processes python -m
+bcl_edu.train cifar100-lt --help                        # every option that the recipe uses, with its default
 """
 
 from __future__ import annotations

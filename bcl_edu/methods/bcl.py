@@ -1,8 +1,8 @@
 """Balanced contrastive learning and its ablations.
 
-A classifier branch with logit compensation and a contrastive branch share one backbone: v1 goes to the classifier, v2 and v3
-to the projection head, and a second head makes one prototype a class from the classifier's weight rows. Which contrastive
-loss is used is an option: SCL, BCL, and everything between them.
+A classifier branch with logit compensation and a contrastive branch share one backbone: v1 goes to the
+classifier, v2 and v3 to the projection head, and a second head makes one prototype a class from the
+classifier's weight rows. Which contrastive loss is used is an option: SCL, BCL, and everything between them.
 
 Source: Zhu et al., CVPR 2022, Figure 3, Eq. 9 to 11. The authors published code for photographs only
 (https://github.com/FlamieZhu/Balanced-Contrastive-Learning).

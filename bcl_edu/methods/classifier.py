@@ -1,11 +1,12 @@
-"""A classifier on one view: cross-entropy, logit compensation (Balanced Softmax), focal and class-balanced focal loss.
+"""A classifier on one view: cross-entropy, logit compensation (Balanced Softmax), focal and class-balanced
+focal loss.
 
-Nothing is learned but the backbone and one layer; the loss alone differs. Logit compensation adds the logarithm of the class
-prior to the logits in training (Eq. 10), focal loss plays down what is classified well, and its class-balanced form weighs
-classes by their effective numbers.
+Nothing is learned but the backbone and one layer; the loss alone differs. Logit compensation adds the
+logarithm of the class prior to the logits in training (Eq. 10), focal loss plays down what is classified
+well, and its class-balanced form weighs classes by their effective numbers.
 
-Source: Zhu et al. (CVPR 2022), Eq. 10; Ren et al., "Balanced Meta-Softmax" (NeurIPS 2020); Lin et al. (ICCV 2017); Cui et al.
-(CVPR 2019), here on softmax probabilities where their code has sigmoids.
+Source: Zhu et al. (CVPR 2022), Eq. 10; Ren et al., "Balanced Meta-Softmax" (NeurIPS 2020); Lin et al. (ICCV
+2017); Cui et al. (CVPR 2019), here on softmax probabilities where their code has sigmoids.
 """
 
 from __future__ import annotations

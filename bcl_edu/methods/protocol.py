@@ -1,7 +1,8 @@
 """All that the training loop knows of a method, and all that a method may know of the loop.
 
-A method is a module: its parameters and buffers are the whole of its state, so that a checkpoint holds it. To write one,
-subclass `Method`, build the network in `__init__`, and compute the loss in `forward`. Everything else has a default:
+A method is a module: its parameters and buffers are the whole of its state, so that a checkpoint holds it. To
+write one, subclass `Method`, build the network in `__init__`, and compute the loss in `forward`. Everything
+else has a default:
 
     class CrossEntropy(Method):
         def forward(self, batch, clock):
@@ -104,8 +105,8 @@ class Method(nn.Module):
         class_counts: training images of each class, shape (k,).
         image_shape: channels, height and width of the images.
 
-    The weights are drawn from torch's global generator, which the caller seeds. After `__init__` of this class, the
-    backbone is there; a subclass adds the rest, at least `classifier`.
+    The weights are drawn from torch's global generator, which the caller seeds. After `__init__` of this
+    class, the backbone is there; a subclass adds the rest, at least `classifier`.
 
     Attributes:
         backbone: images to features of length `feature_dim`.
@@ -113,7 +114,8 @@ class Method(nn.Module):
     """
 
     forward_changes_state: ClassVar[bool] = False
-    """Whether `forward` leaves something for `after_step`; such a method cannot compute a batch in micro-batches."""
+    """Whether `forward` leaves something for `after_step`; such a method cannot compute a batch in
+    micro-batches."""
 
     owns_gradients: ClassVar[bool] = False
     """Whether the method computes a step's gradients itself, in `own_gradients`, as a bilevel one does."""
@@ -178,7 +180,8 @@ class Method(nn.Module):
         return [main_stage(self.recipe, self.policy())]
 
     def stages_on(self, start: str) -> list[Stage]:
-        """The stages of a run that starts from the weights of a finished run of the method `start`; by default all."""
+        """The stages of a run that starts from the weights of a finished run of the method `start`; by
+        default all."""
         return self.stages()
 
     def start_names(self) -> tuple[str, ...]:
@@ -189,7 +192,8 @@ class Method(nn.Module):
         """Called before a stage's first step, and not again on resume."""
 
     def before_epoch(self, clock: Clock, training_pass: TrainingPass) -> None:
-        """Called before an epoch's first step, in evaluation mode and without gradients; not again on resume within it."""
+        """Called before an epoch's first step, in evaluation mode and without gradients; not again on resume
+        within it."""
 
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """The loss of the global batch under "loss", and its parts by name, all scalars."""

@@ -82,8 +82,8 @@ class ClassAware:
 
     A class with fewer images than `per_class` repeats them within its turn.
 
-    Source: classifier-balancing's ClassAwareSampler (Kang et al., ICLR 2020), which goes on over epochs; here every epoch
-    begins its own cycles, so that it depends on the epoch's seed alone.
+    Source: classifier-balancing's ClassAwareSampler (Kang et al., ICLR 2020), which goes on over epochs; here
+    every epoch begins its own cycles, so that it depends on the epoch's seed alone.
     """
 
     per_class: int = 4

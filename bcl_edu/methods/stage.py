@@ -23,8 +23,8 @@ class Schedule:
         milestones: epochs, counted from 0, from which the rate is `decay` times lower; ignored by cosine.
         decay: factor at each milestone.
         cosine: decay by half a cosine to zero over the steps after the warm-up.
-        per_epoch: change the rate between epochs only: epoch e (from 0) of the warm-up has rate (e + 1) / warmup_epochs, and a
-            cosine has t = e / epochs.
+        per_epoch: change the rate between epochs only: epoch e (from 0) of the warm-up has rate (e + 1) /
+            warmup_epochs, and a cosine has t = e / epochs.
     """
 
     learning_rate: float
@@ -38,8 +38,8 @@ class Schedule:
     def rate(self, step: int, steps_per_epoch: int) -> float:
         """Learning rate of a step, counted from 0 over the stage.
 
-        Linear up to the rate after the warm-up, then times `decay` at each milestone, or lr (1 + cos(pi t)) / 2 with t from 0
-        to 1 over the steps that remain.
+        Linear up to the rate after the warm-up, then times `decay` at each milestone, or lr (1 + cos(pi t)) /
+        2 with t from 0 to 1 over the steps that remain.
 
         Raises:
             ValueError: the step is outside the stage.
@@ -105,8 +105,9 @@ class Stage:
         drop_last: leave out the last batch of an epoch if it is smaller.
         learns: beginnings of the names of the parameters that learn; None for all.
         groups: parameters that the optimiser treats otherwise.
-        frozen_batch_norm: for modules none of whose parameters learn: "running" puts them into evaluation mode; "batch" leaves
-            them in training mode, so that their running statistics go on moving (as Kang et al.'s code does).
+        frozen_batch_norm: for modules none of whose parameters learn: "running" puts them into evaluation
+            mode; "batch" leaves them in training mode, so that their running statistics go on moving (as Kang
+            et al.'s code does).
         momentum: of SGD.
         nesterov: Nesterov's form of it.
         weight_decay: of SGD.
@@ -118,7 +119,7 @@ class Stage:
     schedule: Schedule
     views: ViewPolicy
     batch_size: int
-    sampler: Sampler = Shuffled()
+    sampler: Sampler = field(default_factory=Shuffled)
     streams: Mapping[str, Stream] = field(default_factory=dict)
     images: int | None = None
     drop_last: bool = False
@@ -165,8 +166,8 @@ def scaled_epoch(recipe: Recipe, epoch: int) -> int:
 def scaled_warmup(recipe: Recipe) -> int:
     """Epochs of warm-up for the recipe's number of epochs.
 
-    A longer run warms up proportionally longer (the paper: 5 epochs of 200, 10 of 400). A shorter one keeps the stated number
-    as long as it is at most a sixth of the run: too short a warm-up stalls the network.
+    A longer run warms up proportionally longer (the paper: 5 epochs of 200, 10 of 400). A shorter one keeps
+    the stated number as long as it is at most a sixth of the run: too short a warm-up stalls the network.
     """
     if recipe.epochs >= recipe.schedule_epochs:
         return scaled_epoch(recipe, recipe.warmup_epochs)

@@ -42,7 +42,8 @@ class StoredRun:
 
     @property
     def hardware(self) -> str:
-        """What it computed on, in its last session: the GPU if there was one, the number of processes if several."""
+        """What it computed on, in its last session: the GPU if there was one, the number of processes if
+        several."""
         session = self.record["sessions"][-1]
         facts = session["hardware"]
         name = facts.get("gpu") or f"CPU {facts['processor']}"

@@ -1,7 +1,8 @@
-"""What one command trains: every row of the paper's tables and a few recipes to begin with, and the options of every method.
+"""What one command trains: every row of the paper's tables and a few recipes to begin with, and the options
+of every method.
 
-`registry` has them by name. A method's file here, NAME_rows.py, holds its options and how its rows are trained; it imports
-no torch. The method itself is bcl_edu/methods/NAME.py.
+`registry` has them by name. A method's file here, NAME_rows.py, holds its options and how its rows are
+trained; it imports no torch. The method itself is bcl_edu/methods/NAME.py.
 """
 
 from bcl_edu.rows.registry import METHODS, RECIPES, ROWS, method_options, register_method

@@ -1,8 +1,8 @@
 """Balanced contrastive learning and its ablations: options, the paper's recipes, and the rows of Tables 1 to 6.
 
-Source: Zhu et al., CVPR 2022 (arXiv 2207.09052), section 4. What the paper leaves open for photographs is as in the
-authors' main.py and models/resnext.py, https://github.com/FlamieZhu/Balanced-Contrastive-Learning: temperature, hidden
-width, crops, no blur, no warm-up. For CIFAR they published no code.
+Source: Zhu et al., CVPR 2022 (arXiv 2207.09052), section 4. What the paper leaves open for photographs is as
+in the authors' main.py and models/resnext.py, https://github.com/FlamieZhu/Balanced-Contrastive-Learning:
+temperature, hidden width, crops, no blur, no warm-up. For CIFAR they published no code.
 """
 
 from __future__ import annotations

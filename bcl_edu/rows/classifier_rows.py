@@ -1,7 +1,7 @@
 """Methods that train a classifier on one view, without a contrastive branch: cross-entropy and its relatives.
 
-Cross-entropy, focal and class-balanced focal loss are other papers' methods. Their rows here are trained as the paper trains
-BCL: the same views, epochs and weight λ, another loss.
+Cross-entropy, focal and class-balanced focal loss are other papers' methods. Their rows here are trained as
+the paper trains BCL: the same views, epochs and weight λ, another loss.
 """
 
 from __future__ import annotations

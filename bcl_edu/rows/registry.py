@@ -3,8 +3,9 @@
 Every module of this package called NAME_rows.py is read, in alphabetical order after `bcl_rows`. It has:
 
 - `METHODS`: the options of its methods with their default values;
-- `PRINTED`, optional: by a method's name as Tables 3 to 6 print it, a function from the printed line to the row that trains
-  it, whose table, name and figure are filled in here, so that a figure stands in `paper_tables.tsv` alone;
+- `PRINTED`, optional: by a method's name as Tables 3 to 6 print it, a function from the printed line to the
+  row that trains it, whose table, name and figure are filled in here, so that a figure stands in
+  `paper_tables.tsv` alone;
 - `rows()`, optional: further rows.
 """
 
@@ -85,7 +86,8 @@ def _fuller(first: PaperFigure | None, second: PaperFigure) -> PaperFigure:
 
 
 def _by_table(rows: Iterable[Row]) -> dict[str, Row]:
-    """Rows by name, those of a table together, tables and rows in the order in which they come; the first of a name counts."""
+    """Rows by name, those of a table together, tables and rows in the order in which they come; the first of
+    a name counts."""
     tables: dict[str, dict[str, Row]] = {}
     for row in rows:
         tables.setdefault(row.table, {}).setdefault(row.recipe.name, row)

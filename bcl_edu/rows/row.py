@@ -17,7 +17,8 @@ class Row:
         method: what the row is called in the table.
         recipe: trains it.
         paper: the printed figure; None where the paper prints none.
-        stated: names of the recipe's values that a paper states: the paper of the tables, for another's method its own.
+        stated: names of the recipe's values that a paper states: the paper of the tables, for another's
+            method its own.
         note: where the other values come from, if not from the recipe's own help.
     """
 

@@ -36,10 +36,11 @@ class Loaded:
 class EpochBatches(IndexSampler[list[tuple[int, int]]]):
     """The batches of one epoch, from a given step on, and of each only this rank's share.
 
-    All ranks draw alike. A batch is cut into contiguous, nearly equal micro-batches, and each of these into such shares of
-    the ranks, so neither the batches, their micro-batches nor their number depend on the number of ranks. Iterating
-    yields (index, seed of its views) pairs. In a last batch with fewer images than ranks some shares are empty
-    (`share_size` is 0); a DataLoader cannot yield an empty batch, so such a rank loads one image and drops it.
+    All ranks draw alike. A batch is cut into contiguous, nearly equal micro-batches, and each of these into
+    such shares of the ranks, so neither the batches, their micro-batches nor their number depend on the
+    number of ranks. Iterating yields (index, seed of its views) pairs. In a last batch with fewer images than
+    ranks some shares are empty (`share_size` is 0); a DataLoader cannot yield an empty batch, so such a rank
+    loads one image and drops it.
 
     Args:
         labels: class of each training image, shape (n,).
@@ -83,8 +84,8 @@ class EpochBatches(IndexSampler[list[tuple[int, int]]]):
         self.steps = full + (not drop_last and rest > 0)
         if batch_size < world_size * micro_batches:
             raise ValueError(
-                f"a batch of {batch_size} cannot be shared by {world_size} processes in {micro_batches} micro-batch(es); "
-                "use fewer"
+                f"a batch of {batch_size} cannot be shared by {world_size} processes in {micro_batches} "
+                "micro-batch(es); use fewer"
             )
         if self.steps == 0:
             raise ValueError(
@@ -120,7 +121,8 @@ class EpochBatches(IndexSampler[list[tuple[int, int]]]):
         return sum(sizes[self.rank] for sizes in self.shares(step))
 
     def _view_seed(self, index: int, slot: int) -> int:
-        """An image's views depend on the epoch and on the image; where it can recur in an epoch, on its place instead."""
+        """An image's views depend on the epoch and on the image; where it can recur in an epoch, on its place
+        instead."""
         if self.sampler.with_replacement:
             return derive_seed("views", self.seed, self.stream, self.epoch, "slot", slot)
         key = (self.stream, self.epoch) if self.stream else (self.epoch,)

@@ -111,7 +111,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 def require_fitting(stored: object, fresh: object, where: str) -> None:
     """Refuse stored state that differs from freshly built state in names, types, or shapes of tensors.
 
-    Asked before anything is loaded, so that neither torch nor an optimizer's kernel meets a tensor of another shape.
+    Asked before anything is loaded, so that neither torch nor an optimizer's kernel meets a tensor of another
+    shape.
 
     Args:
         stored: read from a file.

@@ -31,7 +31,8 @@ class TrainingData:
     train: Images
     test: Images
     facts: dict[str, Any]
-    """For the run record: sizes, class counts, SHA-256 of the subset and of the images (of files: of their list)."""
+    """For the run record: sizes, class counts, SHA-256 of the subset and of the images (of files: of their
+    list)."""
 
     @property
     def class_counts(self) -> Int[Tensor, " k"]:

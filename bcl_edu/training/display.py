@@ -1,4 +1,5 @@
-"""What a run says: how it begins, a progress bar or sparse lines with the time left, each epoch, a table at the end."""
+"""What a run says: how it begins, a progress bar or sparse lines with the time left, each epoch, a table at
+the end."""
 
 from __future__ import annotations
 
@@ -58,7 +59,8 @@ def first_line(
 
 
 def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
-    """One epoch in one line of 80 columns: loss, accuracies in percent (many / medium / few), simplex deviation, time left."""
+    """One epoch in one line of 80 columns: loss, accuracies in percent (many / medium / few), simplex
+    deviation, time left."""
     width = len(str(epochs))
     parts = [f"epoch {row['epoch']:>{width}}/{epochs}", f"loss {row['loss']:.3f}"]
     if "top1" in row:

@@ -1,9 +1,10 @@
 """Several processes, one global batch.
 
-Every rank computes the loss of the *global* batch from gathered outputs, so that the loss does not depend on the number of
-ranks. Gradients flow back through `gather`: each rank gets the sum of what all ranks' (identical) losses say about its share,
-and the averaging of gradients in DistributedDataParallel divides by the number of ranks again. Batch statistics are those of
-the global batch too (`global_batch_norm`). Run under `torchrun`; without it everything here is the identity.
+Every rank computes the loss of the *global* batch from gathered outputs, so that the loss does not depend on
+the number of ranks. Gradients flow back through `gather`: each rank gets the sum of what all ranks'
+(identical) losses say about its share, and the averaging of gradients in DistributedDataParallel divides by
+the number of ranks again. Batch statistics are those of the global batch too (`global_batch_norm`). Run under
+`torchrun`; without it everything here is the identity.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from torch.autograd.function import FunctionCtx
 T = TypeVar("T")
 
 COLLECTIVE_TIMEOUT = timedelta(minutes=15)
-"""How long a rank waits for the others. One that died is noticed within seconds by torchrun; this is for one that hangs, or
-whose machine vanished. Longer than the main process needs to unpack a data set."""
+"""How long a rank waits for the others. One that died is noticed within seconds by torchrun; this is for one
+that hangs, or whose machine vanished. Longer than the main process needs to unpack a data set."""
 
 
 class ProcessLost(RuntimeError):

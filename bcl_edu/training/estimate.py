@@ -1,8 +1,9 @@
 """What a run will take, before it is started: seconds, memory, disk; from a few steps, taken and thrown away.
 
-No file is left, and none appears in any folder: how long the disk takes for a checkpoint is tried on a temporary file
-without a name. The steps are taken with a model and an optimiser of their own, and torch's random state is put back, so
-that a run started afterwards, in this process too, computes what it would have computed.
+No file is left, and none appears in any folder: how long the disk takes for a checkpoint is tried on a
+temporary file without a name. The steps are taken with a model and an optimiser of their own, and torch's
+random state is put back, so that a run started afterwards, in this process too, computes what it would have
+computed.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ RECORD_BYTES = 5000
 
 
 class Cost(NamedTuple):
-    """Time of something, in seconds: by the clock, and of this process's processors (of all its threads together)."""
+    """Time of something, in seconds: by the clock, and of this process's processors (of all its threads
+    together)."""
 
     clock: float
     processor: float

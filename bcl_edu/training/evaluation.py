@@ -28,8 +28,8 @@ class Evaluation:
         accuracy: top-1, by shot group, and of each class, in percent.
         predictions: predicted class of each test image, shape (n,).
         class_means: of the embeddings z on the unit sphere, shape (k, d); of the centred, normalised backbone
-            features where the method has no contrastive branch. None if some class has no test image, or its mean no
-            direction, as in a network that answers every image alike.
+            features where the method has no contrastive branch. None if some class has no test image, or its
+            mean no direction, as in a network that answers every image alike.
         space: "embeddings" or "features": which of the two that is.
         simplex_deviation: root-mean-square of <mu_i, mu_j> + 1/(k-1) of those class means; None if there
             are none.

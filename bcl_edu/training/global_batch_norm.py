@@ -1,7 +1,7 @@
 """Batch normalisation over the global batch, so that its statistics do not depend on the number of ranks.
 
-On CUDA torch's SyncBatchNorm does it. That class refuses CPU tensors; there `GlobalBatchNorm` takes its place, so that
-the same run can be made, and tested, by any number of processes without a GPU.
+On CUDA torch's SyncBatchNorm does it. That class refuses CPU tensors; there `GlobalBatchNorm` takes its
+place, so that the same run can be made, and tested, by any number of processes without a GPU.
 """
 
 from __future__ import annotations
@@ -68,10 +68,12 @@ class GlobalBatchNorm(_BatchNorm):
 
 
 def with_global_batch_norm(model: nn.Module, device: torch.device) -> nn.Module:
-    """The model with each batch normalisation replaced by one over all processes; parameters stay the same objects.
+    """The model with each batch normalisation replaced by one over all processes; parameters stay the same
+    objects.
 
-    A module that says `same_on_every_rank`, as a prototype head does, keeps its own: what it normalises, every rank has in
-    full, and counting it once a rank would only change the running variance with the number of ranks.
+    A module that says `same_on_every_rank`, as a prototype head does, keeps its own: what it normalises,
+    every rank has in full, and counting it once a rank would only change the running variance with the number
+    of ranks.
     """
     if getattr(model, "same_on_every_rank", False):
         return model

@@ -1,12 +1,14 @@
 """A batch computed in micro-batches, one after another, where a GPU's memory does not hold it whole.
 
-For a loss that is a mean over samples the gradients of micro-batches add up to that of the batch. A contrastive loss is none:
-each anchor is compared with the other samples. A first pass, without gradients, computes what the method gathers from every
-micro-batch; in the second each micro-batch is computed again, and its gradient is taken with the rows of the others held
-fixed. The sum is the gradient of the whole batch's loss, for one more forward pass, about a third of a step.
+For a loss that is a mean over samples the gradients of micro-batches add up to that of the batch. A
+contrastive loss is none: each anchor is compared with the other samples. A first pass, without gradients,
+computes what the method gathers from every micro-batch; in the second each micro-batch is computed again, and
+its gradient is taken with the rows of the others held fixed. The sum is the gradient of the whole batch's
+loss, for one more forward pass, about a third of a step.
 
-Batch normalisation takes its statistics from a micro-batch (in both passes the same), and its running statistics move once for
-each. So the run is not the one in one piece, and the number of micro-batches belongs to the recipe.
+Batch normalisation takes its statistics from a micro-batch (in both passes the same), and its running
+statistics move once for each. So the run is not the one in one piece, and the number of micro-batches belongs
+to the recipe.
 
 Source: Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup" (RepL4NLP 2021).
 """
@@ -36,9 +38,9 @@ def grad_cache(
 ) -> dict[str, Tensor]:
     """Accumulate the gradient of the whole batch's loss, micro-batch by micro-batch.
 
-    Every second pass computes the whole loss, but only its own rows carry gradients. What is made of the weights alone, as
-    prototypes are, carries its whole gradient in each: so each loss counts 1 / p of p micro-batches, and a micro-batch's own
-    rows, which are in one of them only, count p times.
+    Every second pass computes the whole loss, but only its own rows carry gradients. What is made of the
+    weights alone, as prototypes are, carries its whole gradient in each: so each loss counts 1 / p of p
+    micro-batches, and a micro-batch's own rows, which are in one of them only, count p times.
 
     Args:
         loss: of a micro-batch; it must call its gather in the same order each time.

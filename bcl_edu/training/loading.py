@@ -1,7 +1,7 @@
 """From images to the batches that a step or an evaluation takes, on the device.
 
-Images in memory have their views made in batches on the device; image files are decoded, and their views made, by worker
-processes. Only this file knows which of the two a data set is.
+Images in memory have their views made in batches on the device; image files are decoded, and their views
+made, by worker processes. Only this file knows which of the two a data set is.
 """
 
 from __future__ import annotations

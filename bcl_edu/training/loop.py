@@ -1,7 +1,8 @@
 """The training loop: one run from its recipe to its record, interruptible at any moment.
 
-What the loop may touch: a method through `methods.protocol`, a run's folder, its device. Which images a step sees, in which
-views and at which learning rate is decided by (recipe, stage, epoch, step) alone; the checkpoint holds the rest.
+What the loop may touch: a method through `methods.protocol`, a run's folder, its device. Which images a step
+sees, in which views and at which learning rate is decided by (recipe, stage, epoch, step) alone; the
+checkpoint holds the rest.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ class Interrupted(Exception):
 class EpochReport:
     """What `on_epoch` is told: the metrics row, the evaluation with its class means, and the method as it is now.
 
-    The method is the one in training: look at it before you return, since the next epoch changes it. The evaluation is None in
-    a stage that predicts no classes.
+    The method is the one in training: look at it before you return, since the next epoch changes it. The
+    evaluation is None in a stage that predicts no classes.
     """
 
     metrics: Mapping[str, Any]
@@ -111,8 +112,8 @@ def train(
             the main process, in place of the progress bar.
 
     Raises:
-        ValueError: bad options, data that is missing or unusable, or a folder that holds another run, or that another
-            process is training into.
+        ValueError: bad options, data that is missing or unusable, or a folder that holds another run, or that
+            another process is training into.
         CheckpointError: the checkpoint to resume is missing, damaged, or of another recipe or data.
         LossNotFinite: training diverged; the last good checkpoint stays.
         Interrupted: SIGINT or SIGTERM arrived; a checkpoint was saved.
@@ -530,8 +531,8 @@ def _log_events(events: Any, row: Mapping[str, Any]) -> None:
 def _interrupt_flag() -> Iterator[threading.Event]:
     """Within, SIGINT and SIGTERM only set the flag; a second SIGINT acts at once, as it did before.
 
-    A second SIGTERM does not: under torchrun it comes from the scheduler and from torchrun, for the same reason. Both
-    send SIGKILL after a grace period.
+    A second SIGTERM does not: under torchrun it comes from the scheduler and from torchrun, for the same
+    reason. Both send SIGKILL after a grace period.
 
     In a thread other than the main one Python delivers no signals, and the flag stays unset.
     """

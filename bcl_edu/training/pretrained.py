@@ -1,7 +1,7 @@
 """Runs to keep: a folder with a finished run's record, its metrics, and its weights as safetensors.
 
-Weights in safetensors hold nothing that could be executed, and a small model fits beside its record in a repository:
-notebooks load it, so that nobody must train to learn.
+Weights in safetensors hold nothing that could be executed, and a small model fits beside its record in a
+repository: notebooks load it, so that nobody must train to learn.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def export_run(run: Path, destination: Path, dtype: Dtype = "auto") -> Path:
 
     Raises:
         ValueError: the run is unfinished, or the destination holds something.
-        CheckpointError: the checkpoint or the record is missing or damaged, they disagree, or a weight is beyond the
-            range of float16.
+        CheckpointError: the checkpoint or the record is missing or damaged, they disagree, or a weight is
+            beyond the range of float16.
     """
     record = read_record(run)
     epochs = recipe_from_dict(record["recipe"]).epochs
@@ -103,8 +103,9 @@ def load_pretrained(folder: Path | str) -> TrainedModel:
         folder: what `python -m bcl_edu.export` wrote.
 
     Returns:
-        The trained model on the CPU, in float32 and in evaluation mode: `.method.logits(.method.features(images))` of
-        images that went through `bcl_edu.augment.normalise` with `.normalisation`.
+        The trained model on the CPU, in float32 and in evaluation mode:
+        `.method.logits(.method.features(images))` of images that went through `bcl_edu.augment.normalise`
+        with `.normalisation`.
 
     Raises:
         CheckpointError: a file is missing, damaged or not ours.

@@ -55,8 +55,8 @@ def run_folder(recipe: Recipe, options: RunOptions, runs: Path | str = "runs") -
 def claim_folder(folder: Path, recipe: Recipe, *, resume: bool, at_end: ExitStack) -> dict[str, Any] | None:
     """The checkpoint to continue from, in a folder into which no other process may train until `at_end` closes.
 
-    Such as the same command, started twice. The system lets the lock go when the process ends, however it ends; worker processes
-    of a killed run live a few seconds longer, hence the wait.
+    Such as the same command, started twice. The system lets the lock go when the process ends, however it
+    ends; worker processes of a killed run live a few seconds longer, hence the wait.
 
     Returns:
         None for a new run.

@@ -1,7 +1,7 @@
 """What of a benchmark can be trained here and now: all of it, or a small real part that says what it is.
 
-The paper's runs take hours on a GPU. A notebook that describes one has to run on a laptop too, and without the data:
-it then trains with the same loss on fewer images, and every picture says so.
+The paper's runs take hours on a GPU. A notebook that describes one has to run on a laptop too, and without
+the data: it then trains with the same loss on fewer images, and every picture says so.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def plan_run(
         whole: train the recipe as it is, wherever this is; by default only on a GPU.
 
     Raises:
-        ValueError: the data are not there or damaged, although they were named or the whole recipe is asked for; the
-            message says what to do.
+        ValueError: the data are not there or damaged, although they were named or the whole recipe is asked
+            for; the message says what to do.
     """
     folder = None if data_dir is None else Path(data_dir)
     missing = _why_not_open(recipe, folder)

@@ -24,7 +24,8 @@ class StartRun:
     Attributes:
         method: name of its method.
         weights: its parameters and buffers by name.
-        facts: for the record of the run that starts here: folder, SHA-256 of the weights, recipe's name, seed, epochs.
+        facts: for the record of the run that starts here: folder, SHA-256 of the weights, recipe's name,
+            seed, epochs.
     """
 
     method: str

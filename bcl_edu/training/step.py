@@ -1,7 +1,8 @@
 """One training step: a batch in, one change of the weights out.
 
-What the loop leaves to this file is all that a step computes on the device: normalisation, forward under autocast, backward,
-the optimizer; and what is wrapped around the method for it, several ranks and compilation.
+What the loop leaves to this file is all that a step computes on the device: normalisation, forward under
+autocast, backward, the optimizer; and what is wrapped around the method for it, several ranks and
+compilation.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ class TrainingStep:
         """Change the weights once; nothing here waits for the device.
 
         Returns:
-            The loss of the global batch before the change, under "loss", and its parts by name: scalars on the device.
+            The loss of the global batch before the change, under "loss", and its parts by name: scalars on
+            the device.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = clock.learning_rate * group["rate"]
@@ -122,7 +124,8 @@ class TrainingStep:
         return losses
 
     def _micro_batches(self, loaded: Loaded) -> list[Batch]:
-        """The batch, normalised, in as many pieces as it is computed in; further streams come with a whole batch only."""
+        """The batch, normalised, in as many pieces as it is computed in; further streams come with a whole
+        batch only."""
         shares = loaded.shares or [[len(loaded.labels)]]
         sizes = [share[self.rank.rank] for share in shares]
         streams = {name: self._micro_batches(stream)[0] for name, stream in (loaded.streams or {}).items()}
@@ -180,8 +183,8 @@ def choose_parameters(method: Method, stage: Stage) -> None:
 def build_optimizer(method: Method, stage: Stage) -> torch.optim.SGD:
     """SGD over the parameters that learn, in one kernel for all of them, in the stage's groups.
 
-    The momentum is there, and zero, from the start: a first step that the gradient scaler skips would leave torch's fused SGD
-    with one that was never written.
+    The momentum is there, and zero, from the start: a first step that the gradient scaler skips would leave
+    torch's fused SGD with one that was never written.
     """
     rest = {name: parameter for name, parameter in method.named_parameters() if parameter.requires_grad}
     groups: list[dict[str, Any]] = []

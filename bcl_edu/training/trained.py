@@ -48,7 +48,8 @@ def trained_model(
     epoch: int,
     weights: Mapping[str, Tensor],
 ) -> TrainedModel:
-    """Build the method of a stored recipe, with the stored weights in it; torch's global generator stays as it was.
+    """Build the method of a stored recipe, with the stored weights in it; torch's global generator stays as
+    it was.
 
     Raises:
         CheckpointError: the shape of the images or the normalisation is none, or the weights are not those of the
