@@ -87,7 +87,7 @@ def evaluate_checkpoint(
             f"{recipe.dataset} has {dataset.num_classes} classes here, but the run had {len(counts)}"
         )
     where = choose_device(device)
-    method.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    method.to(where).to(memory_format=torch.channels_last)
     evaluation = evaluate_method(
         method,
         dataset.test,

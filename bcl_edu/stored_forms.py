@@ -122,3 +122,13 @@ def checkpoint_in_present_form(state: dict[str, Any]) -> dict[str, Any]:
     groups = [{"rate": 1.0} | group for group in state["optimizer"]["param_groups"]]
     optimizer = dict(state["optimizer"]) | {"param_groups": groups}
     return state | {"stage": 0, "start": None, "optimizer": optimizer}
+
+
+def epochs_of(record: Mapping[str, Any]) -> int:
+    """Epochs of a run in all its stages; earlier records say them only in the recipe, of the one stage there was.
+
+    Raises:
+        ValueError: the recipe is one that no run has.
+    """
+    epochs = record.get("epochs")
+    return epochs if isinstance(epochs, int) else recipe_from_dict(record["recipe"]).epochs

@@ -1,31 +1,31 @@
-"""How the class means of a trained network approach the regular simplex, epoch by epoch, on training and test images.
+"""How the class means of a trained network approach the regular simplex, epoch by epoch, on training and test
+images.
 
     python benchmarks/digits_path.py            five seeds into results/digits-lt-path/ (ten minutes on one core)
     python benchmarks/digits_path.py --seeds 2 --output two-seeds
 
-Long-tailed digits, the two-branch network and its recipe, in three settings: as the recipe has it; with the whole
-training set as every batch, so that no class is ever missing, and as many steps; and four times as long. One line a
-run with lists over the epochs that were kept: the deviation from the simplex (root mean square over pairs of class
-means) of the embeddings, where a loss trains them, and of the centred features, both on training and on test images
-without augmentation, and accuracies in percent. Started again it goes on where it stopped.
+Long-tailed digits, the two-branch network and its recipe, in three settings: as the recipe has it; with the
+whole training set as every batch, so that no class is ever missing, and as many steps; and four times as
+long. One line a run with lists over the epochs that were kept: the deviation from the simplex (root mean
+square over pairs of class means) of the embeddings, where a loss trains them, and of the centred features,
+both on training and on test images without augmentation, and accuracies in percent. Started again it goes on
+where it stopped.
 """
 
 import argparse
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
-from bcl_edu.augment import channel_statistics
+from bcl_edu.augment import Normalisation, channel_statistics
 from bcl_edu.recipe import recipe_as_dict
 from bcl_edu.training import RECIPES, EpochReport, Recipe, RunOptions, train
 from bcl_edu.training.checkpoint import write_atomically
 from bcl_edu.training.data import prepare_data
-from bcl_edu.augment import Normalisation
 from bcl_edu.training.evaluation import Evaluation, evaluate_method
 from bcl_edu.training.record import git_revision, hardware, versions
 
@@ -116,7 +116,7 @@ def main() -> None:
                     continue
                 began = time.process_time()
                 row: dict[str, Any] = {"setting": setting, "loss": loss, "seed": seed}
-                row |= path_of(replace(RECIPE, loss=loss, seed=seed, **SETTINGS[setting]))
+                row |= path_of(RECIPE.change(method=loss, seed=seed, **SETTINGS[setting]))
                 row["processor_seconds"] = round(time.process_time() - began, 1)
                 rows.append(row)
                 write_atomically(runs_path, "".join(json.dumps(one) + "\n" for one in rows).encode())

@@ -1,11 +1,11 @@
 """Many seeds of the long-tailed digits, so that a notebook can tell a difference from luck.
 
-    python benchmarks/digits_seeds.py              ten seeds of four losses into results/digits-lt-seeds/ (four minutes)
-    python benchmarks/digits_seeds.py --losses lc scl scl-complement scl-averaging bcl bcl-inside bcl-prototypes \
-        bcl-class-anchors --output results/digits-lt-ablation       the rows of Tables 1 and 2 (eight minutes)
-    python benchmarks/digits_seeds.py --losses bcl-prototypes --output results/digits-lt-ablation --keep-others
-        one row again; the runs of the other losses stay, and facts.json says which revision made which
-    python benchmarks/digits_seeds.py --seeds 2 --output two-seeds
+    python benchmarks/digits_seeds.py              ten seeds of four losses into results/digits-lt-seeds/
+    (four minutes) python benchmarks/digits_seeds.py --losses lc scl scl-complement scl-averaging bcl
+    bcl-inside bcl-prototypes \ bcl-class-anchors --output results/digits-lt-ablation       the rows of Tables
+    1 and 2 (eight minutes) python benchmarks/digits_seeds.py --losses bcl-prototypes --output
+    results/digits-lt-ablation --keep-others one row again; the runs of the other losses stay, and facts.json
+    says which revision made which python benchmarks/digits_seeds.py --seeds 2 --output two-seeds
 
 One line a run: accuracies of the last epoch in percent, how far the class means of the test images are from the
 regular simplex, and the mean cosine within the five largest and within the five smallest classes. Where a loss
@@ -14,7 +14,6 @@ trains no embeddings ("ce", "lc"), the geometry is that of the features, and `sp
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ def row(run: NotebookRun) -> dict[str, Any]:
     half = len(cosines) // 2
     kept = {name: metrics[name] for name in ("top1", "many", "medium", "few", "simplex_deviation")}
     return {
-        "loss": run.recipe.loss,
+        "loss": run.recipe.method.name,
         "seed": run.recipe.seed,
         **kept,
         "space": evaluation.space,
@@ -84,7 +83,7 @@ def main() -> None:
     rows = []
     for seed in range(arguments.seeds):
         for loss in arguments.losses:
-            rows.append(row(train_quietly(replace(recipe, loss=loss, seed=seed))))
+            rows.append(row(train_quietly(recipe.change(method=loss, seed=seed))))
             print(json.dumps(rows[-1]), flush=True)
     facts: dict[str, Any] = {
         "recipe": {k: v for k, v in recipe_as_dict(recipe).items() if k not in ("loss", "seed")},

@@ -3,12 +3,13 @@
     python benchmarks/estimate.py                    all cases (some minutes)
     python benchmarks/estimate.py --cases digits-lt-bcl
 
-Each case is estimated in a process of its own, as `--dry-run` does it, and then trained in another, on a smaller
-long-tailed subset with the whole test set; what counts is the mean of the epochs after the first, one of CIFAR-100 and
-twenty of the digits, which take a fraction of a second. The goals are for processor time and for the clock; the second
-says something only where the machine is as busy with other things during the run as it was during the estimate.
-Memory is the peak resident memory of the whole process, Python and torch included. Data sets other than the digits are
-looked for where `BCL_EDU_DATA` says, and left out where they are not.
+Each case is estimated in a process of its own, as `--dry-run` does it, and then trained in another, on a
+smaller long-tailed subset with the whole test set; what counts is the mean of the epochs after the first, one
+of CIFAR-100 and twenty of the digits, which take a fraction of a second. The goals are for processor time and
+for the clock; the second says something only where the machine is as busy with other things during the run as
+it was during the estimate. Memory is the peak resident memory of the whole process, Python and torch
+included. Data sets other than the digits are looked for where `BCL_EDU_DATA` says, and left out where they
+are not.
 """
 
 import argparse
@@ -30,7 +31,7 @@ TOLERANCE = 0.15
 CASES = {
     "digits-lt-bcl": replace(RECIPES["digits-lt"][1], epochs=21),
     "cifar100-lt-bcl": replace(RECIPES["cifar100-lt"][1], head_count=100, epochs=2),
-    "cifar100-lt-lc": replace(RECIPES["cifar100-lt"][1], head_count=100, epochs=2, loss="lc"),
+    "cifar100-lt-lc": RECIPES["cifar100-lt"][1].change(head_count=100, epochs=2, method="lc"),
 }
 
 

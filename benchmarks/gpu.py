@@ -1,13 +1,13 @@
 """What a GPU makes of the training step: one command, one table to send back.
 
-    python benchmarks/gpu.py                       the table, and the same as JSON; five to ten minutes
-    python benchmarks/gpu.py --only eager          without compilation, under a minute
-    python benchmarks/gpu.py --device cpu --batch-size 8 --steps 1 --rounds 1 --only eager       that it works at all
+    python benchmarks/gpu.py                       the table, and the same as JSON; five to ten minutes python
+    benchmarks/gpu.py --only eager          without compilation, under a minute python benchmarks/gpu.py
+    --device cpu --batch-size 8 --steps 1 --rounds 1 --only eager       that it works at all
 
-ResNet-32 with both branches and the loss of Eq. 11, random images kept on the device. Each row is one way to run the
-package's own step: its precision, and how torch compiles the network. A row that fails says why, and the rest goes on.
-Times are wall-clock, waiting for the device at both ends of a round. "waits" counts how often making the views of a
-batch, and a step, made the host wait for the device: both should be 0.
+ResNet-32 with both branches and the loss of Eq. 11, random images kept on the device. Each row is one way to
+run the package's own step: its precision, and how torch compiles the network. A row that fails says why, and
+the rest goes on. Times are wall-clock, waiting for the device at both ends of a round. "waits" counts how
+often making the views of a batch, and a step, made the host wait for the device: both should be 0.
 """
 
 import argparse
@@ -23,12 +23,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-from bcl_edu.augment import BatchedTrainingViews, view_seeds
+from bcl_edu.augment import BatchedTrainingViews, Normalisation, view_seeds
 from bcl_edu.methods import build_method
 from bcl_edu.recipe import Precision
-from bcl_edu.training import RECIPES
-from bcl_edu.augment import Normalisation
 from bcl_edu.run_options import CompileMode
+from bcl_edu.training import RECIPES
 from bcl_edu.training.device import choose_device
 from bcl_edu.training.step import TrainingStep
 

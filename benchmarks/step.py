@@ -1,20 +1,21 @@
 """Time of a whole training step (views, forward, loss, backward, optimiser), from what people do today to ours.
 
-    python benchmarks/step.py                     print a table, write benchmarks/results/step.json
-    python benchmarks/step.py --threads 2         wall-clock time counts only on a machine with nothing else to do
-    python benchmarks/step.py --sides plain ours  leave out the steps in between
-    python benchmarks/step.py --sides ours compiled "denormals flushed" --output benchmarks/results/step_tried.json
-    python benchmarks/step.py --profile           where the time of `ours` goes; writes step_profile.json (a minute)
+    python benchmarks/step.py                     print a table, write benchmarks/results/step.json python
+    benchmarks/step.py --threads 2         wall-clock time counts only on a machine with nothing else to do
+    python benchmarks/step.py --sides plain ours  leave out the steps in between python benchmarks/step.py
+    --sides ours compiled "denormals flushed" --output benchmarks/results/step_tried.json python
+    benchmarks/step.py --profile           where the time of `ours` goes; writes step_profile.json (a minute)
 
 ResNet-32 with both branches, 256 images in three views each. The first side is a plain implementation: float32,
 contiguous images, torchvision's transforms on Pillow images sample by sample in two DataLoader workers, Eq. 9 and
 Eq. 10 by autograd, torch.optim.SGD. Each further side changes one thing more; `ours` is what `bcl_edu.train` does.
 The last two were tried and are not what it does; compiling takes minutes, so they run on demand.
 
-All sides are timed in turns in this process: two steps of the plain side, whose workers make the views of the second
-during the first, and one of each other, which makes its views itself. The figure that counts is processor time, of this
-process and of its workers together: what other programs do on the machine is not in it. On a machine that is busy with
-nothing else, and whose cores the step fills, wall-clock ratios are the same.
+All sides are timed in turns in this process: two steps of the plain side, whose workers make the views of the
+second during the first, and one of each other, which makes its views itself. The figure that counts is
+processor time, of this process and of its workers together: what other programs do on the machine is not in
+it. On a machine that is busy with nothing else, and whose cores the step fills, wall-clock ratios are the
+same.
 """
 
 import argparse
@@ -39,11 +40,10 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import to_pil_image
 from views import MEAN, STD, pictures, torchvision_triple
 
-from bcl_edu.augment import BatchedTrainingViews, normalise, view_policy, view_seeds
+from bcl_edu.augment import BatchedTrainingViews, Normalisation, normalise, view_policy, view_seeds
 from bcl_edu.losses import balanced_contrastive_loss, logit_compensated_cross_entropy
 from bcl_edu.methods import build_method
 from bcl_edu.training import RECIPES
-from bcl_edu.augment import Normalisation
 from bcl_edu.training.autocast import autocast
 from bcl_edu.training.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed_memory
 from bcl_edu.training.step import TrainingStep

@@ -29,7 +29,7 @@ _COLUMNS = (
     "hardware",
     "subset",
 )
-_APART_COLUMNS = ("run", "loss", "epochs", "seed", "top-1", "many / medium / few", "nearest row", "reason")
+_APART_COLUMNS = ("run", "method", "epochs", "seed", "top-1", "many / medium / few", "nearest row", "reason")
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,9 @@ def _apart_cells(one: Apart) -> tuple[str, ...]:
     recipe, last = one.run.recipe, one.run.record["last"]
     groups = "-" if last is None else " / ".join(_number(last[name]) for name in ("many", "medium", "few"))
     done = one.run.record["epochs_finished"]
-    epochs = str(recipe.epochs) if one.run.finished else f"{done} of {recipe.epochs}"
+    epochs = str(done) if one.run.finished else f"{done} of {one.run.epochs}"
     top1 = "-" if last is None else _number(last["top1"])
-    return (str(one.folder), recipe.loss, epochs, str(recipe.seed), top1, groups, nearest, reasons)
+    return (str(one.folder), recipe.method.name, epochs, str(recipe.seed), top1, groups, nearest, reasons)
 
 
 def _number(value: float | None) -> str:

@@ -9,9 +9,9 @@ import torch
 from bcl_edu.data import long_tailed_subset, subset_sha256
 from bcl_edu.data.cifar import CIFAR
 from bcl_edu.data.photograph_sets import FILE_SETS
-from bcl_edu.recipe import Recipe, recipe_as_dict
+from bcl_edu.recipe import NOT_COMPARED, Recipe, flat, unused
 from bcl_edu.report.runs import StoredRun
-from bcl_edu.rows import NOT_COMPARED, ROWS, Row, idle_fields
+from bcl_edu.rows import ROWS, Row
 from bcl_edu.training.data import target_counts
 
 _PROFILE = {"dataset", "profile", "imbalance_factor", "head_count"}
@@ -26,7 +26,7 @@ def obstacles(run: StoredRun, row: Row) -> list[str]:
     """What keeps a run out of a row, one phrase each; empty if nothing does."""
     found = []
     if not run.finished:
-        found.append(f"unfinished, {run.record['epochs_finished']} of {run.recipe.epochs} epochs")
+        found.append(f"unfinished, {run.record['epochs_finished']} of {run.epochs} epochs")
     differing = differences(run.recipe, row.recipe)
     found += [
         f"{_words(name)} {ours}, the row's {theirs}" for name, ours, theirs in differing if name in row.stated
@@ -44,11 +44,12 @@ def obstacles(run: StoredRun, row: Row) -> list[str]:
 
 
 def nearest_row(run: StoredRun) -> Row | None:
-    """The row with the run's data set and loss that fewest values keep it out of; None if there is no such row."""
+    """The row with the run's data set and method that fewest values keep it out of; None if there is no such
+    row."""
     candidates = [
         row
         for row in ROWS.values()
-        if (row.recipe.dataset, row.recipe.loss) == (run.recipe.dataset, run.recipe.loss)
+        if (row.recipe.dataset, row.recipe.method.name) == (run.recipe.dataset, run.recipe.method.name)
     ]
     return min(candidates, key=lambda row: len(obstacles(run, row)), default=None)
 
@@ -63,13 +64,14 @@ def choices(run: StoredRun, row: Row) -> tuple[str, ...]:
 
 
 def differences(recipe: Recipe, other: Recipe) -> list[tuple[str, str, str]]:
-    """Name and both values of each field that differs and changes what is computed; seeds and names do not count."""
-    ours, theirs = recipe_as_dict(recipe), recipe_as_dict(other)
-    ignored = NOT_COMPARED | (idle_fields(recipe) & idle_fields(other))
+    """Name and both values of each field that differs and changes what is computed; seeds and names do not
+    count."""
+    ours, theirs = flat(recipe), flat(other)
+    ignored = NOT_COMPARED | (unused(recipe) & unused(other))
     return [
-        (name, _plain(ours[name]), _plain(theirs[name]))
-        for name in ours
-        if name not in ignored and ours[name] != theirs[name]
+        (name, _plain(ours.get(name, "none")), _plain(theirs.get(name, "none")))
+        for name in dict.fromkeys([*ours, *theirs])
+        if name not in ignored and ours.get(name, ...) != theirs.get(name, ...)
     ]
 
 
@@ -82,7 +84,8 @@ def _plain(value: object) -> str:
 
 
 def published_images(recipe: Recipe, split: str) -> int | None:
-    """Images of the published "training" or "test" set; None where a part is drawn, or the number is not known here."""
+    """Images of the published "training" or "test" set; None where a part is drawn, or the number is not
+    known here."""
     if recipe.dataset in CIFAR and split == "test":
         source = CIFAR[recipe.dataset]
         return len(source.class_names) * source.images_a_class["test"]
@@ -93,9 +96,11 @@ def published_images(recipe: Recipe, split: str) -> int | None:
 
 @cache
 def expected_subset_sha256(recipe: Recipe) -> str | None:
-    """SHA-256 of the indices that the recipe chooses from the published training set; None if that is not known here.
+    """SHA-256 of the indices that the recipe chooses from the published training set; None if that is not
+    known here.
 
-    CIFAR's images are in content order, so the indices depend on the published number of images of each class alone.
+    CIFAR's images are in content order, so the indices depend on the published number of images of each class
+    alone.
     """
     if recipe.dataset not in CIFAR:
         return None

@@ -85,9 +85,9 @@ class Report:
 def build_report(paths: Iterable[Path | str], *, all_tables: bool = False) -> Report:
     """Sort the runs below some folders into the rows of the paper's tables.
 
-    A run fills a row if it is finished and agrees with the row's recipe in every value that the paper states, and in
-    the images. Runs that differ in a value that the paper leaves open get a line of their own under the row. Runs of
-    one line differ in the seed alone. All others are listed apart, with the reason.
+    A run fills a row if it is finished and agrees with the row's recipe in every value that the paper states,
+    and in the images. Runs that differ in a value that the paper leaves open get a line of their own under
+    the row. Runs of one line differ in the seed alone. All others are listed apart, with the reason.
 
     Args:
         paths: folders that are searched for run.json.
@@ -147,9 +147,9 @@ def _apart(run: StoredRun) -> Apart:
     row = nearest_row(run)
     if row is not None:
         return Apart(run.folder, tuple(obstacles(run, row)), run, row)
-    reasons = [f"no row of the tables has data set {run.recipe.dataset} and loss {run.recipe.loss}"]
+    reasons = [f"no row of the tables has data set {run.recipe.dataset} and method {run.recipe.method.name}"]
     if not run.finished:
-        reasons.insert(0, f"unfinished, {run.record['epochs_finished']} of {run.recipe.epochs} epochs")
+        reasons.insert(0, f"unfinished, {run.record['epochs_finished']} of {run.epochs} epochs")
     return Apart(run.folder, tuple(reasons), run)
 
 

@@ -31,9 +31,14 @@ class StoredRun:
     record: dict[str, Any]
 
     @property
+    def epochs(self) -> int:
+        """Epochs of all its stages."""
+        return epochs_of(self.record)
+
+    @property
     def finished(self) -> bool:
         """Whether the last epoch was reached."""
-        return bool(self.record["epochs_finished"] >= self.recipe.epochs)
+        return bool(self.record["epochs_finished"] >= self.epochs)
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -90,20 +95,20 @@ def find_runs(paths: Iterable[Path | str]) -> tuple[list[StoredRun], list[Unread
 
 
 def side_by_side(runs: Iterable[StoredRun]) -> list[dict[str, StoredRun]]:
-    """Finished runs that may be compared: their recipes differ in the loss only, and they saw the same images.
+    """Finished runs that may be compared: their recipes differ in the method only, and they saw the same images.
 
     Args:
         runs: as `find_runs` gives them.
 
     Returns:
-        Groups of at least two runs, each by the name of its loss; those trained longest first.
+        Groups of at least two runs, each by the name of its method; those trained longest first.
     """
     groups: dict[str, dict[str, StoredRun]] = {}
     for run in runs:
         if run.finished:
-            rest = {name: value for name, value in recipe_as_dict(run.recipe).items() if name != "loss"}
+            rest = {name: value for name, value in recipe_as_dict(run.recipe).items() if name != "method"}
             same = json.dumps([rest, run.record["data"]["subset_sha256"]], sort_keys=True)
-            groups.setdefault(same, {})[run.recipe.loss] = run
+            groups.setdefault(same, {})[run.recipe.method.name] = run
     several = [group for group in groups.values() if len(group) > 1]
     return sorted(several, key=lambda group: -next(iter(group.values())).recipe.epochs)
 
@@ -111,8 +116,8 @@ def side_by_side(runs: Iterable[StoredRun]) -> list[dict[str, StoredRun]]:
 def _require_facts(run: StoredRun) -> None:
     """Refuse a record without what the tables show of every run."""
     record = run.record
-    if record["epochs_finished"] > run.recipe.epochs:
-        raise ValueError(f"the record has {record['epochs_finished']} finished epochs of {run.recipe.epochs}")
+    if record["epochs_finished"] > run.epochs:
+        raise ValueError(f"the record has {record['epochs_finished']} finished epochs of {run.epochs}")
     session, data = record.get("sessions", [])[-1:], record["data"]
     hardware = session[0].get("hardware", {}) if session else {}
     if not hardware.keys() & {"gpu", "processor"} or "processes" not in session[0]:

@@ -45,7 +45,7 @@ def load_run_checkpoint(path: Path) -> dict[str, Any]:
     with suppress(KeyError, TypeError, AttributeError):  # what is missing or of another type is named below
         state = checkpoint_in_present_form(state)
     wrong = [name for name, kind in _STORED.items() if not isinstance(state.get(name, ...), kind)]
-    if not wrong and len(state["history"]) != state["epoch"]:  # one row an epoch
+    if not wrong and len(state["history"]) < state["epoch"]:  # one row an epoch
         wrong = ["history"]
     if wrong:
         raise CheckpointError(
@@ -138,10 +138,10 @@ def require_fitting(stored: object, fresh: object, where: str) -> None:
         for name, value in fresh.items():
             require_fitting(stored[name], value, f"{where}[{name!r}]")
     elif isinstance(fresh, (list, tuple)):
-        if type(stored) is not type(fresh) or len(stored) != len(fresh):  # type: ignore[arg-type]
+        if type(stored) is not type(fresh) or len(stored) != len(fresh):
             raise CheckpointError(f"{where} is {stored!r:.80}, expected {len(fresh)} values as {fresh!r:.80}")
         for position, value in enumerate(fresh):
-            require_fitting(stored[position], value, f"{where}[{position}]")  # type: ignore[index]
+            require_fitting(stored[position], value, f"{where}[{position}]")
     elif type(stored) is not type(fresh) and {type(stored), type(fresh)} != {int, float}:
         raise CheckpointError(f"{where} is {stored!r:.80}, expected a value such as {fresh!r:.80}")
 

@@ -198,7 +198,7 @@ def _data_loader(
         views,
         batch_sampler=batch_sampler,
         num_workers=workers,
-        collate_fn=identity_collate,
+        collate_fn=identity_collate,  # type: ignore[arg-type]
         pin_memory=device.type == "cuda",
         persistent_workers=lasting and workers > 0,
         prefetch_factor=2 if workers > 0 else None,

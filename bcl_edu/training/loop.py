@@ -165,7 +165,6 @@ def set_up_stage(
             "micro-batches, because it changes the method's state or has further batches; use --accumulate 1"
         )
     labels = data.train.labels
-    ranks = {"rank": rank.rank, "world_size": rank.world_size}
     batches = EpochBatches(
         labels,
         stage.batch_size,
@@ -174,7 +173,8 @@ def set_up_stage(
         images=stage.images,
         drop_last=stage.drop_last,
         micro_batches=recipe.accumulate,
-        **ranks,
+        rank=rank.rank,
+        world_size=rank.world_size,
     )
     streams = {
         name: (
@@ -186,7 +186,8 @@ def set_up_stage(
                 sampler=stream.sampler,
                 images=batches.steps * stream.batch_size,
                 stream=name,
-                **ranks,
+                rank=rank.rank,
+                world_size=rank.world_size,
             ),
         )
         for name, stream in stage.streams.items()
@@ -236,7 +237,9 @@ class _Run:
         small = max(self.data.train.image_shape[1:]) <= SHORT_STEPS
         self.look_every = 1 if device.type == "cpu" else 20 if small else 4
         self.state = RunState() if stored is None else restored_state(stored)
-        self.files = RunFiles(self.folder, recipe, self.data, self.method, self.state, rank)
+        self.files = RunFiles(
+            self.folder, recipe, self.data, self.method, self.state, rank, epochs=self.total_epochs
+        )
         if stored is not None:
             self._resume(stored)
         else:

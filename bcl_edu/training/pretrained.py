@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bcl_edu.files import write_atomically
-from bcl_edu.stored_forms import recipe_from_dict
+from bcl_edu.stored_forms import epochs_of
 from bcl_edu.training.checkpoint import CHECKPOINT_NAME, CheckpointError, load_run_checkpoint
 from bcl_edu.training.record import METRICS_NAME, RECORD_NAME, read_metrics, read_record
 from bcl_edu.training.trained import TrainedModel, from_checkpoint, from_state, trained_model
@@ -50,7 +50,7 @@ def export_run(run: Path, destination: Path, dtype: Dtype = "auto") -> Path:
             beyond the range of float16.
     """
     record = read_record(run)
-    epochs = recipe_from_dict(record["recipe"]).epochs
+    epochs = epochs_of(record)
     if record["epochs_finished"] < epochs:
         raise ValueError(
             f"{run} has finished {record['epochs_finished']} of {epochs} epochs; continue it with --resume, then export"
@@ -59,7 +59,7 @@ def export_run(run: Path, destination: Path, dtype: Dtype = "auto") -> Path:
     differing = [
         name for name in ("recipe", "data", "normalisation", "sessions") if state[name] != record.get(name)
     ]
-    if state["epoch"] != record["epochs_finished"]:
+    if len(state["history"]) != record["epochs_finished"]:
         differing.append("epochs_finished")
     if (state["history"][-1:], state["best"]) != ([record["last"]], record.get("best")):
         differing.append("last or best")

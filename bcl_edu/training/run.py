@@ -169,11 +169,20 @@ class RunFiles:
         data: what it learns from.
         method: what learns.
         state: changed by the loop, and stored from here.
+        epochs: of all stages.
         rank: this process.
     """
 
     def __init__(
-        self, folder: Path, recipe: Recipe, data: TrainingData, method: Method, state: RunState, rank: Rank
+        self,
+        folder: Path,
+        recipe: Recipe,
+        data: TrainingData,
+        method: Method,
+        state: RunState,
+        rank: Rank,
+        *,
+        epochs: int,
     ) -> None:
         self.folder, self.recipe, self.data, self.state, self.rank = folder, recipe, data, state, rank
         self.method = method
@@ -183,6 +192,7 @@ class RunFiles:
             "parameters": parameter_count(method),
             "normalisation": _as_dict(data.normalisation),
             "sessions": state.sessions,
+            "epochs": epochs,
             "epochs_finished": 0,
             "last": None,
             "best": None,

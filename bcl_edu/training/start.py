@@ -70,7 +70,7 @@ def read_start(folder: Path, recipe: Recipe, data: TrainingData) -> StartRun:
     if recipe.start_from not in (None, digest):
         raise ValueError(
             f"{folder} holds weights {digest[:12]}, but the recipe starts from {recipe.start_from[:12]}"
-        )  # type: ignore[index]
+        )
     facts = {
         "folder": folder.name,
         "sha256": digest,

@@ -61,7 +61,7 @@ class TrainingStep:
     ) -> None:
         self.method, self.stage, self.normalisation = method, stage, normalisation
         self.device, self.precision, self.rank = device, precision, rank or Rank()
-        method.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        method.to(device).to(memory_format=torch.channels_last)
         choose_parameters(method, stage)
         self.optimizer = build_optimizer(method, stage)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
@@ -102,9 +102,9 @@ class TrainingStep:
     def _gradients(self, micro_batches: list[Batch], clock: Clock) -> Mapping[str, Tensor]:
         if self.method.owns_gradients:
             with autocast(self.device, self.precision):
-                losses = self.method.own_gradients(micro_batches[0], clock, self._backward)
+                own = self.method.own_gradients(micro_batches[0], clock, self._backward)
             average_gradients(self.method)
-            return losses
+            return own
 
         def loss(part: int, gather: Gather | None) -> Mapping[str, Tensor]:
             batch = micro_batches[part]

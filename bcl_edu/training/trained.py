@@ -101,6 +101,6 @@ def from_state(state: Mapping[str, Any]) -> TrainedModel:
         class_counts=state["data"]["class_counts"],
         normalisation=state["normalisation"],
         image_shape=state["image_shape"],
-        epoch=state["epoch"],
+        epoch=len(state["history"]),
         weights=state["model"],
     )

@@ -15,10 +15,11 @@ from bcl_edu.training import RECIPES, Recipe, RunOptions, train
 def better_features(imbalance_factor: float = 100.0) -> float:
     """Exercise 3: the distance at which the rare class is right as often as at distance 2 with equal frequencies.
 
-    The boundary is at log(IF) / d and the rare class's mean at d / 2, so its accuracy is that of distance 2 where
-    d / 2 - log(IF) / d = 1. That is d^2 - 2 d - 2 log(IF) = 0, with one positive root. At IF = 100 the classes must be
-    4.2 standard deviations apart instead of 2. Subtracting the log-prior has the same effect on the rare class at no
-    cost but the one that the frequent class then pays: it falls from nearly 100 % to 84 %, too.
+    The boundary is at log(IF) / d and the rare class's mean at d / 2, so its accuracy is that of distance 2
+    where d / 2 - log(IF) / d = 1. That is d^2 - 2 d - 2 log(IF) = 0, with one positive root. At IF = 100 the
+    classes must be 4.2 standard deviations apart instead of 2. Subtracting the log-prior has the same effect
+    on the rare class at no cost but the one that the frequent class then pays: it falls from nearly 100 % to
+    84 %, too.
     """
     distance = 1 + math.sqrt(1 + 2 * math.log(imbalance_factor))
     boundary = math.log(imbalance_factor) / distance
@@ -30,14 +31,14 @@ def better_features(imbalance_factor: float = 100.0) -> float:
 def another_shape(seeds: tuple[int, ...] = (0, 1, 2)) -> tuple[float, float]:
     """Exercise 4: accuracy on digits 5 to 9 with the step profile, as trained and with compensation, in percent.
 
-    Each of them has two training images, each of the others 134. Plain cross-entropy hardly ever names one of the five.
-    Compensation gives most of their accuracy back, so here habit is the larger part; with the exponential profile it was
-    the smaller one. How a loss of accuracy divides into habit and scarcity is a property of the whole profile, not of the
-    imbalance factor.
+    Each of them has two training images, each of the others 134. Plain cross-entropy hardly ever names one of
+    the five. Compensation gives most of their accuracy back, so here habit is the larger part; with the
+    exponential profile it was the smaller one. How a loss of accuracy divides into habit and scarcity is a
+    property of the whole profile, not of the imbalance factor.
     """
     step = replace(RECIPES["digits-lt"][1], profile="step")
     plain, compensated = (
-        mean(_rare(replace(step, loss=loss, seed=seed)) for seed in seeds) for loss in ("ce", "lc")
+        mean(_rare(step.change(method=loss, seed=seed)) for seed in seeds) for loss in ("ce", "lc")
     )
     assert plain < 20
     assert compensated > 50

@@ -36,9 +36,10 @@ def theorem_2_is_attained() -> Evidence:
 def theorem_3_on_random_batches() -> Evidence:
     """Exercise 2: not one of 150 random batches is below the claimed bound, though the claim is false.
 
-    Random batches are far from any optimum, so a lower bound has room there. A check on random cases finds a false bound
-    where it is false nearly everywhere, like the bracket of Eq. 3; one that fails only near the optimum needs somebody who
-    goes there. Theorems 1 and 2 have their proof in the notebooks, and that is what their row rests on.
+    Random batches are far from any optimum, so a lower bound has room there. A check on random cases finds a
+    false bound where it is false nearly everywhere, like the bracket of Eq. 3; one that fails only near the
+    optimum needs somebody who goes there. Theorems 1 and 2 have their proof in the notebooks, and that is
+    what their row rests on.
     """
     gaps = [
         float(theorem_3_as_printed(b.embeddings, b.labels, temperature=b.temperature).gap)
@@ -48,9 +49,11 @@ def theorem_3_on_random_batches() -> Evidence:
 
 
 def days_of_training() -> float:
-    """Exercise 3: days for three seeds of every row of the paper that has a figure and a recipe, on the recorded machine.
+    """Exercise 3: days for three seeds of every row of the paper that has a figure and a recipe, on the
+    recorded machine.
 
-    Seconds grow with the images of the long-tailed set; rows that are the same recipe under two names are trained once.
+    Seconds grow with the images of the long-tailed set; rows that are the same recipe under two names are
+    trained once.
     """
     run = json.loads((RESULTS / "cifar100-lt-10-epochs" / "bcl" / "run.json").read_text())
     metrics = (RESULTS / "cifar100-lt-10-epochs" / "bcl" / "metrics.jsonl").read_text().splitlines()
@@ -62,7 +65,7 @@ def days_of_training() -> float:
         if row.paper is not None and recipe.dataset in ("cifar10", "cifar100"):
             images, classes = (5000, 10) if recipe.dataset == "cifar10" else (500, 100)
             total = int(exponential_profile(images, classes, recipe.imbalance_factor).sum())
-            work.add((recipe.dataset, recipe.imbalance_factor, recipe.loss, recipe.epochs, total))
+            work.add((recipe.dataset, recipe.imbalance_factor, recipe.method.name, recipe.epochs, total))
     return sum(SEEDS * epochs * total / a_second for *_, epochs, total in work) / 86_400
 
 

@@ -239,7 +239,7 @@ def head_count(factor):
 
 # %%
 recipes = {
-    f"IF {factor}": replace(recipe, loss="ce", imbalance_factor=factor, head_count=head_count(factor))
+    f"IF {factor}": recipe.change(method="ce", imbalance_factor=factor, head_count=head_count(factor))
     for factor in (1, 10, 50)
 }
 for name, of_factor in recipes.items():
@@ -256,7 +256,7 @@ def trained_logits(recipe):
         options = RunOptions(output=Path(folder) / "run", workers=0, tensorboard=False, progress=False)
         result = train(recipe, options)
     statistics, method = result.record["normalisation"], result.method
-    method.model.eval()
+    method.eval()
     images = normalise(digits.test.images, tuple(statistics["mean"]), tuple(statistics["std"]))
     with torch.no_grad():
         return method.logits(method.features(images))
@@ -325,7 +325,7 @@ prior = tail_counts / tail_counts.sum()
 by_seed = []
 for seed in (0, 1, 2):
     plain = logits["IF 50"] if seed == 0 else trained_logits(replace(recipes["IF 50"], seed=seed))
-    compensated = trained_logits(replace(recipes["IF 50"], seed=seed, loss="lc"))
+    compensated = trained_logits(recipes["IF 50"].change(seed=seed, method="lc"))
     by_seed.append({"IF 50": plain, "prior subtracted": plain - prior.log(), "compensated": compensated})
 
 # %%
@@ -408,5 +408,5 @@ check("logit_compensation", logit_compensation)
 # compute: at which `distance` does the rare class get its 84 % back at IF = 100, with the boundary still where the
 # training distribution wants it? Compare that with what subtracting $\log P_y$ does at distance 2.
 #
-# **4. Another shape.** Train the digits with `replace(recipe, loss=..., profile="step")`: five digits of 134 images, five
+# **4. Another shape.** Train the digits with `recipe.change(method=..., profile="step")`: five digits of 134 images, five
 # of 2. Predict what compensation gives back this time. Is habit or scarcity the larger part now?

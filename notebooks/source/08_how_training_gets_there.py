@@ -32,7 +32,6 @@
 
 # %%
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -368,7 +367,8 @@ assert (small[free][:, -1] < whole[free][:, at(160)]).all()  # nearer, though wi
 
 # %%
 def parts(name, after):
-    """Optimum of full batches, change by mini-batches, and what the path lacks after so many steps; mean of the seeds."""
+    """Optimum of full batches, change by mini-batches, and what the path lacks after so many steps; mean of
+    the seeds."""
     measured = small[name][:, steps.index(after)].mean().item()
     return whole_ends[name], small_ends[name] - whole_ends[name], measured - small_ends[name]
 
@@ -416,7 +416,7 @@ assert abs(sum(differences[2000])) < 0.005
 
 # %%
 _, recipe = RECIPES["digits-lt"]
-live = train_quietly(replace(recipe, loss="bcl", seed=0))
+live = train_quietly(recipe.change(method="bcl", seed=0))
 assert (len(live.class_counts), int(live.class_counts.sum()), int(live.class_counts[-1])) == (10, 371, 2)
 cosines = {str(epoch): geometry.cosine_matrix(live.means_by_epoch[epoch - 1]) for epoch in (1, 10, 30)}
 print(f"smallest cosine after epoch 1: {cosines['1'].min():.2f}, after epoch 30: {cosines['30'].min():.2f}")

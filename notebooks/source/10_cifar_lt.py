@@ -101,7 +101,7 @@ print(plan.note)
 print(
     f"{len(data.train):,} training images, {len(data.test):,} test images, subset {data.facts['subset_sha256'][:12]}"
 )
-assert plan.recipe.loss == recipe.loss
+assert plan.recipe.method.name == recipe.method.name
 
 # %% [markdown]
 # If it trains on digits, the check above says where CIFAR was looked for and how to get it. Where you have it
@@ -158,7 +158,7 @@ if plan.whole or plan.recipe.dataset == "digits":  # three epochs on a part of C
 # **Before you look:** which classes lose most, and what are their images taken for?
 
 # %%
-per_class = {f"{plan.recipe.loss}, last epoch": run.evaluation.accuracy.per_class}
+per_class = {f"{plan.recipe.method.name}, last epoch": run.evaluation.accuracy.per_class}
 figures.accuracy_by_class_count(per_class, data.class_counts, data.train.class_names, look_at=plan.note)
 
 # %%
@@ -177,7 +177,7 @@ figures.shot_confusion(shares, look_at=plan.note)
 # network starts: all class means in one point (notebooks 03 and 08).
 
 # %%
-figures.training_curves({f"{plan.recipe.loss}": run.metrics}, "simplex_deviation", look_at=plan.note)
+figures.training_curves({f"{plan.recipe.method.name}": run.metrics}, "simplex_deviation", look_at=plan.note)
 
 # %%
 cosines = geometry.cosine_matrix(run.evaluation.class_means)
@@ -215,7 +215,7 @@ assert abs(kept["top1"] - recorded["top1"]) < 0.5  # another processor may round
 # %%
 trained = load_pretrained("../results/cifar10-lt-60-epochs/bcl")
 with torch.no_grad():
-    prototypes = trained.method.model.prototypes()
+    prototypes = trained.method.prototypes()
 cosines = geometry.cosine_matrix(prototypes)
 figures.cosine_heatmap(
     cosines,
@@ -246,7 +246,7 @@ assert (between > 0).sum() == 90  # all pairs, each counted twice
 #
 # ## Exercises
 #
-# 1. **The habit of a classifier.** Train without compensation: `plan_run(dataclasses.replace(recipe, loss="ce"),
+# 1. **The habit of a classifier.** Train without compensation: `plan_run(recipe.change(method="ce"),
 #    "../runs")` plans the same with plain cross-entropy, in a folder of its own. How do the blue parts of the
 #    confusion change, and how does the first bar pay for the last?
 # 2. **One seed is an anecdote.** Repeat section 5 with `dataclasses.replace(recipe, seed=1)` and `seed=2`. How large is

@@ -49,7 +49,7 @@ from bcl_edu.training.scale import plan_run
 
 # %%
 for name, row in ROWS.items():
-    if row.recipe.dataset == "imagenet-lt" and row.recipe.loss == "bcl":
+    if row.recipe.dataset == "imagenet-lt" and row.recipe.method.name == "bcl":
         print(f"{name:38} the paper: {row.paper or 'no figure'}")
 
 row = ROWS["imagenet-lt-resnet50-bcl"]
@@ -146,7 +146,7 @@ print(
 for split, found in facts["lists"].items():
     print(f"{split} list {found['file']}, as published: {found['as_published']}")
 print("subset", facts["subset_sha256"][:12])
-figures.training_curves({plan.recipe.loss: run.metrics}, "simplex_deviation", look_at=plan.note)
+figures.training_curves({plan.recipe.method.name: run.metrics}, "simplex_deviation", look_at=plan.note)
 
 # %% [markdown]
 # *Where on this axis are you?* All class means at one point have distance $1 + 1/(K-1)$ from the simplex, which is

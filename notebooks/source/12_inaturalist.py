@@ -177,7 +177,7 @@ shares = shot_confusion(run.evaluation.predictions, data.test.labels, data.class
 figures.shot_confusion(shares, look_at=plan.note)
 
 # %%
-figures.training_curves({plan.recipe.loss: run.metrics}, "simplex_deviation", look_at=plan.note)
+figures.training_curves({plan.recipe.method.name: run.metrics}, "simplex_deviation", look_at=plan.note)
 
 # %% [markdown]
 # All class means in one point are 1.11 from the simplex of ten classes: a reduced run hardly moves.

@@ -1,4 +1,5 @@
-"""What may happen to any widget: its cell runs again, its kernel goes away, its callback fails, its work is stopped."""
+"""What may happen to any widget: its cell runs again, its kernel goes away, its callback fails, its work is
+stopped."""
 
 import re
 
@@ -33,7 +34,7 @@ from dataclasses import replace
 from bcl_edu.course import widgets
 from bcl_edu.training import RECIPES
 
-recipe = replace(RECIPES['digits-lt'][1], loss='scl', head_dim=3, temperature=0.3, epochs=120)
+recipe = RECIPES['digits-lt'][1].change(method='scl', head_dim=3, temperature=0.3, epochs=120)
 run = widgets.train_live(recipe)
 print('epochs seen:', [report.metrics['epoch'] for report in run.reports])"""
 

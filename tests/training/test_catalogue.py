@@ -28,7 +28,7 @@ def test_table_1_differs_in_the_loss_alone() -> None:
     rows = [ROWS[f"table1-l{number}"] for number in (1, 2, 3)]
     assert [row.recipe.loss for row in rows] == ["bcl", "bcl-inside", "bcl-prototypes"]
     assert [row.paper for row in rows] == [PaperFigure(51.9), PaperFigure(50.2), PaperFigure(51.0)]
-    assert len({replace(row.recipe, name="", loss="bcl") for row in rows}) == 1
+    assert len({row.recipe.change(name="", method="bcl") for row in rows}) == 1
     assert rows[0].recipe.epochs == 200
 
 

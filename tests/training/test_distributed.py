@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
+from bcl_edu.augment import Normalisation
 from bcl_edu.data import LabelledImages
 from bcl_edu.methods import OBJECTIVES, build_method
+from bcl_edu.run_options import Device
 from bcl_edu.training import RECIPES, Recipe, RunOptions, train
 from bcl_edu.training.distributed import (
     any_process,
@@ -21,10 +23,8 @@ from bcl_edu.training.distributed import (
     gather,
     process_group,
 )
-from bcl_edu.augment import Normalisation
 from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.global_batch_norm import with_global_batch_norm
-from bcl_edu.run_options import Device
 from tests.training.ranks import on_ranks
 
 RECIPE = replace(RECIPES["digits-lt"][1], head_hidden=16, head_dim=8)
@@ -43,7 +43,7 @@ def one_step(loss: str, batch: int, rank: int = 0, world_size: int = 1) -> Gradi
     views = torch.rand(3, batch, 1, 8, 8, generator=generator, dtype=torch.float64)
     labels = torch.randint(3, (batch,), generator=generator)
     torch.manual_seed(0)
-    method = build_method(replace(RECIPE, loss=loss), COUNTS, (1, 8, 8))  # type: ignore[arg-type]
+    method = build_method(RECIPE.change(method=loss), COUNTS, (1, 8, 8))  # type: ignore[arg-type]
     model = method.model.double()
     if world_size > 1:
         method.model = with_global_batch_norm(method.model, CPU)

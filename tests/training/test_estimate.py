@@ -46,7 +46,7 @@ def test_a_run_under_way_is_no_obstacle(tiny: Recipe, options: RunOptions) -> No
 
 @pytest.mark.parametrize("loss", ["bcl", "lc"])
 def test_the_checkpoint_is_as_large_as_it_says(loss: str, tiny: Recipe, options: RunOptions) -> None:
-    recipe = replace(tiny, loss=loss, epochs=1)
+    recipe = tiny.change(method=loss, epochs=1)
     predicted = quick(recipe, options).checkpoint_bytes
     actual = (train(recipe, options).folder / "checkpoint.pt").stat().st_size
     assert predicted == pytest.approx(actual, rel=0.15)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bcl_edu.data import open_dataset
 from bcl_edu.augment import Normalisation
+from bcl_edu.data import open_dataset
 from bcl_edu.training.evaluation import evaluate_method
 
 

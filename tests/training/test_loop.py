@@ -38,7 +38,7 @@ def without_times(result: RunResult) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("loss", OBJECTIVES)
 def test_every_loss_trains_and_its_parts_add_up(loss: str, tiny: Recipe, options: RunOptions) -> None:
-    recipe = replace(tiny, loss=loss, epochs=1)
+    recipe = tiny.change(method=loss, epochs=1)
     row = train(recipe, options).metrics[-1]
     parts = recipe.lambda_ * row["loss_classification"] + recipe.mu * row.get("loss_contrastive", 0.0)
     assert row["loss"] == pytest.approx(parts, rel=1e-5)
@@ -298,7 +298,7 @@ def test_the_callback_sees_every_epoch_with_class_means_on_the_sphere(
 
 
 def test_without_a_contrastive_branch_the_features_are_measured(tiny: Recipe, options: RunOptions) -> None:
-    evaluation = train(replace(tiny, loss="ce", epochs=1), options).evaluation
+    evaluation = train(tiny.change(method="ce", epochs=1), options).evaluation
     assert evaluation.space == "features"
     assert evaluation.simplex_deviation == evaluation.feature_simplex_deviation
 

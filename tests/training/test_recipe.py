@@ -37,15 +37,15 @@ def test_the_cifar_recipe_states_what_section_4_2_of_the_paper_states() -> None:
 
 def test_differences_name_the_field_and_both_values() -> None:
     assert recipe_differences(PAPER, PAPER) == []
-    lines = recipe_differences(PAPER, replace(PAPER, epochs=10, loss="lc"))
+    lines = recipe_differences(PAPER, PAPER.change(epochs=10, method="lc"))
     assert lines == ["loss: stored 'bcl', asked 'lc'", "epochs: stored 200, asked 10"]
 
 
 def test_a_record_from_before_a_field_means_what_the_run_did() -> None:
-    values = recipe_as_dict(replace(PAPER, loss="lc"))
+    values = recipe_as_dict(PAPER.change(method="lc"))
     for name in WITHOUT_THE_FIELD:
         del values[name]
-    assert recipe_from_dict(values) == replace(PAPER, loss="lc")
+    assert recipe_from_dict(values) == PAPER.change(method="lc")
     records = (Path(__file__).parents[2] / "results").glob("cifar100-lt-10-epochs/*/run.json")
     stored = [recipe_from_dict(json.loads(path.read_text())["recipe"]) for path in records]
     assert {recipe.loss for recipe in stored} == {"bcl", "lc"}

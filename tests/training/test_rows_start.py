@@ -1,8 +1,10 @@
-"""Every row of the tables starts as `python -m bcl_edu.train ROW` does, and takes a step, on data of the real format.
+"""Every row of the tables starts as `python -m bcl_edu.train ROW` does, and takes a step, on data of the real
+format.
 
-The data are few and made up: of CIFAR, class folders with as many images as the imbalance factor asks for at least, so
-that the rarest class has one; of ImageNet-LT and iNaturalist 2018, their trees with lists and annotations of a few
-classes. What differs from the row's recipe: the batch size; of CIFAR the head count, of photographs the image size.
+The data are few and made up: of CIFAR, class folders with as many images as the imbalance factor asks for at
+least, so that the rarest class has one; of ImageNet-LT and iNaturalist 2018, their trees with lists and
+annotations of a few classes. What differs from the row's recipe: the batch size; of CIFAR the head count, of
+photographs the image size.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ def first_loss(recipe: Recipe, options: RunOptions) -> float:
 
 @pytest.fixture(scope="module")
 def cifar(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`cifar10` and `cifar100` as class folders: 100 training images of the first class, 1 of the last; 1 to test."""
+    """`cifar10` and `cifar100` as class folders: 100 training images of the first class, 1 of the last; 1 to
+    test."""
     root = tmp_path_factory.mktemp("data")
     random = np.random.RandomState(0)
     for name, source in CIFAR.items():
@@ -125,5 +128,5 @@ def test_a_row_of_photographs_takes_a_step(
 def test_the_folder_of_a_row_says_its_loss_once() -> None:
     assert run_folder(ROWS["table2-bcl"].recipe, RunOptions()) == Path("runs/table2-bcl-seed0")
     assert run_folder(ROWS["table1-l2"].recipe, RunOptions()) == Path("runs/table1-l2-bcl-inside-seed0")
-    changed = replace(ROWS["table2-bcl"].recipe, loss="lc", seed=2)
+    changed = ROWS["table2-bcl"].recipe.change(method="lc", seed=2)
     assert run_folder(changed, RunOptions()) == Path("runs/table2-bcl-lc-seed2")

@@ -40,7 +40,7 @@ def cifar10(tmp_path: Path) -> Path:
 
 
 def test_without_the_data_digits_are_trained_with_the_recipes_loss_and_it_is_said() -> None:
-    plan = plan_run(replace(CIFAR, loss="scl", temperature=0.2, seed=3))
+    plan = plan_run(CIFAR.change(method="scl", temperature=0.2, seed=3))
     assert not plan.whole
     assert plan.note.startswith("Not cifar10: digits")
     assert "download" in plan.missing

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bcl_edu.methods import build_method
-from bcl_edu.training import Recipe
 from bcl_edu.augment import Normalisation
+from bcl_edu.methods import build_method
 from bcl_edu.run_options import CompileMode, RunOptions
+from bcl_edu.training import Recipe
 from bcl_edu.training.step import TrainingStep
 from tests.waiting import waiting_is_an_error
 

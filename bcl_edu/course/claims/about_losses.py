@@ -9,6 +9,7 @@ from bcl_edu import data, geometry, losses
 from bcl_edu.course.claims.claim import Claim, Evidence, Link, evidence
 from bcl_edu.course.claims.samples import ROUNDING, random_batches
 from bcl_edu.rows import ROWS
+from bcl_edu.rows.bcl_rows import BCL
 
 
 def bcl_at_collapse() -> Evidence:
@@ -91,11 +92,12 @@ def compensation_is_consistent() -> Evidence:
 
 def weighted_sum() -> Evidence:
     """Eq. 11, and the weights that the recipes of the paper's CIFAR rows have."""
-    rows = [row.recipe for name, row in ROWS.items() if name.startswith("cifar") and name.endswith("-bcl")]
+    recipes = [row.recipe for name, row in ROWS.items() if name.startswith("cifar") and name.endswith("-bcl")]
+    rows = [recipe.method for recipe in recipes if isinstance(recipe.method, BCL)]
     holds = []
-    for recipe in rows:
+    for options in rows:
         total = losses.weighted_total(
-            torch.tensor(3.0), torch.tensor(5.0), lambda_=recipe.lambda_, mu=recipe.mu
+            torch.tensor(3.0), torch.tensor(5.0), lambda_=options.lambda_, mu=options.mu
         )
         holds.append(abs(float(total) - (2.0 * 3 + 0.6 * 5)) < 1e-5)
     return evidence(holds, f"{len(rows)} recipes of CIFAR, λ = 2.0 and μ = 0.6")

@@ -17,7 +17,6 @@ from bcl_edu.course.figures import class_mean_film, class_mean_sphere
 from bcl_edu.course.figures.style import heading
 from bcl_edu.course.widgets.live_figure import LiveFigure
 from bcl_edu.course.widgets.one_per_cell import one_per_cell
-from bcl_edu.methods.objectives import OBJECTIVES
 from bcl_edu.training import EpochReport, Interrupted, Recipe, RunOptions, train
 from bcl_edu.training.checkpoint import CHECKPOINT_NAME
 from bcl_edu.training.data import prepare_data
@@ -54,11 +53,17 @@ class NotebookRun:
 
         Args:
             title: the figure's title.
-            every: show each epoch, or only every second, third, ... (always the last): a notebook stores each frame.
+            every: show each epoch, or only every second, third, ... (always the last): a notebook stores each
+                frame.
         """
         epochs = [int(report.metrics["epoch"]) for report in self.reports][::-every][::-1]
         means = self.means_by_epoch.flip(0)[::every].flip(0)
         return class_mean_film(means, self.class_counts, self.class_names, epochs=epochs, title=title)
+
+
+def head_dim(recipe: Recipe) -> int | None:
+    """Dimensions of the embeddings that a recipe's method trains; None if it trains none."""
+    return getattr(recipe.method, "head_dim", None)
 
 
 class LiveClassMeans:
@@ -66,7 +71,7 @@ class LiveClassMeans:
 
     def __init__(self, recipe: Recipe, class_counts: Int[Tensor, " k"], class_names: tuple[str, ...]) -> None:
         self.recipe, self.class_counts, self.class_names = recipe, class_counts, class_names
-        centre = torch.zeros(len(class_counts), recipe.head_dim)
+        centre = torch.zeros(len(class_counts), head_dim(recipe) or 3)
         self.live = LiveFigure(self._drawn(centre, "the first epoch is under way"))
 
     def show(self, report: EpochReport) -> None:
@@ -86,7 +91,7 @@ class LiveClassMeans:
 
     @property
     def _title(self) -> str:
-        return f"Class means while training with {self.recipe.loss}"
+        return f"Class means while training with {self.recipe.method.name}"
 
     def _progress(self, report: EpochReport) -> str:
         row, epochs = report.metrics, self.recipe.epochs
@@ -114,8 +119,8 @@ _stopped: dict[Recipe, tuple[tempfile.TemporaryDirectory[str], list[EpochReport]
 def train_live(recipe: Recipe) -> NotebookRun:
     """Train in this notebook and draw the class means after each epoch.
 
-    The stop button ends it early; what was seen until then is returned. The same call in the same kernel (running the
-    cell again) continues it.
+    The stop button ends it early; what was seen until then is returned. The same call in the same kernel
+    (running the cell again) continues it.
 
     Args:
         recipe: its embeddings must have 2 or 3 dimensions (`head_dim`), so that the picture is exact.
@@ -124,13 +129,16 @@ def train_live(recipe: Recipe) -> NotebookRun:
         ValueError: embeddings of more dimensions, or a loss that trains none.
         Interrupted: stopped before the first epoch was finished.
     """
-    if recipe.head_dim > 3:
+    dimensions = head_dim(recipe)
+    if dimensions is None:
         raise ValueError(
-            f"head_dim is {recipe.head_dim}, and a picture shows 2 or 3 dimensions; "
-            "train with dataclasses.replace(recipe, head_dim=3)"
+            f"method {recipe.method.name!r} trains no embeddings to draw; choose 'scl' or 'bcl', say"
         )
-    if OBJECTIVES[recipe.loss].contrastive is None:
-        raise ValueError(f"loss {recipe.loss!r} trains no embeddings to draw; choose 'scl' or 'bcl', say")
+    if dimensions > 3:
+        raise ValueError(
+            f"head_dim is {dimensions}, and a picture shows 2 or 3 dimensions; "
+            "train with recipe.change(head_dim=3)"
+        )
     data = prepare_data(recipe, RunOptions())
     live = LiveClassMeans(recipe, data.class_counts, data.train.class_names)
     display(one_per_cell(live.live))

@@ -160,7 +160,7 @@ def accuracy_curves(rows: Sequence[Mapping[str, Any]], recipe: Recipe, note: str
     figure = training_curves(
         shown,
         "accuracy",
-        title=f"{recipe.name}, {recipe.loss}: test accuracy",
+        title=f"{recipe.name}, {recipe.method.name}: test accuracy",
         look_at=note or f"{recipe.epochs} epochs, seed {recipe.seed}. The last epoch counts.",
     )
     for name, group in ACCURACIES.items():
