@@ -106,6 +106,8 @@ class Recipe:
     """Epochs at which the learning rate falls, stated for `schedule_epochs`."""
     decay: float = 0.1
     """Factor at each milestone."""
+    rate_per_epoch: bool = False
+    """Change the learning rate between epochs only, as most published code does; by default, also within them."""
     momentum: float = 0.9
     """Momentum of SGD."""
     nesterov: bool = False

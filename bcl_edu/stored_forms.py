@@ -21,6 +21,7 @@ _NOT_STORED: dict[str, Any] = {
     "accumulate": 1,
     "start_from": None,
     "nesterov": False,
+    "rate_per_epoch": False,
 }
 """Values of fields that did not exist when an old record was written."""
 

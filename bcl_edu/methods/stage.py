@@ -155,6 +155,7 @@ def schedule_of(recipe: Recipe) -> Schedule:
         milestones=tuple(scaled_epoch(recipe, milestone) for milestone in recipe.milestones),
         decay=recipe.decay,
         cosine=recipe.schedule == "cosine",
+        per_epoch=recipe.rate_per_epoch,
     )
 
 
