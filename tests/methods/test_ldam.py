@@ -20,8 +20,8 @@ from bcl_edu.methods.ldam import (
 )
 from bcl_edu.models import parameter_count
 from bcl_edu.rows import RECIPES
-from tests.methods.harness import built, digits, stage_batch
 from bcl_edu.training.distributed import Rank
+from tests.methods.harness import built, digits, stage_batch
 
 COUNTS = torch.tensor([1000, 100, 10])
 COSINES = torch.tensor(
@@ -91,7 +91,7 @@ def test_effective_numbers() -> None:
     counts = torch.tensor([5000, 5])
     inverse = class_balanced_weights(counts)
     first, second = 3934.8450437522, 4.9990001000
-    assert float(inverse[1] / inverse[0]) == pytest.approx(first / second, rel=1e-12)
+    assert float(inverse[1] / inverse[0]) == pytest.approx(first / second, rel=1e-10)
 
 
 def test_equal_counts_make_an_additive_margin_and_no_margin_makes_cross_entropy() -> None:
@@ -131,13 +131,13 @@ def test_classes_are_weighed_from_the_first_decay_of_the_rate_on() -> None:
     batch = stage_batch(stage, 12, Rank(), torch.float32)
 
     def loss(epoch: int) -> float:
-        return float(method(batch, Clock(0, "main", epoch, 30, 0, 4, 0.1))["loss"])
+        return method(batch, Clock(0, "main", epoch, 30, 0, 4, 0.1))["loss"].item()
 
     assert loss(0) == pytest.approx(loss(23), rel=1e-5)
     assert abs(loss(24) - loss(23)) > 1e-3
     assert loss(24) == pytest.approx(loss(29), rel=1e-5)
     rates = [stage.schedule.rate(epoch * 4, 4) for epoch in range(30)]
-    assert rates.index(min(rates[:26])) == 24
+    assert next(epoch for epoch in range(1, 30) if rates[epoch] < rates[epoch - 1]) == 24
 
 
 def test_the_rows_rate_is_that_of_the_authors() -> None:
