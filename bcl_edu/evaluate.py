@@ -3,6 +3,7 @@
 python -m bcl_edu.evaluate runs/digits-lt-bcl-seed0
 python -m bcl_edu.evaluate checkpoint.pt --data-dir DIR --per-class
 python -m bcl_edu.evaluate results/digits-lt/bcl                 # what python -m bcl_edu.export has kept
+python -m bcl_edu.evaluate runs/imagenet-lt-ce-seed0 --tau-norm choose --knn 20
 """
 
 from __future__ import annotations
@@ -18,11 +19,17 @@ import torch
 import tyro
 
 from bcl_edu import terminal
-from bcl_edu.data import open_dataset
+from bcl_edu.data import Images, open_dataset
+from bcl_edu.data.cache import default_cache_dir
+from bcl_edu.data.photograph_sets import FILE_SETS, find_list
+from bcl_edu.data.registry import default_data_dir
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
-from bcl_edu.run_options import Device, own_lists, require_workers
+from bcl_edu.recipe import Recipe
+from bcl_edu.run_options import Device, RunOptions, own_lists, require_workers
+from bcl_edu.training.after_training import Asked, figures_after_training
 from bcl_edu.training.checkpoint import CheckpointError
+from bcl_edu.training.data import TrainingData, prepare_data
 from bcl_edu.training.device import choose_device
 from bcl_edu.training.display import figure
 from bcl_edu.training.evaluation import evaluate_method
@@ -47,6 +54,20 @@ class Command:
     """Where to compute; auto takes the GPU if there is one."""
     workers: int = 2
     """Processes that decode image files."""
+    tau_norm: str | None = None
+    """Divide the weight rows of a linear classifier by this power of their length, without the bias (Kang et al.
+    2020); 'choose' takes the best of 0 to 2 on held-out images: ImageNet-LT's validation list, or what
+    --held-out kept out of the training."""
+    prior_shift: str | None = None
+    """Subtract this multiple of the logarithm of the training prior from the logits: 1 is PC softmax, for a
+    network trained by cross-entropy; or 'choose', as above (post-hoc logit adjustment, Menon et al. 2021)."""
+    target_imbalance: float | None = None
+    """With --prior-shift: test classes have frequencies that fall by this factor from the most frequent
+    training class to the rarest (below 1 they rise), known to the network; top-1 is weighted by them."""
+    knn: int | None = None
+    """Classify features by the votes of so many nearest training images, besides."""
+    linear_probe: str | None = None
+    """Classify features by a new linear classifier with this weight decay, besides; or 'choose', as above."""
     per_class: bool = False
     """Print the accuracy of every class, head to tail."""
     json: bool = False
@@ -60,6 +81,7 @@ def evaluate_checkpoint(
     *,
     lists: Mapping[str, Path] | None = None,
     workers: int = 2,
+    asked: Asked | None = None,
 ) -> dict[str, Any]:
     """Accuracy and geometry of a stored model on the test set of its recipe.
 
@@ -69,10 +91,12 @@ def evaluate_checkpoint(
         device: auto, cpu or cuda.
         lists: for image files, lists of one's own under "train" and "test".
         workers: processes that decode image files.
+        asked: other logits and classifiers, whose accuracies come besides.
 
     Returns:
-        The recipe's and the method's name, epochs trained, accuracies in percent, simplex deviation, and a class's
-        name, training images and accuracy each under "per_class".
+        The recipe's and the method's name, epochs trained, accuracies in percent, simplex deviation, a class's
+        name, training images and accuracy each under "per_class", and a row for each option of `asked` under
+        "after_training".
 
     Raises:
         CheckpointError: the file is missing, damaged or not ours.
@@ -97,6 +121,20 @@ def evaluate_checkpoint(
         precision=recipe.precision,
         workers=workers,
     )
+    rows: list[dict[str, Any]] = []
+    if asked is not None and asked.anything:
+        run = RunOptions(
+            data_dir=data_dir, train_list=(lists or {}).get("train"), test_list=(lists or {}).get("test")
+        )
+        data = prepare_data(recipe, run)
+        if data.class_counts.tolist() != counts.tolist():
+            raise ValueError(
+                f"{recipe.dataset} has {int(data.class_counts.sum()):,} training images here, but the run had "
+                f"{int(counts.sum()):,}"
+            )
+        rows = figures_after_training(
+            trained, data, asked, lambda: _held_out(recipe, data, run), device=where, workers=workers
+        )
     names = zip(dataset.class_names, counts.tolist(), evaluation.accuracy.per_class, strict=True)
     return {
         "recipe": recipe.name,
@@ -105,7 +143,28 @@ def evaluate_checkpoint(
         "test_images": len(dataset.test),
         **evaluation.summary(),
         "per_class": [{"class": name, "training_images": n, "accuracy": a} for name, n, a in names],
+        "after_training": rows,
     }
+
+
+def _held_out(recipe: Recipe, data: TrainingData, run: RunOptions) -> tuple[Images, str]:
+    """Images to choose values on, and where they come from.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if data.held_out is not None:
+        return data.held_out, f"{len(data.held_out):,} images held out of the training"
+    if "validation" not in getattr(FILE_SETS.get(recipe.dataset), "splits", {}):
+        raise ValueError(
+            f"this run was trained on every image of {recipe.dataset}'s training set, so that nothing is left to "
+            "choose a value on; name the value, or train with --held-out 0.1"
+        )
+    folder = default_data_dir(recipe.dataset) if run.data_dir is None else run.data_dir
+    validation = find_list(recipe.dataset, "validation", folder, default_cache_dir())
+    lists = run.lists | {"test": validation}
+    images = open_dataset(recipe.dataset, folder, image_size=recipe.image_size, lists=lists).test
+    return images, f"the {len(images):,} images of {validation.name}"
 
 
 def report(result: dict[str, Any], *, per_class: bool) -> str:
@@ -118,6 +177,7 @@ def report(result: dict[str, Any], *, per_class: bool) -> str:
         f"simplex deviation of the class means ({result['simplex_space']}): "
         f"{figure(result['simplex_deviation'], '.4f')}",
     ]
+    lines += [_in_words(row) for row in result["after_training"]]
     if per_class:
         width = max(len(row["class"]) for row in result["per_class"])
         lines.append(f"{'class':<{width}}  training images  top-1 %")
@@ -126,6 +186,16 @@ def report(result: dict[str, Any], *, per_class: bool) -> str:
             for row in result["per_class"]
         ]
     return "\n".join(lines)
+
+
+def _in_words(row: Mapping[str, Any]) -> str:
+    """An option's figures in one line."""
+    chosen = ""
+    if "chosen_on" in row:
+        chosen = f", chosen on {row['chosen_on']} ({row['held_out_accuracy']:.2f} % of a class there)"
+    where = f", target imbalance {row['target_imbalance']:g}" if "target_imbalance" in row else ""
+    shots = "   ".join(f"{name} {figure(row[name], '.2f')}" for name in ("many", "medium", "few"))
+    return f"{row['option']} {row['value']:g}{where}: top-1 {row['top1']:.2f} %   {shots}{chosen}"
 
 
 @terminal.command
@@ -138,7 +208,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         lists = own_lists(command.train_list, command.test_list)
         result = evaluate_checkpoint(
-            command.run, command.data_dir, command.device, lists=lists, workers=command.workers
+            command.run,
+            command.data_dir,
+            command.device,
+            lists=lists,
+            workers=command.workers,
+            asked=Asked(
+                tau_norm=command.tau_norm,
+                prior_shift=command.prior_shift,
+                target_imbalance=command.target_imbalance,
+                knn=command.knn,
+                linear_probe=command.linear_probe,
+            ),
         )
     except (ValueError, OSError, CheckpointError) as error:
         sys.exit(f"bcl_edu.evaluate: {in_words(error)}")

@@ -65,6 +65,9 @@ class Recipe:
     """Images of the largest class; without it, the smallest class of the full training set decides."""
     subset_seed: int = 0
     """Seed of the shuffle that chooses the subset; 0 in every published comparison of ours."""
+    held_out: float = 0.0
+    """Share of every class's training images, one at least, that is not trained on: to choose on it what
+    `python -m bcl_edu.evaluate` can choose, such as tau."""
     image_size: int | None = None
     """Height and width of views of photographs (imagenet-lt, inaturalist2018, folder); other sets have their
     own."""
@@ -130,6 +133,7 @@ class Recipe:
             require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         for name in ("learning_rate", "decay"):
             require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+        require(0 <= self.held_out < 1, "held_out", self.held_out, "at least 0 and below 1")
         require(self.momentum < 1, "momentum", self.momentum, "below 1")
         require(
             self.momentum > 0 or not self.nesterov, "momentum", self.momentum, "above 0 with Nesterov's form"

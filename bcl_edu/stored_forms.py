@@ -22,6 +22,7 @@ _NOT_STORED: dict[str, Any] = {
     "start_from": None,
     "nesterov": False,
     "rate_per_epoch": False,
+    "held_out": 0.0,
 }
 """Values of fields that did not exist when an old record was written."""
 

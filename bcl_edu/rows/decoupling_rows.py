@@ -171,7 +171,7 @@ def _tau_norm(printed: Printed) -> Row:
         recipe = stage_one(printed, TauNorm(tau=0.3 if inaturalist else 0.7))
         note = " Training is as in Kang et al.'s code; they published no tau for this line."
         return Row("", "tau-norm", recipe, None, STATED_OF_PHOTOGRAPHS, note + _TAU)
-    recipe = replace(benchmark(printed), method=TauNorm(tau=1.0), **OF_CIFAR)
+    recipe = benchmark(printed).change(method=TauNorm(tau=1.0), **OF_CIFAR)
     stated = frozenset({"dataset", "profile", "imbalance_factor", "backbone", "method"})
     note = (
         " The figure is from DRO-LT's paper, which gives neither tau nor recipe; Kang et al. did not train CIFAR. "

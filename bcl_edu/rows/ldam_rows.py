@@ -5,8 +5,8 @@ Source: Cao et al. (NeurIPS 2019) and https://github.com/kaidic/LDAM-DRW.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 from bcl_edu.recipe import MethodOptions, Recipe, require
 from bcl_edu.rows.bcl_rows import benchmark
@@ -81,7 +81,7 @@ class DeferredLDAM(LDAM):
 
 METHODS = (LDAM(), DeferredLDAM())
 
-OF_CIFAR = {
+OF_CIFAR: dict[str, Any] = {
     "views": "plain",
     "batch_size": 128,
     "learning_rate": 0.1,
@@ -110,7 +110,7 @@ STATED_OF_CIFAR = frozenset(OF_CIFAR) | {
 
 def recipe_of_cifar(printed: Printed) -> Recipe:
     """The authors' recipe on the images of a printed line."""
-    return replace(benchmark(printed), method=DeferredLDAM(), **OF_CIFAR)
+    return benchmark(printed).change(method=DeferredLDAM(), **OF_CIFAR)
 
 
 def _ldam_drw(printed: Printed) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
@@ -30,6 +31,8 @@ class TrainingData:
 
     train: Images
     test: Images
+    held_out: Images | None
+    """Images of the long tail that are not trained on; None if the recipe holds out none."""
     facts: dict[str, Any]
     """For the run record: sizes, class counts, SHA-256 of the subset and of the images (of files: of their
     list)."""
@@ -59,6 +62,27 @@ def target_counts(recipe: Recipe, available: Int[Tensor, " k"]) -> Int[Tensor, "
     return _PROFILES[recipe.profile](head, len(available), recipe.imbalance_factor)
 
 
+def hold_out(
+    indices: Int[Tensor, " n"], labels: Int[Tensor, " n"], share: float
+) -> tuple[Int[Tensor, " m"], Int[Tensor, " r"]]:
+    """Cut a share of every class off a training set: what is trained on, and what is held out.
+
+    A class gives its last images, one at least; a class with a single image gives none.
+
+    Args:
+        indices: of the training set, shape (n,).
+        labels: their classes, shape (n,).
+        share: of a class's images, from 0 to below 1.
+    """
+    kept, held = [], []
+    for label in labels.unique().tolist():
+        members = indices[labels == label]
+        number = 0 if len(members) == 1 else min(len(members) - 1, max(1, round(share * len(members))))
+        kept.append(members[: len(members) - number])
+        held.append(members[len(members) - number :])
+    return torch.cat(kept), torch.cat(held)
+
+
 def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
     """Open the recipe's data set and cut the long tail into its training set.
 
@@ -74,10 +98,16 @@ def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
     )
     counts = target_counts(recipe, dataset.train.class_counts)
     indices = long_tailed_subset(dataset.train.labels, counts, seed=recipe.subset_seed)
+    held_out = None
+    if recipe.held_out:
+        indices, rest = hold_out(indices, dataset.train.labels[indices], recipe.held_out)
+        held_out = dataset.train.select(rest)
     train = dataset.train.select(indices)
+    counts = train.class_counts
     facts = {
         "dataset": recipe.dataset,
         "training_images": len(train),
+        **({} if held_out is None else {"held_out_images": len(held_out)}),
         "test_images": len(dataset.test),
         "class_counts": counts.tolist(),
         "subset_sha256": dataset.train.subset_sha256(indices),
@@ -85,4 +115,4 @@ def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
         "test_images_sha256": dataset.test.sha256(),
         **dataset.facts,
     }
-    return TrainingData(train, dataset.test, facts)
+    return TrainingData(train, dataset.test, held_out, facts)
