@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
+from torch.nn import functional
 
 from bcl_edu.augment.augmentations import CODE, OPERATIONS
 from bcl_edu.augment.batched_colour import (
@@ -83,7 +84,11 @@ def _one_view(images: Tensor, recipe: ViewRecipe, drawn: ViewParameters, size: i
         assert drawn.window is not None
         images = cut_and_resize(images, drawn.window, flip, size)
     elif drawn.window is not None:
-        images = move(images, window_maps(drawn.window, flip), 0, size)
+        window = drawn.window
+        if recipe.mirrored:
+            images = functional.pad(images, (recipe.padding,) * 4, mode="reflect")
+            window = window + np.array([recipe.padding, recipe.padding, 0, 0])
+        images = move(images, window_maps(window, flip), 0, size)
     elif flip.any():
         images = _on_rows(images, flip, lambda some: some.flip(3))
     if drawn.jitter is not None:

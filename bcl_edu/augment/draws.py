@@ -121,6 +121,9 @@ def draw_parameters(
         steps, magnitude = recipe.randaugment
         numbers = draw(Purpose.AUGMENT, 2 * steps)
         drawn["operations"], drawn["magnitudes"] = _rand_augment(numbers, magnitude, image_size)
+    elif recipe.augment == "rotation":
+        angles = recipe.rotation * (2 * draw(Purpose.AUGMENT, 1) - 1)
+        drawn["operations"], drawn["magnitudes"] = np.full(angles.shape, CODE["rotate"]), angles
     if recipe.blur:
         numbers = draw(Purpose.BLUR, 2)
         low_sigma, high_sigma = BLUR_SIGMA

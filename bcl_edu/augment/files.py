@@ -171,7 +171,8 @@ def view_transform(recipe: ViewRecipe, image_size: int) -> v2.Transform:
     else:
         steps.append(v2.Lambda(_ResizeCenterCrop(image_size)))
         if recipe.padding:
-            steps.append(v2.RandomCrop(image_size, padding=recipe.padding))
+            border = "reflect" if recipe.mirrored else "constant"
+            steps.append(v2.RandomCrop(image_size, padding=recipe.padding, padding_mode=border))
     if recipe.flip:
         steps.append(v2.RandomHorizontalFlip(recipe.flip))
     if recipe.jitter_probability:
@@ -183,6 +184,8 @@ def view_transform(recipe: ViewRecipe, image_size: int) -> v2.Transform:
     elif recipe.augment == "randaugment":
         num_ops, magnitude = recipe.randaugment
         steps.append(v2.RandAugment(num_ops, magnitude, fill=fill))
+    elif recipe.augment == "rotation":
+        steps.append(v2.RandomRotation(recipe.rotation, fill=fill))
     if recipe.blur:
         steps.append(v2.RandomApply([_GaussianBlur()], p=recipe.blur))
     steps.append(v2.PILToTensor())

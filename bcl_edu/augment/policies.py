@@ -11,15 +11,17 @@ class ViewRecipe:
     """The steps of one view, in the order in which they are applied; a step with its zero value is left out.
 
     Attributes:
-        padding: black border in pixels before a random window of the image's size is cut out.
+        padding: border in pixels before a random window of the image's size is cut out; black unless ``mirrored``.
+        mirrored: the border shows the image's mirror image (reflection about its outermost pixels).
         crop_scale: cut out a random rectangle with this (smallest, largest) share of the area and an aspect ratio
             of 3/4 to 4/3, then resize it; takes the place of ``padding``.
         flip: probability of a horizontal mirror image.
         jitter: largest change of (brightness, contrast, saturation) factors and of hue (1 is the whole circle).
         jitter_probability: probability that the jitter is applied at all.
         grey: probability of a grey image.
-        augment: ``"autoaugment"`` (one of the 25 CIFAR-10 sub-policies), ``"randaugment"`` or None.
+        augment: ``"autoaugment"`` (one of the 25 CIFAR-10 sub-policies), ``"randaugment"``, ``"rotation"`` or None.
         randaugment: RandAugment's (number of operations, magnitude of 0..30).
+        rotation: largest angle in degrees of the augmentation ``"rotation"``.
         fill: grey level 0..255 outside the image in the augmentations' shears, translations and rotations.
         blur: probability of a Gaussian blur with a standard deviation of 0.1 to 2 pixels.
         noise: largest change of a single pixel, in grey levels 0..255.
@@ -27,13 +29,15 @@ class ViewRecipe:
     """
 
     padding: int = 0
+    mirrored: bool = False
     crop_scale: CropScale | None = None
     flip: float = 0.0
     jitter: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     jitter_probability: float = 0.0
     grey: float = 0.0
-    augment: Literal["autoaugment", "randaugment"] | None = None
+    augment: Literal["autoaugment", "randaugment", "rotation"] | None = None
     randaugment: tuple[int, int] = (2, 10)
+    rotation: float = 15.0
     fill: int = 128
     blur: float = 0.0
     noise: int = 0
@@ -61,9 +65,12 @@ POLICY_NAMES: tuple[str, ...] = (
     "grey",
     "digits",
     "plain",
+    "rotated",
+    "reflected",
     "sim-sim",
     "sim-rand",
     "rand-rand",
+    "rand-grey",
     "resized",
     "resized-jitter",
     "none",
@@ -93,6 +100,10 @@ def view_policy(
     - ``sim-sim``, ``sim-rand``, ``rand-rand``: for photographs at 224. v1 is a resized crop (0.08, 1),
       mirror image, colour jitter (0.4, 0.4, 0.4, 0) and RandAugment (2 operations, magnitude 10 of 30). The name says
       what v3 and v2 are: SimAugment, or SimAugment with RandAugment between its colours and its blur.
+    - ``rotated``: every view is a crop after padding, a mirror image and a rotation by up to 15 degrees (RIDE).
+    - ``reflected``: every view is a crop after padding with the mirrored image, and a mirror image (MetaSAug).
+    - ``rand-grey``: for photographs. v1 as in ``sim-sim``; v2 and v3 are the same without RandAugment, with grey in
+      20 % and blur in 50 % of all cases (PaCo).
     - ``none``: every view is the image itself, whatever the options say.
 
     Args:
@@ -124,6 +135,19 @@ def view_policy(
         raise ValueError(f"cutout = {cutout}, expected a side between 0 (none) and image_size = {image_size}")
 
     padding = max(1, image_size // 8)
+    resized = ViewRecipe(crop_scale=(0.08, 1.0), flip=0.5)
+    jittered = replace(resized, jitter=(0.4, 0.4, 0.4, 0.0), jitter_probability=1.0)
+    alike = {
+        "plain": ViewRecipe(padding=padding, flip=0.5),
+        "rotated": ViewRecipe(padding=padding, flip=0.5, augment="rotation", fill=0),
+        "reflected": ViewRecipe(padding=padding, mirrored=True, flip=0.5),
+        "resized": resized,
+        "resized-jitter": jittered,
+    }
+    if name == "none":
+        return ViewPolicy(name, image_size, (ViewRecipe(),) * 3)
+    if name in alike:
+        return ViewPolicy(name, image_size, (replace(alike[name], cutout=cutout or 0),) * 3)
     blur_probability = 0.5 if blur else 0.0
     sim_augment = ViewRecipe(
         crop_scale=crop_scale,
@@ -133,26 +157,15 @@ def view_policy(
         grey=0.2,
         blur=blur_probability,
     )
+    if name == "rand-grey":
+        key = replace(jittered, grey=0.2, blur=0.5)
+        return ViewPolicy(name, image_size, (replace(jittered, augment="randaugment"), key, key))
     if name in ("sim-sim", "sim-rand", "rand-rand"):
-        classifier = ViewRecipe(
-            crop_scale=(0.08, 1.0),
-            flip=0.5,
-            jitter=(0.4, 0.4, 0.4, 0.0),
-            jitter_probability=1.0,
-            augment="randaugment",
-            cutout=cutout or 0,
-        )
+        classifier = replace(jittered, augment="randaugment", cutout=cutout or 0)
         made_by = {"sim": sim_augment, "rand": replace(sim_augment, augment="randaugment")}
         third, second = name.split("-")
         return ViewPolicy(name, image_size, (classifier, made_by[second], made_by[third]))
-    if name in ("resized", "resized-jitter"):
-        resized = ViewRecipe(crop_scale=(0.08, 1.0), flip=0.5, cutout=cutout or 0)
-        if name == "resized-jitter":
-            resized = replace(resized, jitter=(0.4, 0.4, 0.4, 0.0), jitter_probability=1.0)
-        return ViewPolicy(name, image_size, (resized, resized, resized))
-    if name == "plain":
-        classifier = contrastive = ViewRecipe(padding=padding, flip=0.5, cutout=cutout or 0)
-    elif name == "cifar":
+    if name == "cifar":
         classifier = ViewRecipe(
             padding=padding,
             flip=0.5,
@@ -175,11 +188,9 @@ def view_policy(
             jitter_probability=0.8,
             blur=blur_probability,
         )
-    elif name == "digits":
+    else:
         classifier = ViewRecipe(
             padding=1, jitter=(0.2, 0.0, 0.0, 0.0), jitter_probability=1.0, noise=16, cutout=cutout or 0
         )
         contrastive = ViewRecipe(padding=1, jitter=(0.4, 0.0, 0.0, 0.0), jitter_probability=1.0, noise=32)
-    else:
-        classifier = contrastive = ViewRecipe()
     return ViewPolicy(name, image_size, (classifier, contrastive, contrastive))

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import UInt8
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from torch import Tensor
+from torchvision.transforms import functional
 
 from bcl_edu.augment.augmentations import OPERATIONS
 from bcl_edu.augment.draws import JITTER, ViewParameters, draw_parameters
@@ -91,6 +92,9 @@ def _one_view(
 ) -> UInt8[np.ndarray, "size size channel"]:
     if drawn.window is not None:
         top, left, height, width = drawn.window[row].tolist()
+        if recipe.mirrored:
+            image = functional.pad(image, [recipe.padding] * 4, padding_mode="reflect")
+            top, left = top + recipe.padding, left + recipe.padding
         image = image.crop((left, top, left + width, top + height))  # black where it leaves the image
         if (height, width) != (image_size, image_size):
             image = image.resize((image_size, image_size), Image.Resampling.BILINEAR)
