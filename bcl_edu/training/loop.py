@@ -416,7 +416,8 @@ class _Run:
 
     def _clock(self) -> Clock:
         state, (stage, batches, *_) = self.state, self.current
-        step = state.epoch * batches.steps + state.step
+        # a run that was stopped after an epoch's last step still has that step's rate
+        step = state.epoch * batches.steps + min(state.step, batches.steps - 1)
         return Clock(
             seed=self.recipe.seed,
             stage=stage.name,
@@ -424,7 +425,7 @@ class _Run:
             epochs=stage.epochs,
             step=state.step,
             steps=batches.steps,
-            learning_rate=stage.schedule.rate(min(step, stage.epochs * batches.steps - 1), batches.steps),
+            learning_rate=stage.schedule.rate(step, batches.steps),
         )
 
     @torch.no_grad()
