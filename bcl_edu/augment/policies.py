@@ -102,8 +102,8 @@ def view_policy(
       what v3 and v2 are: SimAugment, or SimAugment with RandAugment between its colours and its blur.
     - ``rotated``: every view is a crop after padding, a mirror image and a rotation by up to 15 degrees (RIDE).
     - ``reflected``: every view is a crop after padding with the mirrored image, and a mirror image (MetaSAug).
-    - ``rand-grey``: for photographs. v1 as in ``sim-sim``; v2 and v3 are the same without RandAugment, with grey in
-      20 % and blur in 50 % of all cases (PaCo).
+    - ``rand-grey``: for photographs. v2 and v3 are ``resized-jitter``, with grey in 20 % and blur in 50 % of all
+      cases, v1 the same with RandAugment (PaCo).
     - ``none``: every view is the image itself, whatever the options say.
 
     Args:
@@ -159,7 +159,7 @@ def view_policy(
     )
     if name == "rand-grey":
         key = replace(jittered, grey=0.2, blur=0.5)
-        return ViewPolicy(name, image_size, (replace(jittered, augment="randaugment"), key, key))
+        return ViewPolicy(name, image_size, (replace(key, augment="randaugment"), key, key))
     if name in ("sim-sim", "sim-rand", "rand-rand"):
         classifier = replace(jittered, augment="randaugment", cutout=cutout or 0)
         made_by = {"sim": sim_augment, "rand": replace(sim_augment, augment="randaugment")}
