@@ -67,11 +67,16 @@ class Stream:
         sampler: which images.
         batch_size: images of a batch, over all processes together.
         views: how their views are made.
+        images: images of a training pass over the stream; None for as many as the training set has.
+        held_out: whether they are images that the method sets aside (`MethodOptions.held_out`), not those it
+            trains on.
     """
 
     sampler: Sampler
     batch_size: int
     views: ViewPolicy
+    images: int | None = None
+    held_out: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -441,6 +441,7 @@ class _Run:
             stream.batch_size,
             self.recipe.seed,
             sampler=stream.sampler,
+            images=stream.images,
             stream="training pass",
         )
         loader = BatchLoader(self.data.train, stream.views, batches, self.device, self.options.workers)
