@@ -78,12 +78,7 @@ class DistributionallyRobust(Method):
     def stages(self) -> list[Stage]:
         """Cross-entropy, the features, the classifier."""
         stage = main_stage(self.recipe, self.policy(views=1))
-        first = replace(
-            stage,
-            name="cross-entropy",
-            schedule=replace(stage.schedule, per_epoch=True),
-            learns=("backbone.", "classifier."),
-        )
+        first = replace(stage, name="cross-entropy", learns=("backbone.", "classifier."))
         return [first, *self._later_stages(first)]
 
     def stages_on(self, start: str) -> list[Stage]:

@@ -139,7 +139,6 @@ class KPositive(Method):
         return replace(
             stage,
             name="contrast",
-            schedule=replace(stage.schedule, per_epoch=True),
             drop_last=True,
             learns=("backbone.", "projection."),
             frozen_batch_norm="batch",

@@ -99,8 +99,7 @@ class ParametricContrastive(Method):
     def stages(self) -> list[Stage]:
         """One stage on two views, the query's and the key's; the key encoder normalises by its batches."""
         stage = main_stage(self.recipe, self.policy(views=2))
-        schedule = replace(stage.schedule, per_epoch=True)
-        return [replace(stage, schedule=schedule, drop_last=True, frozen_batch_norm="batch")]
+        return [replace(stage, drop_last=True, frozen_batch_norm="batch")]
 
     def begin(self, stage: Stage) -> None:
         """The key encoder begins as the query encoder, whatever weights that began with."""

@@ -13,7 +13,6 @@ https://github.com/LeapLabTHU/ProCo. Paper and code estimate the concentration b
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -24,7 +23,6 @@ from torch.nn import functional
 from bcl_edu.losses import logit_compensated_cross_entropy
 from bcl_edu.losses.bessel import log_bessel_ratio
 from bcl_edu.methods.protocol import Batch, Clock, Method, TrainingPass
-from bcl_edu.methods.stage import Stage, main_stage
 from bcl_edu.models import ProjectionHead, build_classifier
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows.proco_rows import ProCo
@@ -116,11 +114,6 @@ class ProbabilisticContrastive(Method):
         self.register_buffer("epoch_mean", torch.zeros_like(start))
         self.register_buffer("epoch_count", nothing.clone())
         self._fresh: tuple[ClassMeans, ClassMeans] | None = None
-
-    def stages(self) -> list[Stage]:
-        """One stage; the rate changes between epochs."""
-        stage = main_stage(self.recipe, self.policy())
-        return [replace(stage, schedule=replace(stage.schedule, per_epoch=not stage.schedule.cosine))]
 
     def before_epoch(self, clock: Clock, training_pass: TrainingPass) -> None:
         """The means of the last epoch become those that the loss sees."""

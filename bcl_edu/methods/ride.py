@@ -181,12 +181,7 @@ class Ride(Method):
     def stages(self) -> list[Stage]:
         """The experts; then the router, with all else frozen."""
         stage = main_stage(self.recipe, self.policy(views=1))
-        experts = replace(
-            stage,
-            name="experts",
-            schedule=replace(stage.schedule, per_epoch=True),
-            learns=("backbone.", "classifier."),
-        )
+        experts = replace(stage, name="experts", learns=("backbone.", "classifier."))
         return [experts] if self.router is None else [experts, self._router_stage(experts)]
 
     def stages_on(self, start: str) -> list[Stage]:

@@ -88,6 +88,7 @@ _STATED = frozenset(
         "batch_size",
         "learning_rate",
         "schedule",
+        "rate_per_epoch",
         "warmup_epochs",
         "milestones",
         "decay",
@@ -113,6 +114,7 @@ def _row(printed: Printed) -> Row:
         batch_size=128,
         learning_rate=0.1,
         decay=0.01,
+        rate_per_epoch=True,
         weight_decay=1e-4,
     )
     return Row("", "DRO-LT", recipe, printed.figure, _STATED, _NOTE)

@@ -149,6 +149,7 @@ _STATED = frozenset(
         "batch_size",
         "learning_rate",
         "schedule",
+        "rate_per_epoch",
         "momentum",
         "weight_decay",
         "positives",
@@ -186,6 +187,7 @@ def _recipe(printed: Printed, options: KCL) -> Recipe:
         schedule_epochs=200,
         batch_size=256,
         learning_rate=0.1,
+        rate_per_epoch=True,
         weight_decay=1e-4 if targeted else 5e-4,
     )
 

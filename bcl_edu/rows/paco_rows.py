@@ -89,6 +89,7 @@ _STATED = frozenset(
         "batch_size",
         "learning_rate",
         "schedule",
+        "rate_per_epoch",
         "warmup_epochs",
         "milestones",
         "decay",
@@ -106,7 +107,7 @@ _STATED = frozenset(
 
 
 def _row(printed: Printed) -> Row:
-    recipe = benchmark(printed)
+    recipe = replace(benchmark(printed), rate_per_epoch=True)
     if printed.imbalance_factor is not None:
         recipe = replace(
             recipe, method=PaCo(), batch_size=128, learning_rate=0.05, milestones=(321, 361), warmup_epochs=10

@@ -95,6 +95,7 @@ _STATED = frozenset(
         "batch_size",
         "learning_rate",
         "schedule",
+        "rate_per_epoch",
         "warmup_epochs",
         "milestones",
         "decay",
@@ -115,7 +116,7 @@ def _row(data_set: str, factor: int | None, backbone: str, epochs: int) -> Row:
     printed = Printed(3, data_set, factor, backbone, epochs, "ProCo", PaperFigure(0.0), "")
     recipe = benchmark(printed)
     if factor is not None:
-        recipe = replace(recipe, method=ProCo(), learning_rate=0.3, weight_decay=2e-4)
+        recipe = replace(recipe, method=ProCo(), learning_rate=0.3, weight_decay=2e-4, rate_per_epoch=True)
     else:
         method = ProCo(temperature=0.07, classifier="cosine", head_hidden=2048, head_dim=1024)
         recipe = replace(recipe, method=method)

@@ -105,6 +105,7 @@ _STATED = frozenset(
         "batch_size",
         "learning_rate",
         "schedule",
+        "rate_per_epoch",
         "warmup_epochs",
         "milestones",
         "decay",
@@ -156,7 +157,7 @@ def _row(printed: Printed) -> Row:
             milestones=(60, 80),
             weight_decay=2e-4,
         )
-    recipe = replace(recipe, nesterov=True)
+    recipe = replace(recipe, nesterov=True, rate_per_epoch=True)
     return Row("", printed.method, recipe, printed.figure, _STATED, _NOTE)
 
 

@@ -34,7 +34,21 @@ CPU = torch.device("cpu")
 COUNTS = torch.tensor([30, 10, 5])
 NORMALISATION = Normalisation((0.3,), (0.4,))
 
-SMALL: dict[str, dict[str, Any]] = {}
+_SMALL_LINEAR: dict[str, Any] = {
+    "linear_epochs": 2,
+    "linear_batch_size": 64,
+    "linear_learning_rate": 0.1,
+    "linear_milestones": (1,),
+}
+SMALL: dict[str, dict[str, Any]] = {
+    "dro-lt": {"feature_epochs": 1, "classifier_epochs": 1},
+    "kcl": {"queue_size": 64, "head_dim": 8} | _SMALL_LINEAR,
+    "paco": {"queue_size": 64, "head_dim": 8},
+    "proco": {"head_hidden": 16, "head_dim": 8},
+    "ride": {"router_epochs": 2, "router_batch_size": 64},
+    "tsc": {"queue_size": 64, "head_hidden": 16, "head_dim": 8, "target_epochs": 2, "fill_queue": True}
+    | _SMALL_LINEAR,
+}
 """By a method's name: values of its options that make it small enough for a test."""
 
 
