@@ -38,6 +38,11 @@ class MethodOptions:
         """One line that says what the method is."""
         raise NotImplementedError
 
+    @property
+    def held_out(self) -> int:
+        """Images of each class that are set aside before the tail is cut, for a stream of their own; 0 for none."""
+        return 0
+
     def unused(self) -> frozenset[str]:
         """Names of values of the recipe or of these options that the method does not use."""
         return frozenset()

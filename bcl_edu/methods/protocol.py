@@ -68,6 +68,7 @@ class Batch:
         labels: their classes, shape (n,).
         indices: their positions in the training set, shape (n,).
         gather: makes rows of this rank's samples those of all ranks' samples.
+        average: of a tensor over the ranks, with gradients; for gradients that a loss is computed from.
         streams: the batches of the stage's further streams, by name.
     """
 
@@ -75,6 +76,7 @@ class Batch:
     labels: Int[Tensor, " n"]
     indices: Int[Tensor, " n"]
     gather: Gather = lambda rows: rows
+    average: Gather = lambda value: value
     streams: Mapping[str, Batch] = field(default_factory=dict)
 
 

@@ -36,6 +36,8 @@ class TrainingData:
     facts: dict[str, Any]
     """For the run record: sizes, class counts, SHA-256 of the subset and of the images (of files: of their
     list)."""
+    held_out: Images | None = None
+    """Images that the method sets aside, the same number of each class; none of them is in `train`."""
 
     @property
     def class_counts(self) -> Int[Tensor, " k"]:
@@ -86,6 +88,8 @@ def hold_out(
 def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
     """Open the recipe's data set and cut the long tail into its training set.
 
+    What the method sets aside is taken first; the tail is cut into what is left.
+
     Raises:
         ValueError, FileNotFoundError: the data set is not there or damaged, or a class has too few images.
     """
@@ -96,12 +100,16 @@ def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
         image_size=recipe.image_size,
         lists=options.lists,
     )
-    counts = target_counts(recipe, dataset.train.class_counts)
-    indices = long_tailed_subset(dataset.train.labels, counts, seed=recipe.subset_seed)
+    labels = dataset.train.labels
+    number_aside = torch.full((dataset.train.num_classes,), recipe.method.set_aside)
+    aside = long_tailed_subset(labels, number_aside, seed=recipe.subset_seed)
+    rest = torch.ones_like(labels, dtype=torch.bool).index_fill_(0, aside, False).nonzero()[:, 0]
+    counts = target_counts(recipe, dataset.train.class_counts - number_aside)
+    indices = rest[long_tailed_subset(labels[rest], counts, seed=recipe.subset_seed)]
     held_out = None
     if recipe.held_out:
-        indices, rest = hold_out(indices, dataset.train.labels[indices], recipe.held_out)
-        held_out = dataset.train.select(rest)
+        indices, held = hold_out(indices, labels[indices], recipe.held_out)
+        held_out = dataset.train.select(held)
     train = dataset.train.select(indices)
     counts = train.class_counts
     facts = {
@@ -115,4 +123,7 @@ def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
         "test_images_sha256": dataset.test.sha256(),
         **dataset.facts,
     }
-    return TrainingData(train, dataset.test, held_out, facts)
+    if not recipe.method.set_aside:
+        return TrainingData(train, dataset.test, held_out, facts)
+    facts |= {"set_aside_images": len(aside), "set_aside_sha256": dataset.train.subset_sha256(aside)}
+    return TrainingData(train, dataset.test, held_out, facts, dataset.train.select(aside))

@@ -79,6 +79,21 @@ def process_group(device: torch.device) -> Iterator[Rank]:
         dist.destroy_process_group()
 
 
+class _SumOverRanks(torch.autograd.Function):
+    """Sum over ranks; what each rank's loss says about the sum is summed too on the way back, at every order."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, share: Tensor) -> Tensor:
+        total = share.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> Tensor:
+        total: Tensor = _SumOverRanks.apply(gradients[0])
+        return total
+
+
 class _Gather(torch.autograd.Function):
     """All-gather of rows whose numbers are known, so that no rank waits for its device to learn them.
 
@@ -98,9 +113,8 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None]:
-        gradient = gradients[0].contiguous().clone()
-        dist.all_reduce(gradient)
-        return gradient[ctx.mine], None  # type: ignore[attr-defined]
+        summed: Tensor = _SumOverRanks.apply(gradients[0])
+        return summed[ctx.mine], None  # type: ignore[attr-defined]
 
 
 def gather(rows: Shaped[Tensor, "n *d"], sizes: Sequence[int]) -> Shaped[Tensor, "total *d"]:
@@ -122,6 +136,19 @@ def gather(rows: Shaped[Tensor, "n *d"], sizes: Sequence[int]) -> Shaped[Tensor,
         )
     gathered: Tensor = _Gather.apply(rows, sizes)
     return gathered
+
+
+def sum_over_ranks(share: Shaped[Tensor, "*d"]) -> Shaped[Tensor, "*d"]:
+    """The sum of every rank's tensor, with gradients, at every order."""
+    total: Tensor = _SumOverRanks.apply(share)
+    return total
+
+
+def average(value: Shaped[Tensor, "*d"]) -> Shaped[Tensor, "*d"]:
+    """The mean of every rank's tensor, with gradients."""
+    if not several_processes():
+        return value
+    return sum_over_ranks(value) / dist.get_world_size()
 
 
 def several_processes() -> bool:

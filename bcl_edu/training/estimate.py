@@ -34,7 +34,7 @@ from bcl_edu.training.display import duration
 from bcl_edu.training.distributed import Rank
 from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.loading import BatchLoader
-from bcl_edu.training.loop import build_seeded, set_up_stage
+from bcl_edu.training.loop import build_seeded, set_up_stage, stream_sources
 from bcl_edu.training.run import run_folder
 
 WARM_UP_STEPS = 2
@@ -220,7 +220,7 @@ class _Estimator:
             self.device,
             self.options.workers,
             replace_unreadable=self.recipe.unreadable_images == "replace",
-            streams={name: (stream.views, its_batches) for name, (stream, its_batches) in streams.items()},
+            streams=stream_sources(streams, self.data),
         )
         try:
             return self._timed_steps(loader, seconds)

@@ -7,27 +7,11 @@ place, so that the same run can be made, and tested, by any number of processes 
 from __future__ import annotations
 
 import torch
-import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx
 from torch.nn.modules.batchnorm import _BatchNorm
 
-
-class _Sum(torch.autograd.Function):
-    """Sum over processes; what each process's loss says about the sum is summed too on the way back."""
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, share: Tensor) -> Tensor:
-        total = share.clone()
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, *gradients: Tensor) -> Tensor:
-        gradient = gradients[0].clone()
-        dist.all_reduce(gradient)
-        return gradient
+from bcl_edu.training.distributed import sum_over_ranks
 
 
 class GlobalBatchNorm(_BatchNorm):
@@ -49,10 +33,10 @@ class GlobalBatchNorm(_BatchNorm):
         wide = rows.to(torch.promote_types(rows.dtype, torch.float32))
 
         count = wide.new_full((1,), rows.numel() // rows.shape[1])
-        total, values = _Sum.apply(torch.cat([wide.sum(axes), count])).split([rows.shape[1], 1])
+        total, values = sum_over_ranks(torch.cat([wide.sum(axes), count])).split([rows.shape[1], 1])
         mean = total / values
         centred = wide - mean.view(shape)
-        variance = _Sum.apply(centred.square().sum(axes)) / values
+        variance = sum_over_ranks(centred.square().sum(axes)) / values
 
         if self.track_running_stats:
             assert self.running_mean is not None
@@ -67,23 +51,30 @@ class GlobalBatchNorm(_BatchNorm):
         return (centred * scale.view(shape) + self.bias.view(shape)).to(rows.dtype)
 
 
-def with_global_batch_norm(model: nn.Module, device: torch.device) -> nn.Module:
+def with_global_batch_norm(
+    model: nn.Module, device: torch.device, *, twice_differentiable: bool = False
+) -> nn.Module:
     """The model with each batch normalisation replaced by one over all processes; parameters stay the same
     objects.
 
     A module that says `same_on_every_rank`, as a prototype head does, keeps its own: what it normalises,
     every rank has in full, and counting it once a rank would only change the running variance with the number
     of ranks.
+
+    Args:
+        model: changed in place.
+        device: decides between torch's class and ours.
+        twice_differentiable: ours on every device; gradients of torch's class have none themselves.
     """
     if getattr(model, "same_on_every_rank", False):
         return model
     if isinstance(model, _BatchNorm):
-        if device.type != "cpu":
+        if device.type != "cpu" and not twice_differentiable:
             return nn.SyncBatchNorm.convert_sync_batchnorm(model)
         replaced = GlobalBatchNorm(model.num_features, model.eps, model.momentum)
         for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
             setattr(replaced, name, getattr(model, name))
         return replaced.train(model.training)
     for name, child in model.named_children():
-        setattr(model, name, with_global_batch_norm(child, device))
+        setattr(model, name, with_global_batch_norm(child, device, twice_differentiable=twice_differentiable))
     return model

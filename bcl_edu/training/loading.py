@@ -49,7 +49,7 @@ class BatchLoader:
         device: where the step is computed.
         workers: processes that decode image files and make their views; they live from epoch to epoch.
         replace_unreadable: whether an image file that cannot be read is replaced by the next one of its class.
-        streams: further streams by name, each with its views and batches, which have as many steps.
+        streams: further streams by name, each with its images, views and batches, which have as many steps.
 
     Attributes:
         unreadable: what is wrong with each image file that could not be read so far.
@@ -65,7 +65,7 @@ class BatchLoader:
         workers: int,
         *,
         replace_unreadable: bool = False,
-        streams: Mapping[str, tuple[ViewPolicy, EpochBatches]] | None = None,
+        streams: Mapping[str, tuple[Images, ViewPolicy, EpochBatches]] | None = None,
     ) -> None:
         self.batches, self.device = batches, device
         self.unreadable: list[str] = []
@@ -80,9 +80,9 @@ class BatchLoader:
             self.views = BatchedTrainingViews(train.images, train.labels, policy, device)
         self.streams = {
             name: BatchLoader(
-                train, views, its_batches, device, workers, replace_unreadable=replace_unreadable
+                images, views, its_batches, device, workers, replace_unreadable=replace_unreadable
             )
-            for name, (views, its_batches) in (streams or {}).items()
+            for name, (images, views, its_batches) in (streams or {}).items()
         }
 
     def close(self) -> None:

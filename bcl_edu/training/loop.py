@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from bcl_edu.augment import ViewPolicy
+from bcl_edu.data import Images
 from bcl_edu.methods.protocol import Batch, Clock, Method, build_method
 from bcl_edu.methods.stage import Stage, Stream
 from bcl_edu.recipe import Recipe
@@ -180,7 +182,7 @@ def set_up_stage(
         name: (
             stream,
             EpochBatches(
-                labels,
+                images_of(stream, data).labels,
                 stream.batch_size,
                 recipe.seed,
                 sampler=stream.sampler,
@@ -202,6 +204,28 @@ def set_up_stage(
         compile=options.compiled_as,
     )
     return StageRun(stage, batches, step, streams)
+
+
+def images_of(stream: Stream, data: TrainingData) -> Images:
+    """The images that a stream draws from.
+
+    Raises:
+        ValueError: it draws from images set aside, but there are none.
+    """
+    if not stream.held_out:
+        return data.train
+    if data.held_out is None:
+        raise ValueError("a stream draws from images set aside, but the method's options set none aside")
+    return data.held_out
+
+
+def stream_sources(
+    streams: Mapping[str, tuple[Stream, EpochBatches]], data: TrainingData
+) -> dict[str, tuple[Images, ViewPolicy, EpochBatches]]:
+    """What a loader needs to know of a stage's further streams."""
+    return {
+        name: (images_of(stream, data), stream.views, batches) for name, (stream, batches) in streams.items()
+    }
 
 
 def build_seeded(recipe: Recipe, data: TrainingData) -> Method:
@@ -356,7 +380,7 @@ class _Run:
             self.device,
             self.options.workers,
             replace_unreadable=self.recipe.unreadable_images == "replace",
-            streams={name: (stream.views, its_batches) for name, (stream, its_batches) in streams.items()},
+            streams=stream_sources(streams, self.data),
         )
 
     def _first_line(self) -> str:
@@ -436,15 +460,16 @@ class _Run:
     def _training_pass(self, stream: Stream) -> Iterator[Batch]:
         """One pass over the training images of a stream, each rank over all of them."""
         number = len(self.state.history)
+        images = images_of(stream, self.data)
         batches = EpochBatches(
-            self.data.train.labels,
+            images.labels,
             stream.batch_size,
             self.recipe.seed,
             sampler=stream.sampler,
             images=stream.images,
             stream="training pass",
         )
-        loader = BatchLoader(self.data.train, stream.views, batches, self.device, self.options.workers)
+        loader = BatchLoader(images, stream.views, batches, self.device, self.options.workers)
         try:
             for loaded in loader.epoch(number):
                 yield self.current.step.whole_batch(loaded)

@@ -22,7 +22,7 @@ from bcl_edu.methods.stage import Stage
 from bcl_edu.run_options import CompileMode
 from bcl_edu.training.autocast import autocast
 from bcl_edu.training.batches import Loaded
-from bcl_edu.training.distributed import Rank, average_gradients, gather
+from bcl_edu.training.distributed import Rank, average, average_gradients, gather
 from bcl_edu.training.global_batch_norm import with_global_batch_norm
 from bcl_edu.training.grad_cache import grad_cache
 
@@ -69,7 +69,7 @@ class TrainingStep:
             method.compile_network(compile)
         self.module: nn.Module = method
         if self.rank.world_size > 1:
-            with_global_batch_norm(method, device)
+            with_global_batch_norm(method, device, twice_differentiable=method.owns_gradients)
             self.module = DistributedDataParallel(method)
 
     def train_mode(self) -> None:
@@ -138,7 +138,9 @@ class TrainingStep:
             strict=True,
         )
         return [
-            Batch(normalise(views, mean, std), labels, indices, partial(gather, sizes=share), streams)
+            Batch(
+                normalise(views, mean, std), labels, indices, partial(gather, sizes=share), average, streams
+            )
             for views, labels, indices, share in pieces
         ]
 

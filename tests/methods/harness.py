@@ -25,7 +25,7 @@ from bcl_edu.rows import RECIPES
 from bcl_edu.run_options import RunOptions
 from bcl_edu.training.batches import Loaded
 from bcl_edu.training.data import prepare_data
-from bcl_edu.training.distributed import Rank, average_gradients, gather, process_group
+from bcl_edu.training.distributed import Rank, average, average_gradients, gather, process_group
 from bcl_edu.training.loop import Interrupted, RunResult, train
 from bcl_edu.training.step import TrainingStep
 from tests.training.ranks import on_ranks
@@ -42,6 +42,7 @@ _SMALL_LINEAR: dict[str, Any] = {
 }
 SMALL: dict[str, dict[str, Any]] = {
     "dro-lt": {"feature_epochs": 1, "classifier_epochs": 1},
+    "metasaug": {"augmented_from": 0.5, "held_out_images": 5, "meta_batch_size": 20},
     "kcl": {"queue_size": 64, "head_dim": 8} | _SMALL_LINEAR,
     "paco": {"queue_size": 64, "head_dim": 8},
     "proco": {"head_hidden": 16, "head_dim": 8},
@@ -150,6 +151,7 @@ def share_of(loaded: Loaded, rank: Rank, dtype: torch.dtype) -> Batch:
         loaded.labels[mine],
         loaded.indices[mine],
         partial(gather, sizes=[len(part) for part in parts]),
+        average,
     )
 
 
@@ -161,6 +163,12 @@ def stage_batch(stage: Stage, number: int, rank: Rank, dtype: torch.dtype, purpo
     }
     batch = share_of(noise(len(stage.views.views), number, purpose), rank, dtype)
     return replace(batch, streams=streams)
+
+
+def loaded_batch(stage: Stage, number: int) -> Loaded:
+    """A batch of a stage as it is loaded, with those of its streams."""
+    streams = {name: noise(len(stream.views.views), number, 100) for name, stream in stage.streams.items()}
+    return replace(noise(len(stage.views.views), number), streams=streams)
 
 
 def clock_of(stage: Stage, step: int = 0) -> Clock:

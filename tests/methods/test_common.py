@@ -22,7 +22,7 @@ from tests.methods.harness import (
     clock_of,
     digits,
     gradients_in,
-    noise,
+    loaded_batch,
     options,
     stage_batch,
     stops_inside_stages,
@@ -71,7 +71,7 @@ def test_the_loss_is_finite_in_half_precision(method: str, precision: str) -> No
         model.begin(stage)
         step.train_mode()
         if model.owns_gradients:
-            losses = step(noise(len(stage.views.views), 12), clock_of(stage))
+            losses = step(loaded_batch(stage, 12), clock_of(stage))
         else:
             losses = step.loss(stage_batch(stage, 12, Rank(), torch.float32), clock_of(stage))
         assert all(bool(value.isfinite()) for value in losses.values()), losses
