@@ -39,7 +39,7 @@ class MethodOptions:
         raise NotImplementedError
 
     @property
-    def held_out(self) -> int:
+    def set_aside(self) -> int:
         """Images of each class that are set aside before the tail is cut, for a stream of their own; 0 for none."""
         return 0
 

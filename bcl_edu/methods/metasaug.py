@@ -118,7 +118,7 @@ class MetaSemanticAugmentation(Method):
     def stages(self) -> list[Stage]:
         """One stage, with a stream of the images set aside."""
         views = self.policy(views=1)
-        meta = Stream(sampler=ByClass(), batch_size=self.options.meta_batch_size, views=views, held_out=True)
+        meta = Stream(sampler=ByClass(), batch_size=self.options.meta_batch_size, views=views, set_aside=True)
         return [replace(main_stage(self.recipe, views), streams={"meta": meta})]
 
     def own_gradients(

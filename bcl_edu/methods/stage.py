@@ -68,7 +68,7 @@ class Stream:
         batch_size: images of a batch, over all processes together.
         views: how their views are made.
         images: images of a training pass over the stream; None for as many as the training set has.
-        held_out: whether they are images that the method sets aside (`MethodOptions.held_out`), not those it
+        set_aside: whether they are images that the method sets aside (`MethodOptions.set_aside`), not those it
             trains on.
     """
 
@@ -76,7 +76,7 @@ class Stream:
     batch_size: int
     views: ViewPolicy
     images: int | None = None
-    held_out: bool = False
+    set_aside: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

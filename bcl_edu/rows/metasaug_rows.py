@@ -30,7 +30,7 @@ class MetaSAug(MethodOptions):
     """Share of the epochs after which features are augmented; before it is plain cross-entropy."""
     meta_rate: float = 0.1
     """How far covariances go against their gradient in a step."""
-    held_out_images: int = 10
+    set_aside_images: int = 10
     """Images of each class that are set aside before the tail is cut; the covariances are judged by them."""
     meta_batch_size: int = 100
     """Images set aside that a step sees."""
@@ -44,7 +44,7 @@ class MetaSAug(MethodOptions):
         for name in ("strength", "meta_rate", "largest_margin"):
             require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         require(0 <= self.augmented_from <= 1, "augmented_from", self.augmented_from, "from 0 to 1")
-        for name in ("held_out_images", "meta_batch_size"):
+        for name in ("set_aside_images", "meta_batch_size"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
         beta = self.class_balanced_beta
         require(0 <= beta < 1, "class_balanced_beta", beta, "at least 0 and below 1")
@@ -60,9 +60,9 @@ class MetaSAug(MethodOptions):
         return "MetaSAug: learnt semantic augmentation, with LDAM's margins (Li et al. 2021)"
 
     @property
-    def held_out(self) -> int:
+    def set_aside(self) -> int:
         """Of each class."""
-        return self.held_out_images
+        return self.set_aside_images
 
     def unused(self) -> frozenset[str]:
         """SimAugment makes the views of contrastive branches, which this method has not."""
@@ -99,7 +99,7 @@ _STATED = frozenset(
         "weight_decay",
         "augmented_from",
         "meta_rate",
-        "held_out_images",
+        "set_aside_images",
         "meta_batch_size",
         "largest_margin",
         "class_balanced_beta",
@@ -114,7 +114,7 @@ def _row(printed: Printed) -> Row:
     recipe = replace(
         recipe,
         method=options,
-        head_count=recipe.head_count - options.held_out_images,
+        head_count=recipe.head_count - options.set_aside_images,
         views="reflected",
         batch_size=100,
         learning_rate=0.1,

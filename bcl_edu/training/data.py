@@ -36,7 +36,7 @@ class TrainingData:
     facts: dict[str, Any]
     """For the run record: sizes, class counts, SHA-256 of the subset and of the images (of files: of their
     list)."""
-    held_out: Images | None = None
+    set_aside: Images | None = None
     """Images that the method sets aside, the same number of each class; none of them is in `train`."""
 
     @property

@@ -212,11 +212,11 @@ def images_of(stream: Stream, data: TrainingData) -> Images:
     Raises:
         ValueError: it draws from images set aside, but there are none.
     """
-    if not stream.held_out:
+    if not stream.set_aside:
         return data.train
-    if data.held_out is None:
+    if data.set_aside is None:
         raise ValueError("a stream draws from images set aside, but the method's options set none aside")
-    return data.held_out
+    return data.set_aside
 
 
 def stream_sources(

@@ -42,7 +42,7 @@ _SMALL_LINEAR: dict[str, Any] = {
 }
 SMALL: dict[str, dict[str, Any]] = {
     "dro-lt": {"feature_epochs": 1, "classifier_epochs": 1},
-    "metasaug": {"augmented_from": 0.5, "held_out_images": 5, "meta_batch_size": 20},
+    "metasaug": {"augmented_from": 0.5, "set_aside_images": 5, "meta_batch_size": 20},
     "kcl": {"queue_size": 64, "head_dim": 8} | _SMALL_LINEAR,
     "paco": {"queue_size": 64, "head_dim": 8},
     "proco": {"head_hidden": 16, "head_dim": 8},

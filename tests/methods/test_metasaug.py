@@ -135,11 +135,11 @@ def test_running_covariances_are_those_of_all_features() -> None:
 def test_images_are_set_aside_before_the_tail_is_cut() -> None:
     recipe = digits("metasaug")
     data = prepare_data(recipe, RunOptions())
-    assert data.held_out is not None
-    assert data.held_out.class_counts.tolist() == [5] * 10
+    assert data.set_aside is not None
+    assert data.set_aside.class_counts.tolist() == [5] * 10
     assert data.class_counts.tolist() == prepare_data(digits("ce"), RunOptions()).class_counts.tolist()
     seen = {image.numpy().tobytes() for image in data.train.images}
-    assert not seen & {image.numpy().tobytes() for image in data.held_out.images}
+    assert not seen & {image.numpy().tobytes() for image in data.set_aside.images}
 
 
 @pytest.mark.parametrize(
@@ -166,4 +166,4 @@ def test_size_of_the_network() -> None:
     recipe = ROWS["cifar100-lt-if100-metasaug"].recipe
     method = build_method(recipe, torch.full((100,), 5), (3, 32, 32))
     assert parameter_count(method) == 470_004
-    assert [stream.held_out for stream in method.stages()[0].streams.values()] == [True]
+    assert [stream.set_aside for stream in method.stages()[0].streams.values()] == [True]
