@@ -25,7 +25,7 @@ def ldam_margins(
         ValueError: a class has no training sample.
 
     Source: Cao et al., "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss" (NeurIPS 2019),
-    Eq. 13; the largest margin is their code's.
+    Eq. 11, and section 3.2; the largest margin is their code's.
     """
     check_class_counts(class_counts, len(class_counts), values=check)
     counts = class_counts.double()

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bcl_edu.losses import class_balanced_weights
+from bcl_edu.losses.margins import ldam_margins
 from bcl_edu.methods.protocol import Batch, Clock, Method
 from bcl_edu.methods.stage import Stage, main_stage, scaled_epoch
 from bcl_edu.models import CosineClassifier
@@ -45,7 +46,7 @@ class LabelDistributionAwareMargin(Method):
         nn.init.uniform_(self.classifier.weight, -1, 1)
         with torch.no_grad():
             self.classifier.weight.copy_(functional.normalize(self.classifier.weight, dim=1))
-        margins = ldam_margins(class_counts, options.largest_margin)
+        margins = ldam_margins(class_counts, largest=options.largest_margin)
         self.register_buffer("margins", margins, persistent=False)
         self.register_buffer("weights", self._class_weights(class_counts), persistent=False)
 
@@ -83,22 +84,6 @@ class LabelDistributionAwareMargin(Method):
         weights = self.weights.to(losses.dtype)[labels]
         # divided by the weights of the whole batch, which is why the losses had to be gathered
         return {"loss": (weights * losses).sum() / weights.sum()}
-
-
-def ldam_margins(class_counts: Int[Tensor, " k"], largest: float = 0.5) -> Float[Tensor, " k"]:
-    """Margins Delta_k = C N_k^(-1/4), with C such that the rarest class has the largest.
-
-    Args:
-        class_counts: training images of each class, shape (k,), at least 1 each.
-        largest: of the rarest class, in units of the cosine.
-
-    Returns:
-        Margins in float64, shape (k,).
-
-    Source: Cao et al. (NeurIPS 2019), Eq. 11, and section 3.2.
-    """
-    counts = class_counts.double()
-    return largest * (counts.min() / counts) ** 0.25
 
 
 def inverse_frequencies(class_counts: Int[Tensor, " k"]) -> Float[Tensor, " k"]:

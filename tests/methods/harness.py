@@ -42,12 +42,12 @@ _SMALL_LINEAR: dict[str, Any] = {
 }
 SMALL: dict[str, dict[str, Any]] = {
     "dro-lt": {"feature_epochs": 1, "classifier_epochs": 1},
-    "metasaug": {"augmented_from": 0.5, "set_aside_images": 5, "meta_batch_size": 20},
+    "metasaug": {"epochs": 4, "augmented_from": 0.5, "set_aside_images": 5, "meta_batch_size": 20},
     "kcl": {"queue_size": 64, "head_dim": 8} | _SMALL_LINEAR,
     "paco": {"queue_size": 64, "head_dim": 8},
     "proco": {"head_hidden": 16, "head_dim": 8},
     "ride": {"router_epochs": 2, "router_batch_size": 64},
-    "tsc": {"queue_size": 64, "head_hidden": 16, "head_dim": 8, "target_epochs": 2, "fill_queue": True}
+    "tsc": {"queue_size": 64, "head_hidden": 0, "head_dim": 8, "target_epochs": 2, "fill_queue": True}
     | _SMALL_LINEAR,
 }
 """By a method's name: values of its options that make it small enough for a test."""

@@ -58,7 +58,7 @@ def test_the_loss_is_that_of_loops() -> None:
     labels = torch.tensor([0, 3, 3, 1, 0, 0, 1])
     classes, total = [0, 1, 3], 0.0
     for c in classes:
-        s = [-float((mu[c] - z[i]).norm()) - float(eps[c]) * (labels[i] == c) for i in range(7)]
+        s = [-float((mu[c] - z[i]).norm()) - float(eps[c]) * int(labels[i] == c) for i in range(7)]
         bottom = math.log(sum(math.exp(value / 0.5) for value in s))
         own = [i for i in range(7) if labels[i] == c]
         total -= sum(float(s[i]) / 0.5 - bottom for i in own) / len(own) / len(classes)

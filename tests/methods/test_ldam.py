@@ -11,12 +11,12 @@ from torch.nn import functional
 
 from bcl_edu.data import exponential_profile
 from bcl_edu.losses import class_balanced_weights
+from bcl_edu.losses.margins import ldam_margins
 from bcl_edu.methods import Clock, build_method
 from bcl_edu.methods.ldam import (
     LabelDistributionAwareMargin,
     inverse_frequencies,
     ldam_losses,
-    ldam_margins,
 )
 from bcl_edu.models import parameter_count
 from bcl_edu.rows import RECIPES
