@@ -63,6 +63,8 @@ def robust_loss(
 class DistributionallyRobust(Method):
     """Backbone, linear classifier, one radius a class."""
 
+    centroids: Tensor
+
     def __init__(
         self, recipe: Recipe, class_counts: Int[Tensor, " k"], image_shape: tuple[int, int, int]
     ) -> None:

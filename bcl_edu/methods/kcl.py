@@ -171,7 +171,7 @@ class KPositive(Method):
             self.key_projection.load_state_dict(self.projection.state_dict())
         if stage.name == "linear":
             nn.init.normal_(self.classifier.weight, std=0.01)
-            nn.init.zeros_(self.classifier.bias)
+            nn.init.zeros_(self.classifier.bias)  # type: ignore[arg-type]
 
     def before_epoch(self, clock: Clock, training_pass: TrainingPass) -> None:
         """Fill the queue before the first step."""

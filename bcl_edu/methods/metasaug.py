@@ -65,31 +65,31 @@ class ClassCovariances(NamedTuple):
     Attributes:
         mean: shape (k, h).
         covariance: with the number of features as divisor, shape (k, h, h).
-        count: how many there were, shape (k,).
+        number: how many there were, shape (k,).
     """
 
     mean: Tensor
     covariance: Tensor
-    count: Tensor
+    number: Tensor
 
     def with_more(self, features: Float[Tensor, "n h"], labels: Int[Tensor, " n"]) -> ClassCovariances:
         """With the features of another batch; exact, in whatever batches they come."""
         rows = features.to(self.mean.dtype)
-        number = torch.zeros_like(self.count).index_add_(0, labels, torch.ones_like(rows[:, 0]))
-        at_least_one = number.clamp(min=1)
+        more = torch.zeros_like(self.number).index_add_(0, labels, torch.ones_like(rows[:, 0]))
+        at_least_one = more.clamp(min=1)
         mean = torch.zeros_like(self.mean).index_add_(0, labels, rows) / at_least_one[:, None]
         centred = rows - mean[labels]
         outer = centred[:, :, None] * centred[:, None]
         covariance = torch.zeros_like(self.covariance).index_add_(0, labels, outer)
         covariance = covariance / at_least_one[:, None, None]
-        share = number / (number + self.count).clamp(min=1)
+        share = more / (more + self.number).clamp(min=1)
         gap = self.mean - mean
         spread = share * (1 - share)
         return ClassCovariances(
             torch.lerp(self.mean, mean, share[:, None]),
             torch.lerp(self.covariance, covariance, share[:, None, None])
             + spread[:, None, None] * gap[:, :, None] * gap[:, None],
-            self.count + number,
+            self.number + more,
         )
 
 
@@ -97,6 +97,12 @@ class MetaSemanticAugmentation(Method):
     """Backbone and linear classifier, and the covariance of each class's features."""
 
     owns_gradients = True
+
+    mean: Tensor
+    covariance: Tensor
+    count: Tensor
+    margins: Tensor
+    weights: Tensor
 
     def __init__(
         self, recipe: Recipe, class_counts: Int[Tensor, " k"], image_shape: tuple[int, int, int]
@@ -187,5 +193,5 @@ class MetaSemanticAugmentation(Method):
         kept = ClassCovariances(self.mean, self.covariance, self.count).with_more(*self._seen)
         self.mean.copy_(kept.mean)
         self.covariance.copy_(kept.covariance)
-        self.count.copy_(kept.count)
+        self.count.copy_(kept.number)
         self._seen = None

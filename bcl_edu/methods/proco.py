@@ -38,21 +38,21 @@ class ClassMeans(NamedTuple):
 
     Attributes:
         mean: shape (k, p).
-        count: how many embeddings each is the mean of, shape (k,).
+        number: how many embeddings each is the mean of, shape (k,).
     """
 
     mean: Tensor
-    count: Tensor
+    number: Tensor
 
     def with_more(self, embeddings: Float[Tensor, "n p"], labels: Int[Tensor, " n"]) -> ClassMeans:
         """With further embeddings."""
         sums = torch.zeros_like(self.mean).index_add_(0, labels, embeddings.to(self.mean.dtype))
-        more = torch.zeros_like(self.count).index_add_(
-            0, labels, torch.ones_like(labels, dtype=self.count.dtype)
+        more = torch.zeros_like(self.number).index_add_(
+            0, labels, torch.ones_like(labels, dtype=self.number.dtype)
         )
-        count = self.count + more
-        mean = (self.mean * self.count[:, None] + sums) / count.clamp(min=1)[:, None]
-        return ClassMeans(torch.where((count > 0)[:, None], mean, self.mean), count)
+        number = self.number + more
+        mean = (self.mean * self.number[:, None] + sums) / number.clamp(min=1)[:, None]
+        return ClassMeans(torch.where((number > 0)[:, None], mean, self.mean), number)
 
 
 def concentrations(lengths: Float[Tensor, " k"], dim: int, formula: str = "code") -> Float[Tensor, " k"]:
@@ -97,6 +97,11 @@ class ProbabilisticContrastive(Method):
     """Classifier on v1, densities on v2 and v3."""
 
     forward_changes_state = True
+
+    mean: Tensor
+    count: Tensor
+    epoch_mean: Tensor
+    epoch_count: Tensor
 
     def __init__(
         self, recipe: Recipe, class_counts: Int[Tensor, " k"], image_shape: tuple[int, int, int]

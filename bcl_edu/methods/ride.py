@@ -34,6 +34,9 @@ from bcl_edu.models.precision import unit_rows
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows.ride_rows import RIDE
 
+SCALE = 30.0
+"""Of the cosine classifiers, and of the margins."""
+
 GATE_WIDTH = 16
 """Numbers that a gate makes of an expert's features."""
 
@@ -144,6 +147,12 @@ class Router(nn.Module):
 class Ride(Method):
     """Experts, their diversity, and the router."""
 
+    routing: Tensor
+    teacher_digest: Tensor
+    margins: Tensor
+    weights: Tensor
+    temperatures: Tensor
+
     def __init__(
         self, recipe: Recipe, class_counts: Int[Tensor, " k"], image_shape: tuple[int, int, int]
     ) -> None:
@@ -153,7 +162,7 @@ class Ride(Method):
         assert isinstance(experts, Experts)
         self.expert_dim = experts.expert_dim
         self.classifier = nn.ModuleList(
-            CosineClassifier(self.expert_dim, self.num_classes) for _ in range(options.experts)
+            CosineClassifier(self.expert_dim, self.num_classes, SCALE) for _ in range(options.experts)
         )
         self.router = _router(options, self.expert_dim, self.num_classes)
         # whether the router has begun to learn: until then all experts are asked
@@ -162,7 +171,7 @@ class Ride(Method):
             self.register_buffer("teacher_digest", torch.zeros(32, dtype=torch.uint8))
         self._teacher: Any = None
         fixed = {
-            "margins": self.classifier[0].scale * ldam_margins(class_counts, largest=options.largest_margin),
+            "margins": SCALE * ldam_margins(class_counts, largest=options.largest_margin),
             "weights": class_balanced_weights(class_counts, beta=options.class_balanced_beta),
             "temperatures": class_temperatures(class_counts, options.diversity_gamma),
         }

@@ -119,6 +119,9 @@ class Targeted(KPositive):
     """KCL, then KCL with targets, then the linear layer."""
 
     options: TSC
+    centroids: Tensor
+    targets: Tensor
+    assignment: Tensor
 
     def __init__(
         self, recipe: Recipe, class_counts: Int[Tensor, " k"], image_shape: tuple[int, int, int]

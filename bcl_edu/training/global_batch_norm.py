@@ -34,6 +34,7 @@ class GlobalBatchNorm(_BatchNorm):
 
         count = wide.new_full((1,), rows.numel() // rows.shape[1])
         total, values = sum_over_ranks(torch.cat([wide.sum(axes), count])).split([rows.shape[1], 1])
+        values = values.detach()  # a number: through it the running variance would keep the step's graph
         mean = total / values
         centred = wide - mean.view(shape)
         variance = sum_over_ranks(centred.square().sum(axes)) / values

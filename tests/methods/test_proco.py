@@ -144,7 +144,7 @@ def test_running_means_are_the_means_of_all_embeddings() -> None:
     for label in range(3):
         torch.testing.assert_close(kept.mean[label], z[labels == label].mean(dim=0))
     assert kept.mean[3].tolist() == [7.0] * 4  # a class that was not seen keeps what it had
-    assert kept.count.tolist() == [4, 2, 3, 0]
+    assert kept.number.tolist() == [4, 2, 3, 0]
 
 
 def test_a_step_is_in_the_means_once_and_an_epoch_takes_the_place_of_the_one_before() -> None:
