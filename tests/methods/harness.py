@@ -46,7 +46,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "kcl": {"queue_size": 64, "head_dim": 8} | _SMALL_LINEAR,
     "paco": {"queue_size": 64, "head_dim": 8},
     "proco": {"head_hidden": 16, "head_dim": 8},
-    "ride": {"router_epochs": 2, "router_batch_size": 64},
+    "ride": {"learning_rate": 0.02, "router_epochs": 2, "router_batch_size": 64},
     "tsc": {"queue_size": 64, "head_hidden": 0, "head_dim": 8, "target_epochs": 2, "fill_queue": True}
     | _SMALL_LINEAR,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -25,6 +26,10 @@ from bcl_edu.methods.ride import (
 from bcl_edu.models import parameter_count
 from bcl_edu.models.experts import build_experts
 from bcl_edu.rows import RECIPES, ROWS
+from bcl_edu.run_options import RunOptions
+from bcl_edu.training.data import prepare_data
+from bcl_edu.training.loop import train
+from tests.methods.harness import digits, options
 
 COUNTS = torch.tensor([100, 10, 1])
 LABELS = torch.tensor([0, 2])
@@ -238,3 +243,30 @@ def test_options_out_of_range_are_named() -> None:
     ):
         with pytest.raises(ValueError, match=f"{name} is {value}"):
             replace(DIGITS.method, **{name: value})
+
+
+def test_a_teacher_is_asked_and_stays_the_same_one(tmp_path: Path) -> None:
+    train(digits("ce"), options(tmp_path / "teacher"))
+    recipe = digits("ride", teacher=str(tmp_path / "teacher"), router=False)
+    result = train(recipe, options(tmp_path / "student"))
+    assert result.metrics[0]["loss_distillation"] > 0
+    assert not any(name.startswith("_teacher") for name in result.method.state_dict())
+    stored = result.method.teacher_digest.clone()
+    train(digits("ce", seed=1), options(tmp_path / "other"))
+    data = prepare_data(recipe, RunOptions())
+    other = build_method(
+        recipe.change(teacher=str(tmp_path / "other")), data.class_counts, data.train.image_shape
+    )
+    other.teacher_digest.copy_(stored)
+    with pytest.raises(ValueError, match="is not the one that this run began with"):
+        other._ask_teacher(torch.zeros(1, 1, 8, 8))
+
+
+def test_a_finished_run_gets_its_router_in_a_run_of_its_own(tmp_path: Path) -> None:
+    first = train(digits("ride", router=False), options(tmp_path / "experts"))
+    second = train(digits("ride"), options(tmp_path / "router", init_from=tmp_path / "experts"))
+    assert [row["stage"] for row in second.metrics if "stage" in row] in ([], ["router"] * 2)
+    experts = first.method.state_dict()
+    for name, value in second.method.state_dict().items():
+        if name.startswith(("backbone.", "classifier.")):
+            assert torch.equal(value, experts[name]), name
