@@ -110,7 +110,7 @@ def _options_type(recipe: Recipe) -> type:
         kind: Any = hints[one.name]
         default: Any = getattr(recipe, one.name)
         if one.name == "method":
-            kind = Annotated[type(default), tyro.conf.OmitArgPrefixes]
+            kind = Annotated[(type(default), tyro.conf.OmitArgPrefixes)]
         elif one.name in hidden:
             kind = tyro.conf.Suppress[kind]
         shown.append((one.name, kind, field(default=default)))

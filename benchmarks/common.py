@@ -1,4 +1,5 @@
-"""What all benchmarks share: facts of the machine, timing in turns, medians with their spread, one way to write them.
+"""What all benchmarks share: facts of the machine, timing in turns, medians with their spread, one way to
+write them.
 
 A record, benchmarks/results/NAME.json, holds what was measured, and beside it what a reader wants of it:
 
@@ -23,10 +24,15 @@ os.environ.setdefault(
 
 import torch
 
+from bcl_edu.augment import Normalisation
+from bcl_edu.files import write_atomically
+from bcl_edu.methods import Clock, build_method
+from bcl_edu.run_options import CompileMode
 from bcl_edu.training import Recipe, RunOptions
-from bcl_edu.training.checkpoint import write_atomically
+from bcl_edu.training.batches import Loaded
 from bcl_edu.training.data import prepare_data
 from bcl_edu.training.record import git_revision, hardware, versions
+from bcl_edu.training.step import TrainingStep
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -41,6 +47,28 @@ def facts(device: torch.device | str = "cpu") -> dict[str, Any]:
     }
     print(", ".join(f"{name} {value}" for name, value in (found["machine"] | found["versions"]).items()))
     return found
+
+
+def package_step(
+    recipe: Recipe,
+    counts: torch.Tensor,
+    normalisation: Normalisation,
+    device: torch.device,
+    *,
+    compile: CompileMode | None = None,
+) -> Callable[[torch.Tensor, torch.Tensor], Mapping[str, torch.Tensor]]:
+    """A step of the recipe's method on CIFAR's images, of views (as bytes) and labels, at a small learning
+    rate."""
+    method = build_method(recipe, counts, (3, 32, 32))
+    stage = method.stages()[0]
+    step = TrainingStep(method, stage, normalisation, device, precision=recipe.precision, compile=compile)
+    step.train_mode()
+    clock = Clock(0, stage.name, 0, stage.epochs, 0, 1, 0.01)
+
+    def take(views: torch.Tensor, labels: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        return step(Loaded(views, labels, torch.arange(len(labels))), clock)
+
+    return take
 
 
 def data_is_there(recipe: Recipe) -> bool:
@@ -138,7 +166,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 def plot(
     title: str, look_at: str, x: str, y: str, series: Mapping[str, tuple[Sequence[float], Sequence[float]]]
 ) -> dict[str, Any]:
-    """A plot for the page, both axes logarithmic: what is shown, what to look at, the axes, points of each series."""
+    """A plot for the page, both axes logarithmic: what is shown, what to look at, the axes, points of each
+    series."""
     drawn = {name: {"x": list(points[0]), "y": list(points[1])} for name, points in series.items()}
     return {"title": title, "look_at": look_at, "x": x, "y": y, "series": drawn}
 

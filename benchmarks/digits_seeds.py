@@ -21,8 +21,8 @@ import torch
 
 from bcl_edu.course.widgets import NotebookRun, train_quietly
 from bcl_edu.geometry import cosine_matrix
-from bcl_edu.methods import OBJECTIVES
 from bcl_edu.recipe import recipe_as_dict
+from bcl_edu.rows import METHODS
 from bcl_edu.training import RECIPES
 from bcl_edu.training.checkpoint import write_atomically
 from bcl_edu.training.record import git_revision, hardware, versions
@@ -75,7 +75,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--losses", nargs="+", choices=OBJECTIVES, default=LOSSES)
+    parser.add_argument("--losses", nargs="+", choices=METHODS, default=LOSSES)
     parser.add_argument("--output", type=Path, default=Path("results/digits-lt-seeds"))
     parser.add_argument("--keep-others", action="store_true", help="replace only the runs of --losses")
     arguments = parser.parse_args()

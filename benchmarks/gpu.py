@@ -22,14 +22,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from common import package_step
 
-from bcl_edu.augment import BatchedTrainingViews, Normalisation, view_seeds
-from bcl_edu.methods import build_method
+from bcl_edu.augment import BatchedTrainingViews, Normalisation, view_policy, view_seeds
 from bcl_edu.recipe import Precision
 from bcl_edu.run_options import CompileMode
 from bcl_edu.training import RECIPES
 from bcl_edu.training.device import choose_device
-from bcl_edu.training.step import TrainingStep
 
 CLASSES, IMAGES = 100, 10_847  # CIFAR-100-LT with imbalance factor 100
 
@@ -113,11 +112,9 @@ def measure(row: Row, device: Device, batch_size: int, steps: int, rounds: int) 
     recipe = replace(RECIPES["cifar100-lt"][1], precision=row.precision, batch_size=batch_size)
     labels = torch.arange(IMAGES) % CLASSES
     images = torch.randint(256, (IMAGES, 3, 32, 32), dtype=torch.uint8)
-    method = build_method(recipe, torch.bincount(labels), (3, 32, 32))
-    step = TrainingStep(
-        method, recipe, Normalisation((0.5,) * 3, (0.25,) * 3), device.device, compile=row.compile
-    )
-    data = BatchedTrainingViews(images, labels, method.view_policy, device=device.device)
+    normalisation = Normalisation((0.5,) * 3, (0.25,) * 3)
+    step = package_step(recipe, torch.bincount(labels), normalisation, device.device, compile=row.compile)
+    data = BatchedTrainingViews(images, labels, view_policy("cifar", image_size=32), device=device.device)
     chosen = torch.randperm(IMAGES)[:batch_size].tolist()
 
     def views() -> tuple[torch.Tensor, torch.Tensor]:
@@ -127,10 +124,10 @@ def measure(row: Row, device: Device, batch_size: int, steps: int, rounds: int) 
     batch = views()
 
     def take() -> None:
-        step.take(*batch, 0.01)
+        step(*batch)
 
     def both() -> None:
-        step.take(*views(), 0.01)
+        step(*views())
 
     began = time.perf_counter()
     for _ in range(3):  # chooses kernels, compiles, records graphs

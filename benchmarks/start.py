@@ -4,10 +4,10 @@
     python benchmarks/start.py --recipe digits-lt                     nothing to download
     python -X importtime -c "import bcl_edu.train" 2>&1 | sort -t'|' -k2n | tail -30       which import is slow
 
-Every figure is of a process of its own, from its start as the parent sees it to where it stands: the interpreter and
-torch, our own imports, the command line, the data and the network, the first step. The first round only warms the
-system's file cache up. Wall-clock time beside processor time: on a busy machine only the second one means something,
-and it is judged; on one thread, since the time of two would be counted twice.
+Every figure is of a process of its own, from its start as the parent sees it to where it stands: the
+interpreter and torch, our own imports, the command line, the data and the network, the first step. The first
+round only warms the system's file cache up. Wall-clock time beside processor time: on a busy machine only the
+second one means something, and it is judged; on one thread, since the time of two would be counted twice.
 """
 
 import argparse
@@ -41,16 +41,16 @@ if len(sys.argv) > 2:
     command = bcl_edu.train.parse(sys.argv[2:])
     from bcl_edu.training.loop import train
     from bcl_edu.training.step import TrainingStep
-    take = TrainingStep.take
+    step = TrainingStep.__call__
     class FirstStep(Exception):
         pass
     def first(self, *arguments):
         mark("data and network")
-        values = take(self, *arguments)
+        values = step(self, *arguments)
         values["loss"].item()
         mark("first step")
         raise FirstStep
-    TrainingStep.take = first
+    TrainingStep.__call__ = first
     try:
         train(command.recipe, command.run)
     except FirstStep:

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import RESULTS, facts, in_turns, ratios, spread, table, verdict, write
+from common import RESULTS, facts, in_turns, package_step, ratios, spread, table, verdict, write
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile, record_function
@@ -43,13 +43,15 @@ from views import MEAN, STD, pictures, torchvision_triple
 from bcl_edu.augment import BatchedTrainingViews, Normalisation, normalise, view_policy, view_seeds
 from bcl_edu.losses import balanced_contrastive_loss, logit_compensated_cross_entropy
 from bcl_edu.methods import build_method
+from bcl_edu.rows.bcl_rows import BCL
 from bcl_edu.training import RECIPES
 from bcl_edu.training.autocast import autocast
 from bcl_edu.training.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed_memory
-from bcl_edu.training.step import TrainingStep
 
 CLASSES = 100
 RECIPE = RECIPES["cifar100-lt"][1]
+OPTIONS = RECIPE.method
+assert isinstance(OPTIONS, BCL)
 CPU = torch.device("cpu")
 TRIED = {"compiled": "compiled", "denormals flushed": "denormals_flushed"}
 
@@ -138,7 +140,7 @@ def plain_loss(logits: Tensor, z: Tensor, centers: Tensor, labels: Tensor, prior
     compensated = functional.cross_entropy(logits + prior.log(), labels)
     own = labels.repeat(2)
     targets = torch.cat([own, torch.arange(len(centers))])
-    similarity = torch.exp(z @ torch.cat([z, centers]).T / RECIPE.temperature)
+    similarity = torch.exp(z @ torch.cat([z, centers]).T / OPTIONS.temperature)
     itself = torch.eye(len(z), len(targets), dtype=torch.bool)
     positive = (own[:, None] == targets) & ~itself
     group = (
@@ -146,7 +148,7 @@ def plain_loss(logits: Tensor, z: Tensor, centers: Tensor, labels: Tensor, prior
     )  # |B_j| + 1, without the anchor in its own class
     denominator = (similarity.masked_fill(itself, 0) / group).sum(dim=1, keepdim=True)
     contrastive = -((similarity / denominator).log() * positive).sum(dim=1) / positive.sum(dim=1)
-    return RECIPE.lambda_ * compensated + RECIPE.mu * contrastive.mean()
+    return OPTIONS.lambda_ * compensated + OPTIONS.mu * contrastive.mean()
 
 
 class PlainDataset(Dataset[tuple[Tensor, int]]):
@@ -189,10 +191,9 @@ class Bench:
         """A step with a network of its own."""
         torch.manual_seed(0)
         if side.package:
-            method = build_method(RECIPE, self.counts, (3, 32, 32))
             compile = "default" if side.compiled else None
-            ours = TrainingStep(method, RECIPE, Normalisation(MEAN, STD), CPU, compile=compile)
-            return lambda views, labels: float(ours.take(views, labels, 0.01)["loss"])
+            ours = package_step(RECIPE, self.counts, Normalisation(MEAN, STD), CPU, compile=compile)
+            return lambda views, labels: float(ours(views, labels)["loss"])
 
         model = PlainNet()
         if side.channels_last:
@@ -209,10 +210,10 @@ class Bench:
                 logits, z, centers = model(images)
             logits = logits.float()
             if side.loss_kernel:
-                loss = RECIPE.lambda_ * logit_compensated_cross_entropy(
+                loss = OPTIONS.lambda_ * logit_compensated_cross_entropy(
                     logits, labels, self.counts, check=False
-                ) + RECIPE.mu * balanced_contrastive_loss(
-                    z, labels.repeat(2), centers, temperature=RECIPE.temperature, check=False
+                ) + OPTIONS.mu * balanced_contrastive_loss(
+                    z, labels.repeat(2), centers, temperature=OPTIONS.temperature, check=False
                 )
             else:
                 loss = plain_loss(logits, z, centers, labels, self.counts)
@@ -247,7 +248,7 @@ def processor_seconds() -> float:
 # Of an operator and all that called it, the outermost that is named here says what its time is spent on.
 PARTS = {
     "views": ("views",),
-    "loss, forward and backward": ("loss", "autograd::engine::evaluate_function: _ContrastiveLossBackward"),
+    "loss, backward": ("autograd::engine::evaluate_function: _ContrastiveLossBackward"),
     "optimiser": ("Optimizer.",),
     "convolution, backward": ("autograd::engine::evaluate_function: ConvolutionBackward",),
     "batch normalisation, backward": ("autograd::engine::evaluate_function: NativeBatchNormBackward",),
@@ -279,20 +280,12 @@ def part_of(event: Any) -> str:
 def profiled(bench: Bench, rounds: int) -> dict[str, Any]:
     """Milliseconds of `ours` by part, each operator's own time without what it calls, in each round."""
     side = sides()["ours"]
-    method = build_method(RECIPE, bench.counts, (3, 32, 32))
-    loss = method.loss
-
-    def named_loss(*arguments: Any) -> Any:
-        with record_function("loss"):
-            return loss(*arguments)
-
-    method.loss = named_loss  # type: ignore[method-assign]
-    ours = TrainingStep(method, RECIPE, Normalisation(MEAN, STD), CPU)
+    ours = package_step(RECIPE, bench.counts, Normalisation(MEAN, STD), CPU)
 
     def take() -> None:
         with record_function("views"):
             views, labels = next(bench.batches(side))
-        ours.take(views, labels, 0.01)["loss"].item()
+        ours(views, labels)["loss"].item()
 
     take()
     milliseconds: list[Counter[str]] = []
@@ -352,7 +345,7 @@ def with_threads(bench: Bench, most: int, rounds: int) -> dict[str, Any]:
 def evaluation(bench: Bench, rounds: int) -> dict[str, Any]:
     """Images a second of the network in evaluation, on one thread, in both precisions."""
     method = build_method(RECIPE, bench.counts, (3, 32, 32))
-    method.model.to(memory_format=torch.channels_last).eval()
+    method.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     pixels = normalise(bench.images, MEAN, STD).contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()

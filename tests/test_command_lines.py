@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bcl_edu import evaluate, export, train
-from bcl_edu.methods import OBJECTIVES
+from bcl_edu.rows import METHODS
 from bcl_edu.training import RECIPES
 
 SHORT = ["--epochs", "1", "--head-count", "60", "--workers", "0", "--device", "cpu", "--no-tensorboard"]
@@ -29,7 +29,7 @@ def test_training_prints_its_table_and_where_things_lie(
     train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run"), "--lambda", "1.5"])
     printed = capsys.readouterr().out
     assert printed.splitlines()[0].startswith(
-        "digits-lt, loss bcl, seed 0: 1 epochs of 3 steps on 163 images"
+        "digits-lt, method bcl, seed 0: 1 epochs of 3 steps on 163 images"
     )
     assert "last epoch (1)" in printed
     assert "best epoch (1)" in printed
@@ -61,7 +61,7 @@ def test_list_names_every_recipe_and_every_loss(capsys: pytest.CaptureFixture[st
         train.main(["--list"])
     assert end.value.code == 0
     printed = capsys.readouterr().out
-    assert all(name in printed for name in [*RECIPES, *OBJECTIVES])
+    assert all(name in printed for name in [*RECIPES, *METHODS])
 
 
 @pytest.mark.parametrize("recipe", ["digits-lt", "table2-bcl"])
@@ -199,7 +199,7 @@ def test_evaluation_prints_each_class_from_head_to_tail(
 ) -> None:
     evaluate.main([str(run), "--per-class", "--device", "cpu"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "digits-lt, loss bcl, after 1 epochs, on 400 test images"
+    assert lines[0] == "digits-lt, method bcl, after 1 epochs, on 400 test images"
     assert [line.split()[0] for line in lines[-10:]] == list("0123456789")
 
 

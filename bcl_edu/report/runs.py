@@ -11,7 +11,7 @@ from typing import Any
 
 from bcl_edu.files import in_words
 from bcl_edu.recipe import Recipe, recipe_as_dict
-from bcl_edu.stored_forms import recipe_from_dict
+from bcl_edu.stored_forms import epochs_of, recipe_from_dict
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.record import RECORD_NAME, read_metrics, read_record
 

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from bcl_edu.augment import Normalisation
 from bcl_edu.data import LabelledImages
-from bcl_edu.methods import OBJECTIVES, build_method
+from bcl_edu.methods import Batch
+from bcl_edu.rows.bcl_rows import TITLES
 from bcl_edu.run_options import Device
 from bcl_edu.training import RECIPES, Recipe, RunOptions, train
 from bcl_edu.training.distributed import (
-    any_process,
-    from_all_processes,
-    from_main_process,
+    all_gather_unique,
+    any_rank,
+    broadcast_object,
     gather,
     process_group,
 )
 from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.global_batch_norm import with_global_batch_norm
+from tests.methods.by_hand import COUNTS, SMALL, built, clock
 from tests.training.ranks import on_ranks
 
-RECIPE = replace(RECIPES["digits-lt"][1], head_hidden=16, head_dim=8)
-COUNTS = torch.tensor([30, 10, 5])
 CPU = torch.device("cpu")
 
 Gradients = tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]
@@ -37,33 +38,35 @@ Gradients = tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]
 # ---- one step
 
 
-def one_step(loss: str, batch: int, rank: int = 0, world_size: int = 1) -> Gradients:
+def one_step(name: str, batch: int, rank: int = 0, world_size: int = 1) -> Gradients:
     """Loss, gradients and running statistics of a step in float64, from this process's share of a batch."""
     generator = torch.Generator().manual_seed(1)
     views = torch.rand(3, batch, 1, 8, 8, generator=generator, dtype=torch.float64)
     labels = torch.randint(3, (batch,), generator=generator)
-    torch.manual_seed(0)
-    method = build_method(RECIPE.change(method=loss), COUNTS, (1, 8, 8))  # type: ignore[arg-type]
-    model = method.model.double()
+    method = built(SMALL.change(method=name)).double()
+    module: nn.Module = method
     if world_size > 1:
-        method.model = with_global_batch_norm(method.model, CPU)
-        model = DistributedDataParallel(method.model)
-    share = torch.arange(batch).tensor_split(world_size)[rank]
-    value = method.loss(model(views[: len(method.view_policy.views), share]), labels[share], gather)["loss"]
+        module = DistributedDataParallel(with_global_batch_norm(method, CPU))
+    shares = torch.arange(batch).tensor_split(world_size)
+    sizes = [len(share) for share in shares]
+    mine = shares[rank]
+    number = len(method.stages()[0].views.views)
+    seen = Batch(views[:number, mine], labels[mine], mine, partial(gather, sizes=sizes))
+    value = module(seen, clock())["loss"]
     value.backward()
-    gradients = {name: p.grad for name, p in method.model.named_parameters() if p.grad is not None}
-    return value.detach(), gradients, dict(method.model.named_buffers())
+    gradients = {name: p.grad for name, p in method.named_parameters() if p.grad is not None}
+    return value.detach(), gradients, dict(method.named_buffers())
 
 
-def shared_steps(losses: list[str], batch: int) -> list[Gradients]:
-    with process_group(CPU) as processes:
-        return [one_step(loss, batch, processes.rank, processes.world_size) for loss in losses]
+def shared_steps(names: list[str], batch: int) -> list[Gradients]:
+    with process_group(CPU) as ranks:
+        return [one_step(name, batch, ranks.rank, ranks.world_size) for name in names]
 
 
 @pytest.mark.parametrize(
     ("world_size", "batch", "losses"),
     [
-        pytest.param(2, 9, list(OBJECTIVES), id="unequal shares"),
+        pytest.param(2, 9, ["ce", "lc", "focal", "cb-focal", *TITLES], id="unequal shares"),
         pytest.param(4, 3, ["lc", "bcl"], id="one process without a sample"),
     ],
 )
@@ -75,6 +78,21 @@ def test_every_process_has_the_loss_gradients_and_statistics_of_the_whole_batch(
         torch.testing.assert_close(of_process, of_one, atol=1e-12, rtol=1e-9)
 
 
+def gathered_wrongly_alone() -> str:
+    with process_group(CPU):
+        try:
+            gather(torch.zeros(2), [3, 3])
+        except ValueError as error:
+            return str(error)
+        return "gathered"
+
+
+def test_rows_that_are_not_one_a_sample_are_refused_before_anything_is_exchanged() -> None:
+    first, second = on_ranks(2, gathered_wrongly_alone)
+    assert "2 rows" in first
+    assert "2 rows" in second
+
+
 # ---- what all processes agree on
 
 
@@ -82,10 +100,10 @@ def agreements() -> list[Any]:
     with process_group(CPU) as processes:
         return [
             processes.is_main,
-            any_process(processes.rank == 1, CPU),
-            any_process(False, CPU),
-            from_main_process(lambda: f"made by {processes.rank}"),
-            from_all_processes(["seen by all", f"seen by {processes.rank}"]),
+            any_rank(processes.rank == 1, CPU),
+            any_rank(False, CPU),
+            broadcast_object(lambda: f"made by {processes.rank}"),
+            all_gather_unique(["seen by all", f"seen by {processes.rank}"]),
         ]
 
 
@@ -99,8 +117,7 @@ def test_processes_agree() -> None:
 
 def evaluations() -> list[dict[str, Any]]:
     """Of an untrained network on 11 images, and on 3: with 4 processes, unequal shares and an empty one."""
-    torch.manual_seed(0)
-    method = build_method(RECIPE, COUNTS, (1, 8, 8))
+    method = built()
     found = []
     with process_group(CPU) as processes:
         for number in (11, 3):
@@ -113,7 +130,7 @@ def evaluations() -> list[dict[str, Any]]:
                 Normalisation((0.5,), (0.3,)),
                 device=CPU,
                 batch_size=2,
-                processes=processes,
+                rank=processes,
             )
             found.append(
                 {
@@ -154,7 +171,7 @@ def whole_run(
         {name: value for name, value in row.items() if isinstance(value, float) and name != "seconds"}
         for row in result.metrics
     ]
-    weights = {name: value.cpu() for name, value in result.method.model.state_dict().items()}
+    weights = {name: value.cpu() for name, value in result.method.state_dict().items()}
     return {"data": result.record["data"], "metrics": numbers, "weights": weights}
 
 
@@ -181,11 +198,8 @@ def test_without_global_batch_statistics_it_would_be_another_run(
     assert of_process["metrics"][0]["loss"] != pytest.approx(alone["metrics"][0]["loss"], rel=1e-3)
 
 
-@pytest.mark.parametrize("contrast", ["batch", "part"])
-def test_a_run_that_computes_its_batches_in_parts_is_the_same_on_two_processes(
-    contrast: str, tmp_path: Path
-) -> None:
-    recipe = replace(SHORT, accumulate=3, contrast=contrast, epochs=1, batch_size=50)
+def test_a_run_that_computes_its_batches_in_parts_is_the_same_on_two_processes(tmp_path: Path) -> None:
+    recipe = replace(SHORT, accumulate=3, epochs=1, batch_size=50)
     alone = whole_run(tmp_path / "alone", recipe=recipe)
     for of_process in on_ranks(2, whole_run, tmp_path / "shared", True, recipe):
         assert of_process["metrics"][0] == pytest.approx(alone["metrics"][0], rel=1e-5)

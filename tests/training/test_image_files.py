@@ -58,16 +58,16 @@ def same_weights(one: RunResult, other: RunResult) -> bool:
 def interrupt_in_step(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """As Ctrl-C would, once."""
     steps = 0
-    take = TrainingStep.take
+    step = TrainingStep.__call__
 
-    def interrupted_take(self: TrainingStep, *arguments: object) -> object:
+    def interrupted_step(self: TrainingStep, *arguments: object) -> object:
         nonlocal steps
         steps += 1
         if steps == number:
             os.kill(os.getpid(), signal.SIGINT)
-        return take(self, *arguments)  # type: ignore[arg-type]
+        return step(self, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(TrainingStep, "take", interrupted_take)
+    monkeypatch.setattr(TrainingStep, "__call__", interrupted_step)
 
 
 def test_the_record_says_which_images_by_their_list(recipe: Recipe, options: RunOptions) -> None:

@@ -31,7 +31,7 @@ def files(tmp_path: Path) -> ImageFiles:
 
 
 def loader(files: ImageFiles, workers: int = 0, **options: bool) -> BatchLoader:
-    return BatchLoader(files, POLICY, EpochBatches(len(files), 3, seed=0), 0, CPU, workers, **options)
+    return BatchLoader(files, POLICY, EpochBatches(files.labels, 3, seed=0), CPU, workers, **options)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -40,16 +40,16 @@ def test_every_sample_of_an_epoch_comes_once_and_another_start_gives_the_rest(
 ) -> None:
     batches = loader(files, workers)
     whole = list(batches.epoch(4))
-    assert sorted(i for _, _, indices in whole for i in indices.tolist()) == list(range(7))
+    assert sorted(i for loaded in whole for i in loaded.indices.tolist()) == list(range(7))
     rest = list(batches.epoch(4, first_step=1))
     assert len(rest) == len(whole) - 1
-    for (images, labels, indices), (again, _, same) in zip(whole[1:], rest, strict=True):
-        assert torch.equal(images, again)
-        assert torch.equal(indices, same)
-        assert torch.equal(labels, files.labels[indices])
-        chosen = indices.tolist()
+    for loaded, again in zip(whole[1:], rest, strict=True):
+        assert torch.equal(loaded.views, again.views)
+        assert torch.equal(loaded.indices, again.indices)
+        assert torch.equal(loaded.labels, files.labels[loaded.indices])
+        chosen = loaded.indices.tolist()
         expected = FileViews(files, POLICY).views(chosen, view_seeds(0, 4, chosen))
-        assert torch.equal(images, expected.images)
+        assert torch.equal(loaded.views, expected.images)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -70,7 +70,7 @@ def test_replaced_images_are_told_of_once_and_kept_count_of(workers: int, files:
         files.file(index).write_text("no image")
     batches = loader(files, workers, replace_unreadable=True)
     with pytest.warns(UnreadableImageWarning, match="replaced by the next image of its class") as told:
-        images = torch.cat([images for images, _, _ in batches.epoch(0)], dim=1)
+        images = torch.cat([loaded.views for loaded in batches.epoch(0)], dim=1)
     assert len(told) == len(batches.unreadable) == 2
     assert {str(files.file(1)), str(files.file(4))} == {
         reason.split()[4][:-1] for reason in batches.unreadable
@@ -90,15 +90,13 @@ def test_a_class_that_has_no_other_image_is_refused_all_the_same(files: ImageFil
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_pinned_batches_arrive_on_the_gpu_as_they_were_made(files: ImageFiles) -> None:
-    batches = BatchLoader(files, POLICY, EpochBatches(7, 3, seed=0), 0, torch.device("cuda"), 1)
-    for (images, labels, _), (expected, _, indices) in zip(
-        batches.epoch(0), loader(files).epoch(0), strict=True
-    ):
-        assert images.is_cuda
-        assert labels.is_cuda
-        assert torch.equal(images.cpu(), expected)
-        assert torch.equal(labels.cpu(), files.labels[indices])
-        assert images.flatten(0, 1).is_contiguous(memory_format=torch.channels_last)
+    batches = BatchLoader(files, POLICY, EpochBatches(files.labels, 3, seed=0), torch.device("cuda"), 1)
+    for loaded, expected in zip(batches.epoch(0), loader(files).epoch(0), strict=True):
+        assert loaded.views.is_cuda
+        assert loaded.labels.is_cuda
+        assert torch.equal(loaded.views.cpu(), expected.views)
+        assert torch.equal(loaded.labels.cpu(), files.labels[expected.indices])
+        assert loaded.views.flatten(0, 1).is_contiguous(memory_format=torch.channels_last)
     batches.close()
 
 
@@ -114,7 +112,7 @@ from bcl_edu.augment import view_policy
 lists = {"train": Path("train.txt"), "test": Path("test.txt")}
 files = open_dataset("imagenet-lt", ".", lists=lists, image_size=32).train
 policy = view_policy("sim-rand", image_size=32)
-loader = BatchLoader(files, policy, EpochBatches(7, 3, seed=0), 0, torch.device("cpu"), 1)
+loader = BatchLoader(files, policy, EpochBatches(files.labels, 3, seed=0), torch.device("cpu"), 1)
 kept = loader.epoch(0)
 next(kept)
 raise SystemExit(3)

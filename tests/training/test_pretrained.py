@@ -54,7 +54,7 @@ def test_record_and_metrics_are_copied_and_weights_predict_the_same(run: Path, t
         original.normalisation,
     )
     assert loaded.class_counts.equal(original.class_counts)
-    assert not loaded.method.model.training
+    assert not loaded.method.training
     with torch.no_grad():
         same = loaded.method.logits(loaded.method.features(images()))
         assert same.equal(original.method.logits(original.method.features(images())))
@@ -64,7 +64,7 @@ def test_half_precision_halves_the_file_and_loads_as_float32(run: Path, tmp_path
     full = export_run(run, tmp_path / "full", "float32").stat().st_size
     half = export_run(run, tmp_path / "half", "float16").stat().st_size
     assert half < 0.65 * full
-    loaded = load_pretrained(tmp_path / "half").method.model.state_dict()
+    loaded = load_pretrained(tmp_path / "half").method.state_dict()
     for name, weight in load_checkpoint(run / "checkpoint.pt")["model"].items():
         assert loaded[name].dtype == weight.dtype
         torch.testing.assert_close(loaded[name], weight, rtol=1e-3, atol=1e-6)

@@ -75,7 +75,7 @@ def wait_for_checkpoint(folder: Path, job: subprocess.Popen[str]) -> None:
 
 def continued(folder: Path) -> dict[str, torch.Tensor]:
     options = RunOptions(output=folder, resume=True, device="cpu", tensorboard=False, progress=False)
-    weights: dict[str, torch.Tensor] = train(RECIPE, options).method.model.state_dict()
+    weights: dict[str, torch.Tensor] = train(RECIPE, options).method.state_dict()
     return weights
 
 
