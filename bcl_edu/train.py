@@ -68,7 +68,7 @@ def parse(arguments: Sequence[str]) -> Command:
         sys.exit(f"bcl_edu.train: {error}; python -m bcl_edu.train --list shows all")
     with PLAIN_VALUES:
         parsed: Any = tyro.cli(
-            _options_type(recipe),
+            _options_type(recipe, rest),
             prog=f"python -m bcl_edu.train {first}",
             description=description(first),
             args=rest,
@@ -98,12 +98,17 @@ def _take_method(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     return name, rest
 
 
-def _options_type(recipe: Recipe) -> type:
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _options_type(recipe: Recipe, arguments: Sequence[str]) -> type:
     """A class with the values that a recipe uses as its fields, from which tyro makes options and help.
 
-    Values that the recipe does not use are options, too, but are not shown.
+    Values that the recipe does not use are not shown in the help, but are options once they are asked for by name.
     """
-    hidden = unused(recipe)
+    asked = {argument.partition("=")[0].replace("--no-", "--") for argument in arguments}
+    hidden = unused(recipe) - {one.name for one in fields(Recipe) if _option(one.name) in asked}
     hints = get_type_hints(Recipe, include_extras=True)
     shown: list[Any] = []
     for one in fields(Recipe):

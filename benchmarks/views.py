@@ -35,8 +35,8 @@ from torchvision import transforms
 
 from bcl_edu.augment import normalise, view_policy
 from bcl_edu.augment.batched import batched_views
-from bcl_edu.losses import balanced_contrastive_loss
-from bcl_edu.models import ProjectionHead, PrototypeHead, TwoBranchModel, build_backbone, build_classifier
+from bcl_edu.methods import Batch, Clock, build_method
+from bcl_edu.rows import RECIPES
 
 SIZE = 32
 MEAN, STD = (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)
@@ -114,17 +114,14 @@ def pictures(number: int) -> Tensor:
 
 def training_step(device: torch.device) -> Callable[[Tensor], None]:
     """Forward, loss and backward of ResNet-32 in bfloat16, what the views of a batch are made for."""
-    model = TwoBranchModel(
-        build_backbone("resnet32"), build_classifier("linear", 64, 100), ProjectionHead(64), PrototypeHead(64)
-    )
-    model.to(device).to(memory_format=torch.channels_last)
+    method = build_method(RECIPES["cifar100-lt"][1], torch.full((100,), 10), (3, 32, 32))
+    method.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    clock = Clock(0, "main", 0, 1, 0, 1, 0.1)
 
     def step(views: Tensor) -> None:
         labels = torch.arange(views.shape[1], device=device) % 100
         with torch.autocast(device.type, torch.bfloat16):
-            logits, embeddings, prototypes = model(normalise(views, MEAN, STD))
-            loss = torch.nn.functional.cross_entropy(logits, labels)
-            loss += balanced_contrastive_loss(embeddings, labels.repeat(2), prototypes, check=False)
+            loss = method(Batch(normalise(views, MEAN, STD), labels, labels), clock)["loss"]
         loss.backward()
         if device.type == "cuda":
             torch.cuda.synchronize()

@@ -34,7 +34,7 @@ def test_training_prints_its_table_and_where_things_lie(
     assert "last epoch (1)" in printed
     assert "best epoch (1)" in printed
     assert str(tmp_path / "run") in printed
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["lambda_"] == 1.5
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["method"]["lambda_"] == 1.5
 
 
 def test_a_dry_run_prints_an_estimate_and_writes_nothing(
@@ -100,7 +100,7 @@ def test_a_mistake_is_one_message_without_a_traceback(
         (["--head-count", "5000"], "5000"),
         (["--data-dir", "typo"], "typo"),
         (["--image-size", "64"], "image_size is 64"),
-        (["--accumulate", "100"], "100 part(s)"),
+        (["--accumulate", "100"], "100 micro-batch(es)"),
     ],
 )
 def test_a_wrong_value_is_told_before_that_the_folder_is_taken(
@@ -163,11 +163,10 @@ def test_another_error_of_the_program_is_not_taken_for_too_little_memory(
         train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run")])
 
 
-def test_a_misspelt_loss_is_answered_with_the_near_ones(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        train.main(["digits-lt", "--loss", "bce"])
-    assert end.value.code == 2
-    assert "did you mean ce or bcl?" in " ".join(capsys.readouterr().err.split())
+def test_a_misspelt_method_is_answered_with_the_near_ones() -> None:
+    for option in ("--loss", "--method"):
+        with pytest.raises(SystemExit, match=r"no method 'bce'; did you mean ce or bcl\?"):
+            train.main(["digits-lt", option, "bce"])
 
 
 def test_evaluating_what_is_not_there_says_what_is_expected(

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ def store_run(tmp_path: Path) -> StoreRun:
         data: Any = None,
         **changed: Any,
     ) -> Path:
-        recipe = replace(RECIPES[recipe_name][1], **changed)
+        recipe = RECIPES[recipe_name][1].change(**changed)
         epochs = recipe.epochs if finished is None else finished
         best = epoch(max(epochs - 1, 1), top1 + 1)
         record = {

@@ -45,7 +45,6 @@ def test_the_short_name_fills_the_rows_that_it_trains(store_run: StoreRun) -> No
         ({"imbalance_factor": 20.0}, "imbalance factor 20, the row's 100"),
         ({"lambda_": 1.0}, "lambda 1, the row's 2"),
         ({"milestones": (100, 150)}, "milestones [100, 150], the row's [160, 180]"),
-        ({"accumulate": 4, "contrast": "part"}, "contrast part, the row's batch"),
         ({"finished": 12}, "unfinished, 12 of 200 epochs"),
         ({"data": {"subset_sha256": "f" * 64}}, "training subset ffffffffffff, the row's is 6941f3a64765"),
         ({"data": {"test_images": 500}}, "tested on 500 images, the row's test set has 10,000"),
@@ -89,7 +88,7 @@ def test_a_batch_in_parts_that_is_contrasted_whole_is_a_choice(store_run: StoreR
 
 
 def test_a_value_that_changes_nothing_is_neither(store_run: StoreRun) -> None:
-    run = only(store_run("a", "table2-lc", 50.0, mu=0.1, blur=False, focal_gamma=1.0))
+    run = only(store_run("a", "table2-lc", 50.0, crop_scale=(0.1, 1.0), blur=False))
     assert names(run) == ["table2-lc"]
     assert choices(run, ROWS["table2-lc"]) == ()
 

@@ -13,9 +13,9 @@ def test_runs_that_differ_in_the_loss_only_are_put_together_the_longest_first(
     store_run: StoreRun, tmp_path: Path
 ) -> None:
     store_run("short-bcl", "cifar100-lt", 14.0, epochs=10)
-    store_run("short-lc", "cifar100-lt", 12.0, epochs=10, loss="lc")
+    store_run("short-lc", "cifar100-lt", 12.0, epochs=10, method="lc")
     store_run("long-bcl", "cifar100-lt", 40.0, epochs=60)
-    store_run("long-scl", "cifar100-lt", 39.0, epochs=60, loss="scl")
+    store_run("long-scl", "cifar100-lt", 39.0, epochs=60, method="scl")
     groups = side_by_side(find_runs([tmp_path])[0])
     assert [{loss: run.folder.name for loss, run in group.items()} for group in groups] == [
         {"bcl": "long-bcl", "scl": "long-scl"},
@@ -27,9 +27,9 @@ def test_a_run_is_put_beside_no_other_seed_no_other_subset_and_nothing_unfinishe
     store_run: StoreRun, tmp_path: Path
 ) -> None:
     store_run("bcl", "cifar100-lt", 40.0)
-    store_run("other-seed", "cifar100-lt", 40.0, loss="lc", seed=1)
-    store_run("other-images", "cifar100-lt", 40.0, loss="ce", data={"subset_sha256": "0" * 64})
-    store_run("begun", "cifar100-lt", 40.0, loss="scl", finished=7)
+    store_run("other-seed", "cifar100-lt", 40.0, method="lc", seed=1)
+    store_run("other-images", "cifar100-lt", 40.0, method="ce", data={"subset_sha256": "0" * 64})
+    store_run("begun", "cifar100-lt", 40.0, method="scl", finished=7)
     assert side_by_side(find_runs([tmp_path])[0]) == []
 
 

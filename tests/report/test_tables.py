@@ -132,7 +132,7 @@ def test_unfinished_damaged_and_unknown_runs_are_listed_with_the_reason(
         assert "Listed apart, in no table: 11 runs" in written
     reasons = {one.folder.name: " ".join(one.reasons) for one in report.apart}
     assert reasons["a"] == "unfinished, 0 of 400 epochs"
-    assert reasons["b"] == "no row of the tables has data set digits and loss bcl"
+    assert reasons["b"] == "no row of the tables has data set digits and method bcl"
     assert "is damaged" in reasons["c"]
     assert "another version of bcl_edu" in reasons["d"]
     assert "on what the run computed" in reasons["e"]

@@ -13,7 +13,7 @@ def test_tensors_and_plain_values_come_back(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "c.pt", state)
     back = load_checkpoint(tmp_path / "c.pt")
     assert torch.equal(back.pop("weights"), torch.arange(3.0))
-    assert back == {"format": 1, "rows": [{"top1": 1.5, "few": None}], "name": "λ"}
+    assert back == {"format": 2, "rows": [{"top1": 1.5, "few": None}], "name": "λ"}
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +40,7 @@ def test_code_in_a_checkpoint_is_refused_and_never_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    torch.save({"format": 1, "model": Payload()}, "evil.pt")
+    torch.save({"format": 2, "model": Payload()}, "evil.pt")
     with pytest.raises(CheckpointError, match="cannot be read as a checkpoint"):
         load_checkpoint(Path("evil.pt"))
     assert not Path("owned").exists()
@@ -69,7 +69,7 @@ def test_a_missing_file_and_another_format_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
         load_checkpoint(tmp_path / "c.pt")
     torch.save({"format": 7}, tmp_path / "c.pt")
-    with pytest.raises(CheckpointError, match="format 7, but this version of bcl_edu reads format 1"):
+    with pytest.raises(CheckpointError, match="format 7, but this version of bcl_edu reads 1 and 2"):
         load_checkpoint(tmp_path / "c.pt")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from bcl_edu.augment import Normalisation
 from bcl_edu.data import open_dataset
+from bcl_edu.methods import Prediction
 from bcl_edu.training.evaluation import evaluate_method
 
 
@@ -20,12 +20,12 @@ def alike(value: float, contrastive: bool) -> Any:
     def rows(images: Tensor) -> Tensor:
         return torch.full((len(images), 4), value)
 
-    return SimpleNamespace(
-        model=nn.Identity(),
-        features=rows,
-        embeddings=rows if contrastive else lambda features: None,
-        logits=lambda features: torch.zeros(len(features), 10),
-    )
+    class Alike(nn.Module):
+        def predict(self, images: Tensor) -> Prediction:
+            embeddings = rows(images) if contrastive else None
+            return Prediction(rows(images), torch.zeros(len(images), 10), embeddings)
+
+    return Alike()
 
 
 @pytest.mark.parametrize("value", [0.0, float("nan")])

@@ -26,7 +26,7 @@ SMALL = {"image_size": 32, "backbone": "resnet32", "head_hidden": 16, "head_dim"
 @pytest.fixture
 def recipe() -> Recipe:
     """Two epochs of three steps each."""
-    return replace(RECIPES["imagenet-lt"][1], epochs=2, batch_size=3, **SMALL)  # type: ignore[arg-type]
+    return RECIPES["imagenet-lt"][1].change(epochs=2, batch_size=3, **SMALL)
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_replaced_images_are_counted_also_in_an_epoch_that_was_interrupted(
 def test_photographs_of_ones_own_of_any_size_can_be_brought_to_one(
     options: RunOptions, tmp_path: Path
 ) -> None:
-    recipe = replace(RECIPES["imagenet-lt"][1], dataset="folder", epochs=1, batch_size=3, **SMALL)  # type: ignore[arg-type]
+    recipe = RECIPES["imagenet-lt"][1].change(dataset="folder", epochs=1, batch_size=3, **SMALL)  # type: ignore[arg-type]
     (tmp_path / "imagenet" / "val").rename(tmp_path / "imagenet" / "test")
     own = replace(options, train_list=None, test_list=None)
     assert train(recipe, own).record["data"]["class_counts"] == [4, 2, 1]

@@ -52,7 +52,7 @@ def test_resnet_50_on_imagenets_tree_is_killed_goes_on_and_is_evaluated(
 ) -> None:
     root = imagenet_tree(tmp_path / "imagenet", photographs, flat=True)
     lists = {"train": root / "my_train.txt", "test": root / "my_test.txt"}
-    recipe = replace(RECIPES["imagenet-lt"][1], image_size=64, batch_size=4, head_hidden=64, head_dim=32)
+    recipe = RECIPES["imagenet-lt"][1].change(image_size=64, batch_size=4, head_hidden=64, head_dim=32)
     arguments = ["imagenet-lt", "--image-size=64", "--batch-size=4", "--head-hidden=64", "--head-dim=32"]
     arguments += [f"--data-dir={root}", f"--train-list={lists['train']}", f"--test-list={lists['test']}"]
     arguments += [f"--output={tmp_path / 'run'}", "--workers=1", "--device=cpu", "--no-tensorboard"]
@@ -101,7 +101,7 @@ def test_resnet_50_takes_steps_on_inaturalists_8142_classes_and_goes_on(
     photographs: list[Path], tmp_path: Path
 ) -> None:
     root = inaturalist_tree(tmp_path / "inaturalist", photographs)
-    recipe = replace(RECIPES["inaturalist2018"][1], image_size=32, batch_size=4, head_hidden=32, head_dim=32)
+    recipe = RECIPES["inaturalist2018"][1].change(image_size=32, batch_size=4, head_hidden=32, head_dim=32)
     options = RunOptions(
         data_dir=root,
         train_list=root / "my_train.json",

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from bcl_edu.rows.bcl_rows import BCL
 from bcl_edu.training import CheckpointError, Recipe, RunOptions, load_pretrained, train
 from bcl_edu.training.checkpoint import load_checkpoint, save_checkpoint
 from bcl_edu.training.pretrained import export_run, load_trained
@@ -26,8 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         head_count=60,
         backbone="digits_net",
         views="digits",
-        head_hidden=16,
-        head_dim=8,
+        method=BCL(head_hidden=16, head_dim=8),
         epochs=1,
         schedule_epochs=1,
         warmup_epochs=0,
@@ -221,6 +221,6 @@ def test_a_folder_a_file_and_an_export_all_load(run: Path, tmp_path: Path) -> No
 def test_a_model_trained_before_a_field_of_the_recipe_loads(run: Path, tmp_path: Path) -> None:
     export_run(run, tmp_path / "kept")
     record = json.loads((tmp_path / "kept" / "run.json").read_text())
-    del record["recipe"]["focal_gamma"]
+    del record["recipe"]["nesterov"]
     (tmp_path / "kept" / "run.json").write_text(json.dumps(record))
-    assert load_pretrained(tmp_path / "kept").recipe.focal_gamma == 2.0
+    assert load_pretrained(tmp_path / "kept").recipe.nesterov is False

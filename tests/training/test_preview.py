@@ -33,15 +33,15 @@ def files(tmp_path: Path) -> tuple[Recipe, TrainingData]:
 @pytest.mark.parametrize("kind", ["digits", "files"])
 def test_the_views_are_those_of_the_first_epoch(kind: str, request: pytest.FixtureRequest) -> None:
     recipe, data = request.getfixturevalue(kind)
-    batches = EpochBatches(len(data.train), 4, recipe.seed)
+    batches = EpochBatches(data.train.labels, 4, recipe.seed)
     policy = view_policy(
         recipe.views, image_size=data.train.image_shape[1], crop_scale=recipe.crop_scale, blur=recipe.blur
     )
-    loader = BatchLoader(data.train, policy, batches, recipe.seed, torch.device("cpu"), workers=0)
-    views, labels, indices = next(loader.epoch(0))
-    preview = preview_views(recipe, data, indices.tolist())
-    assert torch.equal(preview.views.transpose(0, 1), views)
-    assert preview.names == tuple(data.train.class_names[k] for k in labels.tolist())
+    loader = BatchLoader(data.train, policy, batches, torch.device("cpu"), workers=0)
+    loaded = next(loader.epoch(0))
+    preview = preview_views(recipe, data, loaded.indices.tolist())
+    assert torch.equal(preview.views.transpose(0, 1), loaded.views)
+    assert preview.names == tuple(data.train.class_names[k] for k in loaded.labels.tolist())
     assert preview.images.shape == (4, *data.train.image_shape)
 
 

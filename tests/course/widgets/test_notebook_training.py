@@ -8,7 +8,7 @@ import torch
 from bcl_edu.course.widgets import LiveClassMeans, notebook_training, train_live, train_quietly
 from bcl_edu.training import RECIPES, EpochReport, Interrupted
 
-RECIPE = replace(RECIPES["digits-lt"][1], epochs=2, head_dim=3)
+RECIPE = RECIPES["digits-lt"][1].change(epochs=2, head_dim=3)
 
 
 @pytest.fixture

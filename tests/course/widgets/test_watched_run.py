@@ -87,7 +87,7 @@ def test_a_note_stands_under_the_title(shown: list[object], options: RunOptions)
 
 def test_another_recipe_in_the_same_folder_is_refused(shown: list[object], options: RunOptions) -> None:
     watch_run(replace(RECIPE, epochs=1), options)
-    with pytest.raises(CheckpointError, match="loss: stored 'bcl', asked 'scl'"):
+    with pytest.raises(CheckpointError, match="method: stored 'bcl', asked 'scl'"):
         watch_run(RECIPE.change(epochs=1, method="scl"), options)
 
 
