@@ -188,7 +188,7 @@ DATA_CLAIMS = {
         "Classes are missing from mini-batches of long-tailed data.",
         "500 sampled batches of 256 images",
         classes_are_missing,
-        (Link("notebooks/05_theorem_2_class_averaging.ipynb", "6. What one vote a class does not repair"),),
+        (Link("notebooks/05_theorem_2_class_averaging.ipynb", "5. What averaging does not repair"),),
     ),
     "groups-whole": Claim(
         "comparison on CIFAR-100-LT, 400 epochs",

@@ -120,7 +120,7 @@ LOSS_CLAIMS = {
         "gradient of a class without samples in the batch",
         complement_reaches_absent_classes,
         (
-            Link("notebooks/05_theorem_2_class_averaging.ipynb", "6. What one vote a class does not repair"),
+            Link("notebooks/05_theorem_2_class_averaging.ipynb", "5. What averaging does not repair"),
             Link(
                 "tests/geometry/test_gradient_shares.py", "test_only_the_complement_lets_a_missing_class_push"
             ),

@@ -232,7 +232,7 @@ THEOREM_CLAIMS = {
         "loss and bound of every anchor of random batches",
         theorem_2,
         (
-            Link(_05, "4. The bound after averaging"),
+            Link(_05, "3. The bound after averaging"),
             Link("tests/geometry/test_bounds.py", "test_theorem_2_holds_for_every_configuration"),
         ),
     ),
@@ -249,7 +249,7 @@ THEOREM_CLAIMS = {
         "both losses of every anchor of random batches",
         l1_above_l2,
         (
-            Link(_05, "5. Three ways to average"),
+            Link(_05, "4. Three ways to average"),
             Link("tests/losses/test_class_averaging.py", "test_outside_is_at_least_inside_for_every_anchor"),
         ),
     ),
