@@ -38,12 +38,10 @@ from bcl_edu.geometry.measures import (
 )
 from bcl_edu.geometry.optimum import (
     OptimalGeometry,
-    Optimality,
     Terms,
     certified_optimum,
     collapsed_loss,
     collapsed_terms,
-    optimality,
 )
 from bcl_edu.geometry.simplex import SimplexCheck, check_regular_simplex, regular_simplex
 
@@ -55,7 +53,6 @@ __all__ = [
     "CrossEntropy",
     "Dynamics",
     "OptimalGeometry",
-    "Optimality",
     "SimplexCheck",
     "SimplexDeviation",
     "Terms",
@@ -73,7 +70,6 @@ __all__ = [
     "gradient_shares",
     "nearest_mean_agreement",
     "norm_variation",
-    "optimality",
     "regular_simplex",
     "sampled_batches",
     "simplex_deviation",
