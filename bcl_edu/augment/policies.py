@@ -56,7 +56,18 @@ class ViewPolicy:
     views: tuple[ViewRecipe, ...]
 
 
-POLICY_NAMES: tuple[str, ...] = ("cifar", "grey", "digits", "sim-sim", "sim-rand", "rand-rand", "none")
+POLICY_NAMES: tuple[str, ...] = (
+    "cifar",
+    "grey",
+    "digits",
+    "plain",
+    "sim-sim",
+    "sim-rand",
+    "rand-rand",
+    "resized",
+    "resized-jitter",
+    "none",
+)
 
 
 def view_policy(
@@ -75,6 +86,10 @@ def view_policy(
     - ``grey``: for images such as Fashion-MNIST's. v1 is crop, mirror image and a slight jitter of brightness and
       contrast; v2 and v3 are SimAugment without colour.
     - ``digits``: for 8x8 digits. Shifts by one pixel, brightness and noise; a mirrored digit is none.
+    - ``plain``: every view is a crop after padding (4 of 32) and a mirror image, as long-tail papers before
+      AutoAugment train CIFAR.
+    - ``resized``, ``resized-jitter``: their views of photographs: resized crop (0.08, 1) and mirror image, the
+      second also with colour jitter (0.4, 0.4, 0.4, 0).
     - ``sim-sim``, ``sim-rand``, ``rand-rand``: for photographs at 224. v1 is a resized crop (0.08, 1),
       mirror image, colour jitter (0.4, 0.4, 0.4, 0) and RandAugment (2 operations, magnitude 10 of 30). The name says
       what v3 and v2 are: SimAugment, or SimAugment with RandAugment between its colours and its blur.
@@ -94,7 +109,8 @@ def view_policy(
     Source: Zhu et al. (CVPR 2022), section 4.1; the three for photographs also the authors' main.py, whose
     RandAugment ("rand-n2-m10-mstd0.5") is in a file that they did not publish: ours is torchvision's.
     SimAugment: Chen et al., "SimCLR" (ICML 2020), appendix A;
-    Cutout: DeVries and Taylor (2017).
+    Cutout: DeVries and Taylor (2017); ``plain``: Cao et al. (LDAM, NeurIPS 2019), their code; ``resized-jitter``
+    (ImageNet-LT) and ``resized`` (iNaturalist): Kang et al. (ICLR 2020), their code.
     """
     if name not in POLICY_NAMES:
         raise ValueError(f"unknown view policy {name!r}, expected one of {', '.join(POLICY_NAMES)}")
@@ -129,7 +145,14 @@ def view_policy(
         made_by = {"sim": sim_augment, "rand": replace(sim_augment, augment="randaugment")}
         third, second = name.split("-")
         return ViewPolicy(name, image_size, (classifier, made_by[second], made_by[third]))
-    if name == "cifar":
+    if name in ("resized", "resized-jitter"):
+        resized = ViewRecipe(crop_scale=(0.08, 1.0), flip=0.5, cutout=cutout or 0)
+        if name == "resized-jitter":
+            resized = replace(resized, jitter=(0.4, 0.4, 0.4, 0.0), jitter_probability=1.0)
+        return ViewPolicy(name, image_size, (resized, resized, resized))
+    if name == "plain":
+        classifier = contrastive = ViewRecipe(padding=padding, flip=0.5, cutout=cutout or 0)
+    elif name == "cifar":
         classifier = ViewRecipe(
             padding=padding,
             flip=0.5,

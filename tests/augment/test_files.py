@@ -59,7 +59,9 @@ def test_every_policy_makes_square_views_of_a_photograph_of_any_shape(
     views = transformed(steps, picture(*size), seed=1)
     assert (views.shape, views.dtype) == ((3, 32, 32, 3), np.uint8)
     assert np.array_equal(views, transformed(steps, picture(*size), seed=1))
-    assert np.array_equal(views, transformed(steps, picture(*size), seed=2)) == (name == "none")
+    # a strip one pixel wide cannot be cut at random, and is its own mirror image
+    nothing_to_change = name == "none" or (name == "resized" and min(size) == 1)
+    assert np.array_equal(views, transformed(steps, picture(*size), seed=2)) == nothing_to_change
 
 
 def test_the_policy_none_shows_what_is_evaluated() -> None:

@@ -20,6 +20,19 @@ def test_the_cifar_policy_is_the_papers() -> None:
     assert v3 == v2
 
 
+def test_plain_views_are_a_shifted_crop_and_a_mirror_image() -> None:
+    assert view_policy("plain", image_size=32).views == (ViewRecipe(padding=4, flip=0.5),) * 3
+
+
+def test_resized_views_are_those_of_decoupled_training() -> None:
+    without, with_jitter = (view_policy(name, image_size=224).views for name in ("resized", "resized-jitter"))
+    assert without == (ViewRecipe(crop_scale=(0.08, 1.0), flip=0.5),) * 3
+    expected = ViewRecipe(
+        crop_scale=(0.08, 1.0), flip=0.5, jitter=(0.4, 0.4, 0.4, 0.0), jitter_probability=1.0
+    )
+    assert with_jitter == (expected,) * 3
+
+
 def test_switches_change_only_what_they_name() -> None:
     usual = view_policy("cifar", image_size=32)
     other = view_policy("cifar", image_size=32, crop_scale=(0.08, 1.0), blur=False, cutout=8)
@@ -50,7 +63,7 @@ def test_a_policy_is_a_value(name: str) -> None:
 
 def test_bad_options_are_refused_with_their_value() -> None:
     with pytest.raises(
-        ValueError, match="unknown view policy 'simclr', expected one of cifar, grey, digits, sim-sim"
+        ValueError, match="unknown view policy 'simclr', expected one of cifar, grey, digits, plain"
     ):
         view_policy("simclr", image_size=32)
     with pytest.raises(ValueError, match="image_size = 0"):
