@@ -38,10 +38,12 @@ from bcl_edu.geometry.measures import (
 )
 from bcl_edu.geometry.optimum import (
     OptimalGeometry,
+    Optimality,
     Terms,
     certified_optimum,
     collapsed_loss,
     collapsed_terms,
+    optimality,
 )
 from bcl_edu.geometry.simplex import SimplexCheck, check_regular_simplex, regular_simplex
 
@@ -53,6 +55,7 @@ __all__ = [
     "CrossEntropy",
     "Dynamics",
     "OptimalGeometry",
+    "Optimality",
     "SimplexCheck",
     "SimplexDeviation",
     "Terms",
@@ -70,6 +73,7 @@ __all__ = [
     "gradient_shares",
     "nearest_mean_agreement",
     "norm_variation",
+    "optimality",
     "regular_simplex",
     "sampled_batches",
     "simplex_deviation",
