@@ -9,7 +9,8 @@ What is fixed and what is free:
 * Samples sit at their class mean. For the losses without prototypes no other configuration does better, and with free
   ones none was found (see `collapsed`), so nothing is lost.
 * ``prototypes="tied"`` puts each prototype at its class mean, c_y = mu_y: the limit in which the prototype head has
-  learned the classes. ``prototypes="free"`` optimises them too.
+  learned the classes. ``prototypes="free"`` optimises them too. The certificate of a tied optimum says nothing of free
+  prototypes, which can go lower: 20, 2 and 2 samples at tau = 1 under BCL, 0.31777 free against 0.31894 tied.
 * At collapse with tied prototypes, BCL's three ways to average (L1, L2, L3) are one function, and it does not depend on
   how batches are composed: only on how often each class is an anchor. With free prototypes L3 is cross-entropy on the
   sphere: features and classifier rows of unit length.

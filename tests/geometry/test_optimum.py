@@ -225,6 +225,29 @@ def test_with_class_averaged_anchors_the_optimum_is_the_simplex(imbalance_factor
     assert optimum.value == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("tau", [0.1, 1.0])
+@pytest.mark.parametrize("counts", [[200, 2, 2], [40, 9, 4, 1], [500, 100, 20, 5, 5]])
+def test_with_class_averaged_anchors_free_prototypes_end_at_the_simplex_too(
+    counts: list[int], tau: float
+) -> None:
+    optimum = geometry.certified_optimum(counts, "bcl-class-anchors", temperature=tau, prototypes="free")
+    assert optimum.certified
+    assert optimum.deviation.rms < 1e-6
+    assert optimum.keys is not None
+    assert (optimum.keys - optimum.means).abs().max().item() < 1e-5
+
+
+def test_free_prototypes_can_go_below_the_bound_of_tied_ones() -> None:
+    tied, free = (
+        geometry.certified_optimum([20, 2, 2], "bcl", temperature=1.0, prototypes=where)
+        for where in ("tied", "free")
+    )
+    assert tied.certified
+    assert free.certified
+    assert free.value == pytest.approx(0.317772, abs=1e-6)
+    assert free.value < tied.lower_bound - 0.001
+
+
 @pytest.mark.parametrize("loss", CONTRASTIVE)
 def test_equal_counts_give_the_simplex_under_every_loss(loss: str) -> None:
     optimum = geometry.certified_optimum([30] * 6, loss)
