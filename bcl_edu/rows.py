@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from bcl_edu.data.photograph_sets import FILE_SETS
+from bcl_edu.data import PHOTOGRAPH_SETS
 from bcl_edu.methods import OBJECTIVES, LossName
 from bcl_edu.recipe import Recipe, recipe_as_dict
 
@@ -84,7 +84,7 @@ def idle_fields(recipe: Recipe) -> frozenset[str]:
         idle |= {"milestones", "decay"}
     if recipe.profile == "as-found":
         idle |= {"imbalance_factor", "head_count", "subset_seed"}
-    if recipe.dataset not in FILE_SETS:
+    if recipe.dataset not in PHOTOGRAPH_SETS:
         idle.add("unreadable_images")
         if recipe.image_size is None:
             idle.add("image_size")
@@ -270,7 +270,7 @@ def _400_epochs(recipe: Recipe) -> Recipe:
 def _row(
     table: str, method: str, name: str, recipe: Recipe, loss: LossName, paper: PaperFigure | None
 ) -> Row:
-    photographs = recipe.dataset in FILE_SETS
+    photographs = recipe.dataset in PHOTOGRAPH_SETS
     stated = _STATED_OF_PHOTOGRAPHS if photographs else _STATED_OF_CIFAR
     borrowed = loss in ("ce", "focal", "cb-focal")
     return Row(

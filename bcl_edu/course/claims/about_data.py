@@ -11,8 +11,7 @@ from jaxtyping import Int
 from bcl_edu import data, geometry
 from bcl_edu.course.claims.claim import Claim, Evidence, Link, evidence
 from bcl_edu.data.cache import default_cache_dir
-from bcl_edu.data.photograph_sets import FILE_SETS, find_list
-from bcl_edu.data.registry import default_data_dir
+from bcl_edu.data.photographs import find_list, read_any_list
 from bcl_edu.rows import ROWS
 
 ROOT = Path(__file__).parents[3]
@@ -52,17 +51,18 @@ def imbalance_factors() -> Evidence:
 def listed_counts(name: str) -> Int[np.ndarray, " k"] | None:
     """Training images of each class in a published list; None if the list is not on this machine."""
     try:
-        path = find_list(name, "train", ROOT / default_data_dir(name), default_cache_dir())
+        source, folder = data.PHOTOGRAPH_SETS[name], ROOT / data.default_data_dir(name)
+        path = find_list(source, "train", folder, default_cache_dir())
     except ValueError:
         return None
-    return np.bincount(FILE_SETS[name].splits["train"].read(path).labels)
+    return np.bincount(read_any_list(path).labels)
 
 
 def _listed_size(name: str, thousands: float, classes: int) -> Evidence:
     """Images (in thousands, to the printed digit) and classes of a published list; nothing is fetched."""
     counts = listed_counts(name)
     if counts is None:
-        listed = FILE_SETS[name].splits["train"].list_name
+        listed = data.PHOTOGRAPH_SETS[name].splits["train"].list_name
         return Evidence(0, 0, f"{listed} is not on this machine", needs="the data set")
     total = int(counts.sum())
     return evidence(
@@ -140,7 +140,7 @@ DATA_CLAIMS = {
         (
             Link(_02, "1. Three shapes of a tail"),
             Link(
-                "tests/data/test_profiles.py",
+                "tests/data/test_long_tail.py",
                 "test_exponential_profile_has_the_published_number_of_images",
             ),
         ),
@@ -152,7 +152,7 @@ DATA_CLAIMS = {
         cifar10_size,
         (
             Link(
-                "tests/data/test_profiles.py",
+                "tests/data/test_long_tail.py",
                 "test_exponential_profile_has_the_published_number_of_images",
             ),
         ),
@@ -183,7 +183,7 @@ DATA_CLAIMS = {
         "Classes are many-shot (> 100 images), medium-shot (“2~100”) or few-shot (< 20).",
         "groups of each class",
         shot_groups_as_printed,
-        (Link("tests/data/test_shots.py", "test_overlapping_limits_are_refused"),),
+        (Link("tests/data/test_long_tail.py", "test_overlapping_limits_are_refused"),),
     ),
     "shot-groups-meant": Claim(
         "section 4.4, read as 20~100",
@@ -191,7 +191,7 @@ DATA_CLAIMS = {
         "groups of each class",
         shot_groups_as_meant,
         (
-            Link("tests/data/test_shots.py", "test_the_groups_of_cifar100_lt_at_factor_100"),
+            Link("tests/data/test_long_tail.py", "test_the_groups_of_cifar100_lt_at_factor_100"),
             Link(_02, "1. Three shapes of a tail"),
         ),
     ),
@@ -207,6 +207,6 @@ DATA_CLAIMS = {
         "69.7 / 53.8 / 35.5 % on the three groups is 53.9 % on all classes.",
         "mean weighed by the groups' numbers of classes",
         groups_make_the_whole,
-        (Link("tests/data/test_shots.py", "test_the_groups_of_cifar100_lt_at_factor_100"),),
+        (Link("tests/data/test_long_tail.py", "test_the_groups_of_cifar100_lt_at_factor_100"),),
     ),
 }

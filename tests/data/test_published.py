@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bcl_edu.data.official import OfficialFile, check_md5, fetch
+from bcl_edu.data.published import OfficialFile, check_md5, fetch
 
 CONTENT = bytes(range(256)) * 64
 

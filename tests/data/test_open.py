@@ -1,11 +1,13 @@
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from bcl_edu.data import default_data_dir, open_dataset
-from bcl_edu.data.registry import DATASET_NAMES
+from bcl_edu.data import DATASET_NAMES, default_data_dir, open_dataset
+from bcl_edu.data.cache import default_cache_dir
+from tests.data.small_imagenet import own_lists, small_imagenet
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
@@ -28,7 +30,7 @@ def test_folder_opens_a_tree_of_ones_own(tree: Path) -> None:
 
 def test_the_cache_is_where_the_environment_says(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BCL_EDU_CACHE", str(tree.parent / "from-environment"))
-    open_dataset("folder", tree)
+    open_dataset("folder", tree, image_size=4)
     assert len(list((tree.parent / "from-environment").iterdir())) == 1
 
 
@@ -70,3 +72,37 @@ def test_a_folder_to_download_to_need_not_exist(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("bcl_edu.data.cifar.fetch", no_network)
     with pytest.raises(ConnectionError, match="nothing came into new"):
         open_dataset("cifar10", "new", download=True)
+
+
+@pytest.mark.parametrize("variable", ["BCL_EDU_CACHE", "BCL_EDU_DATA"])
+def test_a_tilde_is_the_home_folder_in_the_environment_too(
+    variable: str, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tree.parent))
+    monkeypatch.setenv(variable, "~/there")
+    tree.rename(tree.parent / "folder")
+    data = open_dataset("folder", "~/folder", image_size=4)
+    assert len(data.train) == 8
+    assert default_cache_dir() == tree.parent / ("there" if variable == "BCL_EDU_CACHE" else "user-cache")
+    assert default_data_dir("cifar10").is_absolute() == (variable == "BCL_EDU_DATA")
+    assert not Path("~").exists()
+
+
+def test_lists_and_the_cache_may_begin_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = small_imagenet(tmp_path / "images")
+    own_lists(root)
+    monkeypatch.setenv("HOME", str(root))
+    lists = {"train": "~/train.txt", "test": "~/test.txt"}
+    data = open_dataset("lists", "~", lists=lists, cache_dir="~/cache", image_size=16)
+    assert data.train.image_shape == (3, 16, 16)
+    assert list((root / "cache").glob("lists-*.npz"))
+
+
+def test_a_user_without_a_home_gets_a_cache_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for variable in ("BCL_EDU_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert default_cache_dir().parent == Path(tempfile.gettempdir())
