@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
+from bcl_edu.escape import for_terminal
+
 LARGEST_TEXT = 2**30
 """Bytes of the largest list or JSON file that is read; iNaturalist 2018's annotations take an eighth of it."""
 
@@ -124,8 +126,8 @@ _HINTS = {
 
 
 def in_words(error: Exception) -> str:
-    """An error as a message for a user; for a system's error: which file, why, and what to do."""
+    """An error as a message for a user, without control characters; a system's error with its file and what to do."""
     if not isinstance(error, OSError) or error.filename is None or error.errno is None:
-        return str(error)
-    said = f"{error.filename}: {os.strerror(error.errno)}"
+        return for_terminal(error, keep="\n")
+    said = f"{for_terminal(error.filename)}: {os.strerror(error.errno)}"
     return f"{said}; {_HINTS[error.errno]}" if error.errno in _HINTS else said

@@ -29,6 +29,7 @@ from bcl_edu.data.open import (
 )
 from bcl_edu.data.photographs import PhotographSet, find_images, find_list, read_any_list
 from bcl_edu.data.published import ExpectedCounts
+from bcl_edu.escape import for_terminal
 from bcl_edu.files import user_path
 
 SHOWN = 10
@@ -104,7 +105,7 @@ class Findings:
 
     def __str__(self) -> str:
         verdict = "not complete: " + "; ".join(self.problems) if self.problems else self.verdict
-        return "\n".join([*self.lines, verdict])
+        return for_terminal("\n".join([*self.lines, verdict]), keep="\n")
 
 
 def check_dataset(
