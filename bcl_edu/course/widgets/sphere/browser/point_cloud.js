@@ -241,10 +241,10 @@ export class PointCloud {
   means(pen, { counts, perClass, numClasses: k }, means, colours) {
     const names = classNames(counts);
     const order = means.map((_, i) => i).sort((i, j) => means[i].depth - means[j].depth);
-    const labelled = [];
+    const sizes = counts.map((n) => (4.5 + 6.5 * Math.sqrt(n / perClass)) * this.unit);
     for (const i of order) {
       const { x, y, depth } = means[i];
-      const size = (4.5 + 6.5 * Math.sqrt(counts[i] / perClass)) * this.unit;
+      const size = sizes[i];
       pen.globalAlpha = depth < 0 ? 0.6 : 1;
       pen.beginPath();
       pen.arc(x, y, size, 0, 2 * Math.PI);
@@ -253,18 +253,21 @@ export class PointCloud {
       pen.strokeStyle = colours.page;
       pen.lineWidth = 1.6;
       pen.stroke();
+    }
+    pen.globalAlpha = 1;
+    const labelled = [];
+    for (const i of order.reverse()) {
       // outwards from the centre, where there is room; not where another name is already
+      const { x, y } = means[i];
       const length = Math.hypot(x - this.centre, y - this.centre) || 1;
-      const away = size + 11;
+      const away = sizes[i] + 11;
       const place = { x: x + (away * (x - this.centre)) / length, y: y + (away * (y - this.centre)) / length };
       if (labelled.some((other) => Math.hypot(other.x - place.x, other.y - place.y) < 13)) continue;
       labelled.push(place);
       const across = (x - this.centre) / length;
       const align = across > 0.4 ? "left" : across < -0.4 ? "right" : "center";
-      pen.globalAlpha = 1;
       this.sheet.write(names[i], place.x, place.y, { colour: colours.ink, halo: colours.page, weight: 600, align });
     }
-    pen.globalAlpha = 1;
   }
 
   /** The number of degrees, beside the middle of the arc. */

@@ -50,7 +50,8 @@ export class SharpCanvas {
     pen.font = `${weight} ${size}px ${FONT}`;
     pen.textAlign = align;
     pen.textBaseline = "middle";
-    // nothing is cut off at the sides
+    // nothing is cut off at the edges
+    y = Math.max(size / 2 + 2, Math.min(this.height - size / 2 - 2, y));
     const wide = pen.measureText(text).width;
     const left = x - { left: 0, center: wide / 2, right: wide }[align];
     x += Math.max(0, 2 - left) - Math.max(0, left + wide + 2 - this.width);

@@ -40,7 +40,7 @@ export class TrainingSide {
     const stage = html("div", { class: "stage" }, this.root);
     const big = html("p", { class: "angle" }, stage);
     this.angle = html("b", {}, big);
-    html("span", {}, big, "between the two rarest classes");
+    html("span", {}, big, "between the two rarest");
     this.goal = html("span", { class: "goal" }, big);
     this.cloud = new PointCloud(stage, view, redraw);
     const numbers = html("dl", { class: "numbers" }, this.root);
