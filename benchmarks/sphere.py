@@ -9,7 +9,7 @@ on the clock, so that they include waiting for a processor that others use:
 
     frames      a second, sphere and empty page; ratio: of the two, within each round
     train       all steps of the frame, both losses
-    draw        spheres and curves
+    draw        both spheres
     steps       a second; 60 are wanted at speed 1
 """
 
@@ -42,15 +42,15 @@ INSTRUMENTS = """() => {
     requestAnimationFrame(count);
     if (!window.sphere) return;
     let training = 0;
-    const { train, draw, onFrame } = sphere;
+    const { train, drawSpheres, onFrame } = sphere;
     sphere.train = () => {
         const start = performance.now();
         train.call(sphere);
         training += performance.now() - start;
     };
-    sphere.draw = () => {
+    sphere.drawSpheres = () => {
         const start = performance.now();
-        draw.call(sphere);
+        drawSpheres.call(sphere);
         log.draw.push(performance.now() - start);
     };
     sphere.onFrame = (now) => {

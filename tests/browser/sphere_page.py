@@ -59,6 +59,10 @@ class SpherePage:
         """What belongs to one of the two losses."""
         return self.page.locator("section.side").nth(index)
 
+    def picture(self, index: int) -> Locator:
+        """The canvas of one of the two spheres."""
+        return self.side(index).locator("canvas:not(.backdrop)")
+
     def button(self, name: str) -> Locator:
         """One of play, step, restart."""
         return self.page.locator(f"button.{name}")

@@ -356,7 +356,7 @@ def test_arrow_keys_turn_both_spheres_alike_and_home_turns_them_back(sphere: Sph
     angles = "[sphere.view.yaw, sphere.view.pitch]"
     before = sphere.page.evaluate(angles)
     cosines = sphere.state()["sides"][0]["cosines"]
-    sphere.side(1).locator("canvas").focus()
+    sphere.picture(1).focus()
     sphere.page.keyboard.press("ArrowLeft")
     sphere.page.keyboard.press("ArrowUp")
     turned = sphere.page.evaluate(angles)
@@ -423,11 +423,11 @@ def test_a_slider_is_dragged_while_it_trains(sphere: SpherePage) -> None:
 
 
 def test_dragging_a_sphere_turns_both_and_changes_nothing_else(sphere: SpherePage) -> None:
-    canvas = sphere.side(0).locator("canvas")
+    canvas = sphere.picture(0)
     box = canvas.bounding_box()
     assert box is not None
     before = sphere.page.evaluate("[sphere.view.yaw, sphere.stepCount]")
-    picture = sphere.side(1).locator("canvas").evaluate("e => e.toDataURL()")
+    picture = sphere.picture(1).evaluate("e => e.toDataURL()")
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     sphere.page.mouse.move(x, y)
     sphere.page.mouse.down()
@@ -437,7 +437,7 @@ def test_dragging_a_sphere_turns_both_and_changes_nothing_else(sphere: SpherePag
     assert after[0] > before[0] + 0.1
     assert after[1] == before[1]
     sphere.page.wait_for_timeout(100)
-    assert sphere.side(1).locator("canvas").evaluate("e => e.toDataURL()") != picture
+    assert sphere.picture(1).evaluate("e => e.toDataURL()") != picture
 
 
 # ---- touch
@@ -448,7 +448,7 @@ def test_a_finger_on_the_sphere_scrolls_the_page_up_and_turns_the_sphere_sideway
 ) -> None:
     phone = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
     with opened_sphere(browser, addresses["waiting"], **phone) as sphere:
-        canvas = sphere.side(0).locator("canvas")
+        canvas = sphere.picture(0)
         session = sphere.page.context.new_cdp_session(sphere.page)
 
         def swipe(across: int, down: int) -> None:
@@ -566,7 +566,7 @@ def test_the_page_is_readable_in_light_and_dark_and_nothing_is_cut_off(
 
 def test_pictures_are_sharp_on_a_fine_screen(browser: Browser, addresses: dict[str, str]) -> None:
     with opened_sphere(browser, addresses["waiting"], device_scale_factor=2) as sphere:
-        pixels, width = sphere.side(0).locator("canvas").evaluate("e => [e.width, e.clientWidth]")
+        pixels, width = sphere.picture(0).evaluate("e => [e.width, e.clientWidth]")
         assert pixels == pytest.approx(2 * width, abs=1)
 
 

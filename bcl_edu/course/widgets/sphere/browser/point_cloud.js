@@ -1,6 +1,7 @@
 // One sphere (or circle) with its points, class means, and the certified optimum as rings.
 
 import { classColour, TAIL } from "../../browser/colours.js";
+import { html } from "../../explorer/browser/svg.js";
 import { SharpCanvas } from "./sharp_canvas.js";
 
 const TURN_BY_KEY = Math.PI / 24;
@@ -19,7 +20,10 @@ export class PointCloud {
    */
   constructor(parent, view, redraw) {
     this.view = view;
-    this.sheet = new SharpCanvas(parent, { class: "cloud", tabindex: "0", role: "application" }, 1, redraw);
+    const frame = html("div", { class: "cloud" }, parent);
+    // the sphere itself has a canvas of its own, which is drawn anew only when it is turned
+    this.backdrop = new SharpCanvas(frame, { class: "backdrop", "aria-hidden": "true" }, 1, redraw);
+    this.sheet = new SharpCanvas(frame, { tabindex: "0", role: "application" }, 1, redraw);
     this.canvas = this.sheet.canvas;
     this.listen();
   }
@@ -38,13 +42,14 @@ export class PointCloud {
     this.radius = (FILLED * this.sheet.width) / 2;
     this.unit = Math.max(0.6, this.sheet.width / 420); // what sizes of dots follow
     this.matrix = this.flat ? [1, 0, 0, 0, 1, 0, 0, 0, 1] : this.view.matrix();
-    this.ball(pen, colours);
+    this.sizes = scene.counts.map((n) => (4.5 + 6.5 * Math.sqrt(n / scene.perClass)) * this.unit);
+    this.ball(colours);
     const means = this.seen(scene.means, scene.dimension);
     this.edges(pen, means, colours);
-    this.points(pen, scene, false);
+    this.points(pen, scene, means, false);
     this.spokes(pen, means);
     if (scene.ghosts) this.ghosts(pen, this.seen(scene.ghosts, scene.dimension), means, colours);
-    this.points(pen, scene, true);
+    this.points(pen, scene, means, true);
     if (scene.keys) this.keys(pen, this.seen(scene.keys, scene.dimension), colours);
     this.rareArc(pen, scene);
     this.means(pen, scene, means, colours);
@@ -69,8 +74,14 @@ export class PointCloud {
     };
   }
 
-  ball(pen, colours) {
-    const { centre, radius } = this;
+  /** The sphere or circle, if it does not stand there already. */
+  ball(colours) {
+    const { centre, radius, sheet } = this;
+    const key = `${this.matrix} ${sheet.width} ${sheet.sharpness} ${colours.page} ${colours.shade}`;
+    if (key === this.drawnBall) return;
+    const pen = this.backdrop.begin();
+    if (!pen) return;
+    this.drawnBall = key;
     pen.beginPath();
     pen.arc(centre, centre, radius, 0, 2 * Math.PI);
     if (!this.flat) {
@@ -126,7 +137,8 @@ export class PointCloud {
     pen.globalAlpha = 1;
   }
 
-  points(pen, { points, counts, perClass, numClasses, dimension: d }, front) {
+  /** All points that the disc of their class mean does not cover. */
+  points(pen, { points, counts, perClass, numClasses, dimension: d }, means, front) {
     const size = 2.7 * this.unit;
     const m = this.matrix;
     pen.globalAlpha = front ? 0.8 : 0.3;
@@ -142,6 +154,7 @@ export class PointCloud {
         if (depth >= 0 !== front) continue;
         const x = this.centre + this.radius * (m[0] * px + m[1] * py + m[2] * pz);
         const y = this.centre - this.radius * (m[3] * px + m[4] * py + m[5] * pz);
+        if (Math.hypot(x - means[k].x, y - means[k].y) + size < this.sizes[k]) continue;
         pen.moveTo(x + size, y);
         pen.arc(x, y, size, 0, 2 * Math.PI);
       }
@@ -238,10 +251,10 @@ export class PointCloud {
   }
 
   /** A disc for each class mean, as large as the class has points, and its name; what is behind comes first. */
-  means(pen, { counts, perClass, numClasses: k }, means, colours) {
+  means(pen, { counts, numClasses: k }, means, colours) {
     const names = classNames(counts);
     const order = means.map((_, i) => i).sort((i, j) => means[i].depth - means[j].depth);
-    const sizes = counts.map((n) => (4.5 + 6.5 * Math.sqrt(n / perClass)) * this.unit);
+    const { sizes } = this;
     for (const i of order) {
       const { x, y, depth } = means[i];
       const size = sizes[i];
@@ -308,6 +321,7 @@ export class PointCloud {
   }
 
   remove() {
+    this.backdrop.remove();
     this.sheet.remove();
   }
 }

@@ -19,6 +19,9 @@ export class PushBar {
     const k = counts.length;
     if (this.parts?.length !== k) this.build(k);
     const shares = Array.from(push.subarray((k - 1) * k));
+    const key = `${shares.map((share) => share.toFixed(3))} ${counts}`;
+    if (key === this.key) return;
+    this.key = key;
     const nobody = Number.isNaN(shares[0]);
     this.bar.classList.toggle("nobody", nobody);
     this.nobody.hidden = !nobody;

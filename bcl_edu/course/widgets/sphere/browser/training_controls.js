@@ -49,7 +49,7 @@ export class ImbalanceSlider {
   update({ imbalanceFactor, numClasses }) {
     this.values = imbalanceValues(numClasses);
     place(this.input, this.values, imbalanceFactor);
-    this.output.textContent = shown(imbalanceFactor);
+    write(this.output, shown(imbalanceFactor));
   }
 
   /** Draw the reader's eye to the handle, or no longer. */
@@ -81,11 +81,9 @@ export class Transport {
   }
 
   update({ speed }, playing, step, settled) {
-    const words = playing ? "❚❚ Pause" : "▶ Play";
-    if (this.play.textContent !== words) this.play.textContent = words;
+    write(this.play, playing ? "❚❚ Pause" : "▶ Play");
     for (const input of this.speeds) input.checked = Number(input.value) === speed;
-    const clock = settled ? `step ${step}, at rest` : `step ${step}`;
-    if (this.clock.textContent !== clock) this.clock.textContent = clock;
+    write(this.clock, settled ? `step ${step}, at rest` : `step ${step}`);
   }
 }
 Transport.groups = 0; // radio buttons of one name are one group, also across several spheres on a page
@@ -126,11 +124,16 @@ export class MoreSettings {
   update(settings) {
     for (const { setting, values, input, output } of this.sliders) {
       place(input, values(), settings[setting]);
-      output.textContent = shown(settings[setting]);
+      write(output, shown(settings[setting]));
     }
     for (const { setting, select } of this.menus) select.value = settings[setting];
     this.seed.value = settings.seed;
   }
+}
+
+/** Put a text into an element, unless it is there already. */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 /** A menu of options [value, label]. */

@@ -159,6 +159,7 @@ function overSamples(sums, averaged) {
   const scale = new Float64Array(n); // what exp(l_ik) is multiplied by to be i's pull on k: weight / (tau D_i)
   const u = new Float64Array(n);
   const terms = new Float64Array(k);
+  const ofKeys = new Float64Array(k);
   for (let i = 0; i < n; i++) {
     const y = labels[i];
     if (!weight[y]) continue;
@@ -169,7 +170,10 @@ function overSamples(sums, averaged) {
     for (let j = 0; j < k; j++) {
       let sum = views * sumOfClass[i * k + j];
       if (j === y) sum += (views - 1) * itself;
-      if (joined) sum += sums.keyExponential(i, j);
+      if (joined) {
+        ofKeys[j] = sums.keyExponential(i, j);
+        sum += ofKeys[j];
+      }
       terms[j] = sum * (j === y ? ofOwn[j] : ofOther[j]);
       total += terms[j];
     }
@@ -181,7 +185,7 @@ function overSamples(sums, averaged) {
     for (let c = 0; c < d; c++) sums.dPoints[i * d + c] += own * points[i * d + c];
     if (!joined) continue;
     for (let j = 0; j < k; j++) {
-      const force = scale[i] * sums.keyExponential(i, j) * (j === y ? ofOwn[j] : ofOther[j]);
+      const force = scale[i] * ofKeys[j] * (j === y ? ofOwn[j] : ofOther[j]);
       for (let c = 0; c < d; c++) {
         sums.dPoints[i * d + c] += force * keys[j * d + c];
         sums.dKeys[j * d + c] += force * points[i * d + c];

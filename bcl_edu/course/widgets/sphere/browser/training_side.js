@@ -8,6 +8,7 @@ import { PushBar } from "./push_bar.js";
 import { rareAngle, readMeans } from "./readouts.js";
 import { turnedTowards } from "./targets.js";
 import { TRAINING_LOSSES } from "./training_losses.js";
+import { write } from "./training_controls.js";
 import { sideInWords } from "./training_words.js";
 
 /** The menu, in the order in which the paper builds them up. */
@@ -93,13 +94,13 @@ export class TrainingSide {
     const { colour, dash } = METHODS[this.loss];
     this.root.style.setProperty("--method", colour);
     this.swatch.classList.toggle("dashed", Boolean(dash));
-    this.angle.textContent = `${reading.rareAngle.toFixed(0)}°`;
-    this.goal.textContent = `optimum ${this.targetAngle.toFixed(0)}°`;
+    write(this.angle, `${reading.rareAngle.toFixed(0)}°`);
+    write(this.goal, `optimum ${this.targetAngle.toFixed(0)}°`);
     this.goal.title = target.certified
       ? `Certified: the loss is at most ${target.relativeGap.toExponential(0)} (relative) above its minimum.`
       : "Not certified: perhaps there is a better one.";
-    this.deviation.textContent = reading.deviation.toFixed(2);
-    this.distance.textContent = reading.distance.toFixed(2);
+    write(this.deviation, reading.deviation.toFixed(2));
+    write(this.distance, reading.distance.toFixed(2));
     this.push.update(this.descent.push, this.descent.counts);
   }
 

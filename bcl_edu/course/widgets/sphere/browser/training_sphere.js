@@ -4,7 +4,7 @@ import { html } from "../../explorer/browser/svg.js";
 import { largestClass, trainingCounts } from "./class_counts.js";
 import { ClassStrip } from "./class_strip.js";
 import { Batches, startingPoints } from "./descent.js";
-import { CAPTIONS, Opening } from "./opening.js";
+import { CAPTIONS, Opening } from "./first_seconds.js";
 import { History, PathCurve } from "./path_curves.js";
 import { pageColours } from "./sharp_canvas.js";
 import { simplexDeviation } from "../../explorer/browser/geometry.js";
@@ -19,8 +19,8 @@ import { ViewAngle } from "./view_angle.js";
 const STEPS_A_SECOND = 60;
 /** Milliseconds of a frame that training may take; then the frame is drawn, and steps are fewer. */
 const BUDGET = 14;
-/** Milliseconds between two updates of numbers, and before the summary is read out. */
-const BETWEEN_NUMBERS = 100;
+/** Milliseconds between two updates of numbers and curves, and before the summary is read out. */
+const BETWEEN_NUMBERS = 150;
 const PAUSE_BEFORE_WORDS = 900;
 /** Training rests when no class mean has moved further than this for so many steps. */
 const STILL = 1e-6;
@@ -275,9 +275,10 @@ export class TrainingSphere {
       this.train();
       this.due -= 1;
     }
-    this.draw();
+    this.drawSpheres();
     if (now - (this.numbersAt ?? -Infinity) < BETWEEN_NUMBERS) return;
     this.numbersAt = now;
+    this.drawCurves();
     this.write();
     this.changed(this);
   }
@@ -291,14 +292,18 @@ export class TrainingSphere {
   }
 
   drawAll() {
-    this.draw();
+    this.drawSpheres();
+    this.drawCurves();
     this.write();
   }
 
-  draw() {
+  drawSpheres() {
     this.colours ??= pageColours(this.root);
+    this.sides.forEach((side) => side.draw(this.settings, this.colours));
+  }
+
+  drawCurves() {
     const { settings, colours, history } = this;
-    this.sides.forEach((side) => side.draw(settings, colours));
     const [deviation, distance] = this.curves;
     const goals = this.sides.map(({ target }) => simplexDeviation(target.gram, settings.numClasses).rms);
     deviation.draw(history, settings.losses, goals, settings.numClasses, colours);
