@@ -17,7 +17,7 @@ export class PushBar {
   /** @param {Float64Array} push - shares of each class in what repels an anchor of each class, shape (K, K) */
   update(push, counts) {
     const k = counts.length;
-    if (this.parts?.length !== k) this.build(k);
+    if (this.parts?.length !== k - 1) this.build(k);
     const shares = Array.from(push.subarray((k - 1) * k));
     const key = `${shares.map((share) => share.toFixed(3))} ${counts}`;
     if (key === this.key) return;
