@@ -2,8 +2,8 @@
 
 import { TrainingSphere } from "./training_sphere.js";
 
-/** Milliseconds between messages to Python. */
-const BETWEEN_MESSAGES = 250;
+/** Milliseconds between messages to Python, which hold all points. */
+const BETWEEN_MESSAGES = 1000;
 
 const TRAITS = {
   imbalance_factor: "imbalanceFactor",
