@@ -21,8 +21,8 @@ import tyro
 from bcl_edu import terminal
 from bcl_edu.data import Images, open_dataset
 from bcl_edu.data.cache import default_cache_dir
-from bcl_edu.data.photograph_sets import FILE_SETS, find_list
-from bcl_edu.data.registry import default_data_dir
+from bcl_edu.data import PHOTOGRAPH_SETS, default_data_dir
+from bcl_edu.data.photographs import find_list
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.recipe import Recipe
@@ -155,7 +155,7 @@ def _held_out(recipe: Recipe, data: TrainingData, run: RunOptions) -> tuple[Imag
     """
     if data.held_out is not None:
         return data.held_out, f"{len(data.held_out):,} images held out of the training"
-    if "validation" not in getattr(FILE_SETS.get(recipe.dataset), "splits", {}):
+    if "validation" not in getattr(PHOTOGRAPH_SETS.get(recipe.dataset), "splits", {}):
         raise ValueError(
             f"this run was trained on every image of {recipe.dataset}'s training set, so that nothing is left to "
             "choose a value on; name the value, or train with --held-out 0.1"

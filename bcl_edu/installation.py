@@ -17,8 +17,7 @@ import torch
 from packaging.requirements import Requirement
 
 from bcl_edu.augment import Normalisation
-from bcl_edu.data.photograph_sets import FILE_SETS
-from bcl_edu.data.registry import DATASET_NAMES, default_data_dir, find_dataset
+from bcl_edu.data import DATASET_NAMES, PHOTOGRAPH_SETS, default_data_dir, find_dataset
 from bcl_edu.methods import Clock, build_method
 from bcl_edu.rows import RECIPES
 from bcl_edu.training.batches import Loaded
@@ -155,12 +154,12 @@ def data() -> list[Finding]:
     """Which data sets can be opened without a download."""
     findings = []
     for name in DATASET_NAMES:
-        if name == "folder":  # the reader's own
+        if name in ("folder", "lists"):  # the reader's own
             continue
         if find_dataset(name) is not None:
             findings.append(Finding(f"data: {name}", "found"))
             continue
-        if name in FILE_SETS:
+        if name in PHOTOGRAPH_SETS:
             remedy = f"put the images into {default_data_dir(name)}; data/README.md says from where"
         else:
             remedy = f"open_dataset({name!r}, download=True), or put it into {default_data_dir(name)}"

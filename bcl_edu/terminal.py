@@ -1,36 +1,68 @@
-"""What our commands print reaches any terminal, file or pipe, whatever its encoding and however early it closes."""
+"""Make commands work with any terminal, file or pipe: whatever its encoding or width, closed early, full or missing."""
 
 from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 
 Main = Callable[[Sequence[str] | None], None]
 
+NARROWEST = 40
+"""Columns of the narrowest terminal for which help is laid out; below a handful, tyro's layout never ends."""
+
 
 def command(main: Main) -> Callable[..., None]:
     """Make a function the main function of a command.
 
-    A character that the output's encoding lacks, such as λ in many a Windows console, is written as \\u03bb. A reader
-    that has seen enough, as `head` has, ends the command with status 1 and without a word.
+    - Characters that the output's encoding lacks, such as λ in many a Windows console, are written as \\u03bb.
+    - If the pipe closes early (as with `head`), the command exits silently with status 1.
+    - A stream that is missing (`>&-`) becomes the null device, and its descriptor is not given to another file.
+    - An output that cannot be written to, such as a file on a full disk, is one message and status 1.
     """
 
     @wraps(main)
     def run(arguments: Sequence[str] | None = None) -> None:
+        _replace_missing_streams()
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
+        if shutil.get_terminal_size().columns < NARROWEST:
+            os.environ["COLUMNS"] = str(NARROWEST)
         try:
             try:
                 main(arguments)
             finally:
                 sys.stdout.flush()
         except BrokenPipeError:
-            # Python flushes once more when it ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _discard_output()
             sys.exit(1)
+        except OSError as error:
+            if error.filename is not None:  # not of the standard output, and nobody has answered it
+                raise
+            _discard_output()
+            sys.exit(
+                f"cannot write to the standard output: {os.strerror(error.errno) if error.errno else error}"
+            )
 
     return run
+
+
+def _replace_missing_streams() -> None:
+    """Put the null device in place of each standard stream that is missing, and of its descriptor."""
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def _discard_output() -> None:
+    """Let what is still buffered go to the null device: Python flushes once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

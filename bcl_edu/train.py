@@ -115,7 +115,7 @@ def _options_type(recipe: Recipe, arguments: Sequence[str]) -> type:
         kind: Any = hints[one.name]
         default: Any = getattr(recipe, one.name)
         if one.name == "method":
-            kind = Annotated[(type(default), tyro.conf.OmitArgPrefixes)]
+            kind = Annotated.__class_getitem__((type(default), tyro.conf.OmitArgPrefixes))
         elif one.name in hidden:
             kind = tyro.conf.Suppress[kind]
         shown.append((one.name, kind, field(default=default)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bcl_edu.files import in_words, write_atomically
+from bcl_edu.files import in_words, open_regular, parse_json, read_text, user_path, write_atomically
 
 
 def test_a_write_that_is_refused_names_the_file_and_leaves_nothing(
@@ -48,3 +48,66 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
 def test_other_errors_speak_for_themselves() -> None:
     assert in_words(ValueError("epochs is 0")) == "epochs is 0"
     assert in_words(ConnectionError("nothing came")) == "nothing came"
+
+
+def test_what_stands_in_the_place_of_the_new_content_is_removed_and_never_followed(tmp_path: Path) -> None:
+    """A killed process leaves a temporary file; anyone could put a link there."""
+    (tmp_path / "precious").write_bytes(b"precious")
+    (tmp_path / ".run.json.writing").symlink_to(tmp_path / "precious")
+    write_atomically(tmp_path / "run.json", b"new")
+    (tmp_path / ".run.json.writing").write_bytes(b"half")
+    write_atomically(tmp_path / "run.json", b"newer")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "precious": b"precious",
+        "run.json": b"newer",
+    }
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert user_path("~/x") == Path("/home/someone/x")
+    assert user_path(Path("a/~")) == Path("a/~")
+    assert user_path("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "circle of links", "missing"])
+def test_only_a_regular_file_is_opened(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path = Path("/dev/zero")
+    elif kind == "circle of links":
+        path.symlink_to(path)
+    with pytest.raises((OSError, ValueError)):
+        open_regular(path)
+    with pytest.raises(ValueError, match=str(path)):
+        read_text(path)
+
+
+def test_text_is_utf8_of_a_bounded_size(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes("\ufeffä".encode())
+    assert read_text(path) == "ä"
+    with pytest.raises(ValueError, match=f"{path}.*more than 3 bytes"):
+        read_text(path, largest=3)
+    path.write_bytes(b"\xe4")
+    with pytest.raises(ValueError, match=str(path)):
+        read_text(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[" * 100_000, "1e999", "[-1e999]", "NaN", "[Infinity]", "9" * 5000, b"\xff"], ids=repr
+)
+def test_a_strangers_json_is_a_value_or_one_error(text: str | bytes) -> None:
+    with pytest.raises(ValueError, match=r"^cannot read run\.json: "):
+        parse_json(text, "run.json")
+    assert parse_json('{"a": [1.5, null]}', "run.json") == {"a": [1.5, None]}
+
+
+def test_control_characters_of_names_do_not_reach_the_terminal() -> None:
+    assert in_words(ValueError("a\x1b[31mb\nc")) == "a\\x1b[31mb\nc"
+    refused = FileNotFoundError(errno.ENOENT, "", "caf\udce9\n\x07")
+    assert in_words(refused).startswith("caf\\xe9\\x0a\\x07: ")

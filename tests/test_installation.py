@@ -44,7 +44,7 @@ def test_data_that_are_not_there_are_no_obstacle_but_get_a_remedy(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BCL_EDU_DATA", str(tmp_path))
-    monkeypatch.setattr("bcl_edu.data.registry.SYSTEM_DIR", tmp_path / "nowhere")
+    monkeypatch.setattr("bcl_edu.data.open.SYSTEM_DIR", tmp_path / "nowhere")
     (finding,) = [one for one in data() if one.subject == f"data: {name}"]
     assert finding.remedy == f"open_dataset({name!r}, download=True), or put it into {tmp_path / name}"
     assert Installation((finding,)).ready

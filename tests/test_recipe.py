@@ -80,7 +80,7 @@ def test_changing_the_method_keeps_the_options_that_both_have() -> None:
     "values", [{"mu": 1.0, "method": "ce"}, {"no_such_value": 1}, {"method": "no-such-method"}]
 )
 def test_a_value_or_method_that_is_not_there_is_named(values: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="'mu'|'no_such_value'|'no-such-method'"):
+    with pytest.raises(ValueError, match=r"'mu'|'no_such_value'|'no-such-method'"):
         PAPER.change(**values)
 
 

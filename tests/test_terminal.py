@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -37,3 +39,43 @@ def test_a_reader_that_has_seen_enough_ends_the_command_without_a_word() -> None
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait(timeout=120) == 1
+
+
+@pytest.mark.parametrize("missing", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_command_without_its_standard_streams_works_all_the_same(missing: str, tmp_path: Path) -> None:
+    """The descriptors of the missing streams are not given to the files that the command opens."""
+    script = """
+import sys
+from bcl_edu import terminal
+
+@terminal.command
+def main(arguments=None):
+    with open(sys.argv[1], "wb") as file:
+        assert file.fileno() > 2
+        print("said")
+        print("warned", file=sys.stderr)
+        file.write(b"written")
+
+main()
+"""
+    (tmp_path / "script.py").write_text(script)
+    shell = f'exec "{sys.executable}" "{tmp_path}/script.py" "{tmp_path}/file" {missing}'
+    ended = subprocess.run(["bash", "-c", shell], env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=120)
+    assert ended.returncode == 0
+    assert (tmp_path / "file").read_bytes() == b"written"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+def test_a_full_standard_output_is_one_message() -> None:
+    words = [sys.executable, "-m", "bcl_edu.data", "check", "digits"]
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert ended.returncode == 1
+    assert ended.stderr == "cannot write to the standard output: No space left on device\n"
+
+
+def test_help_ends_in_a_terminal_of_five_columns() -> None:
+    process = start("bcl_edu.data", "check", "--help", COLUMNS="5", PYTHONIOENCODING="ascii")
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "--data-dir" in out

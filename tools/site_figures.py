@@ -15,6 +15,7 @@ from bcl_edu.course.figures import bound_versus_loss, class_counts_bars, film
 from bcl_edu.course.widgets import counter_example
 from bcl_edu.course.widgets.bound_sliders import reach, two_classes
 from bcl_edu.data import exponential_profile, open_dataset, shot_groups
+from bcl_edu.escape import json_in_html
 from bcl_edu.geometry import theorem_1
 
 ASSETS = Path(__file__).parent / "site_assets"
@@ -30,7 +31,7 @@ def figure_html(drawing: Mapping[str, Any], picture: str | None = None) -> str:
     """
     layout = drawing["layout"]
     words = html.escape(layout["meta"]["alternative"], quote=True)
-    inside = _in_script(json.dumps({name: drawing.get(name, []) for name in ("data", "layout", "frames")}))
+    inside = json_in_html({name: drawing.get(name, []) for name in ("data", "layout", "frames")})
     still = (
         f'<img alt="{words}" src="data:image/png;base64,{picture.replace(chr(10), "")}">'
         if picture
@@ -105,7 +106,7 @@ def _counter_example() -> str:
     return (
         f'<style>{widget._css}</style><div class="widget"></div>'
         f'<script type="module">{_in_script(script)}\n'
-        f"const state = new Map(Object.entries({json.dumps(state)}));\n{model}</script>"
+        f"const state = new Map(Object.entries({json_in_html(state)}));\n{model}</script>"
     )
 
 

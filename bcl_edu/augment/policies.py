@@ -165,7 +165,14 @@ def view_policy(
         made_by = {"sim": sim_augment, "rand": replace(sim_augment, augment="randaugment")}
         third, second = name.split("-")
         return ViewPolicy(name, image_size, (classifier, made_by[second], made_by[third]))
-    if name == "cifar":
+    if name in ("resized", "resized-jitter"):
+        resized = ViewRecipe(crop_scale=(0.08, 1.0), flip=0.5, cutout=cutout or 0)
+        if name == "resized-jitter":
+            resized = replace(resized, jitter=(0.4, 0.4, 0.4, 0.0), jitter_probability=1.0)
+        return ViewPolicy(name, image_size, (resized, resized, resized))
+    if name == "plain":
+        classifier = contrastive = ViewRecipe(padding=padding, flip=0.5, cutout=cutout or 0)
+    elif name == "cifar":
         classifier = ViewRecipe(
             padding=padding,
             flip=0.5,

@@ -1,25 +1,49 @@
-"""What is seen: labelled images by name, long-tailed profiles and subsets, shot groups."""
+"""What is seen: labelled images by name, long-tailed profiles and subsets, shot groups, validation splits."""
 
+from bcl_edu.data.class_names import ClassNamesDiffer, head_to_tail, in_recorded_classes, read_mapping
 from bcl_edu.data.image_files import ImageFiles
 from bcl_edu.data.labelled import Dataset, Images, LabelledImages
-from bcl_edu.data.profiles import exponential_profile, pareto_profile, step_profile
-from bcl_edu.data.registry import DATASET_NAMES, default_data_dir, find_dataset, open_dataset
-from bcl_edu.data.shots import shot_groups
-from bcl_edu.data.subset import long_tailed_subset, subset_sha256
+from bcl_edu.data.long_tail import (
+    counts_by_size,
+    exponential_profile,
+    long_tailed_subset,
+    pareto_profile,
+    shot_groups,
+    step_profile,
+    subset_sha256,
+)
+from bcl_edu.data.open import (
+    DATASET_NAMES,
+    PHOTOGRAPH_SETS,
+    default_data_dir,
+    find_dataset,
+    open_dataset,
+    prepare_dataset,
+)
+from bcl_edu.data.validation import hold_out, stratified_split
 
 __all__ = [
     "DATASET_NAMES",
+    "PHOTOGRAPH_SETS",
+    "ClassNamesDiffer",
     "Dataset",
     "ImageFiles",
     "Images",
     "LabelledImages",
+    "counts_by_size",
     "default_data_dir",
     "exponential_profile",
     "find_dataset",
+    "head_to_tail",
+    "hold_out",
+    "in_recorded_classes",
     "long_tailed_subset",
     "open_dataset",
     "pareto_profile",
+    "prepare_dataset",
+    "read_mapping",
     "shot_groups",
     "step_profile",
+    "stratified_split",
     "subset_sha256",
 ]

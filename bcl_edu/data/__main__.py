@@ -1,7 +1,8 @@
-"""Look at a data set, or get it ready.
+"""Check a data set, or get it ready.
 
 python -m bcl_edu.data check cifar100                                  # what is there, what is missing
 python -m bcl_edu.data check imagenet-lt --data-dir DIR --decode       # also read every image
+python -m bcl_edu.data check lists --data-dir DIR --train-list A.csv --test-list B.csv
 python -m bcl_edu.data prepare inaturalist2018 --data-dir DIR --download
 """
 
@@ -16,27 +17,29 @@ import tyro
 
 from bcl_edu import terminal
 from bcl_edu.data.check import check_dataset
-from bcl_edu.data.prepare import prepare_dataset
+from bcl_edu.data.open import prepare_dataset
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
 
 
 @dataclass(frozen=True)
 class Check:
-    """Say what is there of a data set, what is missing, and whether it is what was published. Exit status 1: not."""
+    """Report what is there of a data set, what is missing, and whether it is what was published. Exit status 1: not."""
 
     name: tyro.conf.Positional[str]
-    """digits, fashion-mnist, cifar10, cifar100, folder, imagenet-lt or inaturalist2018."""
+    """digits, fashion-mnist, cifar10, cifar100, folder, lists, imagenet-lt or inaturalist2018."""
     data_dir: Path | None = None
-    """Folder of the data set; by default data/NAME."""
+    """Folder of the data set; by default data/NAME, for lists the current folder."""
     decode: bool = False
-    """Read every image file, and list those that are damaged."""
+    """Read every image file, list those that are damaged, and those of equal content."""
     train_list: Path | None = None
-    """For imagenet-lt and inaturalist2018: your own list of training images (`path label` lines, or JSON)."""
+    """For lists, imagenet-lt, inaturalist2018: your own list of training images (`path label` lines, CSV or JSON)."""
     test_list: Path | None = None
-    """Likewise of test images."""
+    """Your own list of test images."""
+    val_list: Path | None = None
+    """Your own list of validation images."""
     image_size: int | None = None
-    """For folder: the size to which images of several sizes are brought."""
+    """For folder and lists: the size at which the network sees an image."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command = tyro.cli(
             Check | Prepare,
             prog="python -m bcl_edu.data",
-            description="Look at a data set, or get it ready.",
+            description="Check a data set, or get it ready.",
             args=arguments,
         )
     try:
@@ -66,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print("\n".join(prepare_dataset(command.name, command.data_dir, download=command.download)))
             findings = check_dataset(command.name, command.data_dir)
         else:
-            named = {"train": command.train_list, "test": command.test_list}
+            named = {"train": command.train_list, "test": command.test_list, "validation": command.val_list}
             findings = check_dataset(
                 command.name,
                 command.data_dir,

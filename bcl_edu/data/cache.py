@@ -1,36 +1,51 @@
-"""Decoded images on disk: a set is decoded once, and read in a moment ever after."""
+"""Decoded images on disk: a data set is decoded once and read in a moment afterwards."""
 
 import hashlib
 import os
 import sys
+import tempfile
+import time
 import uuid
 import warnings
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bcl_edu.files import user_path
+
 Arrays = Mapping[str, NDArray[Any]]
 
 # part of every cache file: raise it when decoding, order or layout change, and older files are rebuilt
-_LAYOUT = "1"
+_LAYOUT = "2"
 
-# the array of a cache file that has its stamp and the names of the others, so that none can go missing unseen
+# the array of a cache file with its stamp and the names of the other arrays
 _CONTENTS = "contents"
+
+_STALE_SECONDS = 600  # a temporary file that nobody has written to for so long was left by a killed process
 
 
 def default_cache_dir() -> Path:
-    """``$BCL_EDU_CACHE`` if set, otherwise ``bcl_edu`` in the user's cache folder of this platform."""
+    """``$BCL_EDU_CACHE`` if set, otherwise ``bcl_edu`` in the user's cache folder of this platform.
+
+    A user without a home folder, as in some containers, gets a folder below the system's temporary one.
+    """
     if chosen := os.environ.get("BCL_EDU_CACHE"):
-        return Path(chosen)
-    if sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return user_path(chosen)
+    try:
+        if sys.platform == "darwin":
+            base = Path.home() / "Library" / "Caches"
+        elif sys.platform == "win32":
+            base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        else:
+            base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # neither HOME nor an entry in the system's list of users
+        user = getattr(os, "getuid", lambda: "user")()
+        return Path(tempfile.gettempdir()) / f"bcl_edu-{user}"
     return base / "bcl_edu"
 
 
@@ -43,8 +58,8 @@ def cache_file(cache_dir: Path, name: str, source: Path, *options: object) -> Pa
 def file_facts(name: str, status: os.stat_result) -> tuple[str, int, int, int]:
     """What a fingerprint takes from one file: its name, size, and times of modification and of last change.
 
-    The contents of 60,000 files cannot be read in under a second; these facts can. The time of last change
-    cannot be set by hand: it moves when a file is replaced by another of the same name, size and date.
+    Reading the contents of 60,000 files takes far more than a second; reading these facts does not. The time of last
+    change cannot be set by hand: it moves when a file is replaced by another of the same name, size and date.
     """
     return name, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
@@ -58,10 +73,10 @@ def fingerprint(facts: Iterable[object]) -> str:
 
 
 def cached_arrays(path: Path, stamp: str, build: Callable[[], Arrays]) -> Arrays:
-    """The arrays that ``build`` returns: from disk, if they were built before from the same files.
+    """The arrays that ``build`` returns, read from disk if they were built before from the same files.
 
-    The file carries the stamp that it was written with and is built anew when the stamp differs. It is also
-    built anew, with a warning, when it cannot be read whole: the format has a checksum for each array. If it
+    The file carries the stamp that it was written with and is built anew when the stamp differs. It is also built
+    anew, with a warning, when it is damaged: every array has a checksum, which is compared to its last byte. If it
     cannot be written there is a warning, and no cache. Nothing in it is unpickled.
 
     Args:
@@ -88,12 +103,11 @@ def cached_arrays(path: Path, stamp: str, build: Callable[[], Arrays]) -> Arrays
 def _read(path: Path, stamp: str) -> Arrays | None:
     """The arrays in a cache file, or None where there is none, a stale one or a damaged one."""
     try:
-        # opened here, since np.load leaves a damaged file open
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found_stamp, *names = arrays[_CONTENTS].tolist()
+        with open(path, "rb") as file, zipfile.ZipFile(file) as members:
+            found_stamp, *names = _read_array(members, _CONTENTS).tolist()
             if found_stamp != stamp:
                 return None
-            return {name: arrays[name] for name in names}
+            return {name: _read_array(members, name) for name in names}
     except (FileNotFoundError, NotADirectoryError):
         return None
     except Exception as error:  # a damaged file makes numpy and zipfile raise errors of many types
@@ -101,14 +115,32 @@ def _read(path: Path, stamp: str) -> Arrays | None:
         return None
 
 
+def _read_array(members: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    with members.open(f"{name}.npy") as file:
+        array = np.lib.format.read_array(file, allow_pickle=False)
+        # a damaged header may announce a smaller array: only at a member's end is its checksum compared
+        if file.read(1):
+            raise ValueError(f"{name} is longer than its header says")
+    return array
+
+
 def _write(path: Path, stamp: str, arrays: Arrays) -> None:
-    """Write to a temporary name, then rename: a reader sees the whole file or none."""
+    """Write to a temporary name, then rename: a reader sees the complete file or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(path.parent)
     temporary = path.with_suffix(f".{uuid.uuid4().hex}.tmp")
     try:
-        with open(temporary, "wb") as file:
+        with open(temporary, "xb") as file:
             np.savez(file, allow_pickle=False, **{_CONTENTS: np.array([stamp, *arrays])}, **arrays)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove what killed processes left half-written."""
+    for temporary in folder.glob("*.tmp"):
+        with suppress(OSError):  # another process may have removed it
+            if time.time() - temporary.stat().st_mtime > _STALE_SECONDS:
+                temporary.unlink()

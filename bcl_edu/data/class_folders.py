@@ -1,9 +1,13 @@
-"""Image trees ``train/<class>/*`` and ``test/<class>/*``: listed, decoded once, cached."""
+"""Image trees ``train/<class>/*`` and ``test/<class>/*``: listed, and decoded into memory where they fit."""
 
 import os
+import warnings
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from statistics import median_low
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,11 +15,17 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from bcl_edu.data.cache import cache_file, cached_arrays, file_facts, fingerprint
-from bcl_edu.data.decoding import decode_image
-from bcl_edu.data.labelled import Dataset, LabelledImages
-from bcl_edu.data.pixel_order import content_order
+from bcl_edu.data.decoding import decode_image, image_dimensions
+from bcl_edu.data.image_files import ImageFiles
+from bcl_edu.data.image_lists import image_list
+from bcl_edu.data.imagenet_lt import IMAGENET_LT
+from bcl_edu.data.labelled import Dataset, Images, LabelledImages
+from bcl_edu.data.photographs import IMAGE_SIZE
 
-SPLITS = ("train", "test")
+REQUIRED_SPLITS = ("train", "test")
+
+LARGEST_IN_MEMORY = 64
+"""Image size up to which one's own images are decoded into memory; larger ones stay on disk."""
 
 # left behind by file managers; every other visible file in a class folder has to be an image
 _NOT_IMAGES = {"Thumbs.db", "desktop.ini"}
@@ -27,16 +37,11 @@ _LARGEST_BYTES = 8 * 2**30
 _CHUNK = 64
 
 
-@dataclass(frozen=True)
-class _ClassFolder:
-    """The files of one class of one split, in the order of their names, with what their fingerprint takes."""
+Order = Callable[[NDArray[np.uint8], NDArray[np.int64]], NDArray[np.int64]]
 
-    path: Path
-    facts: tuple[tuple[str, int, int, int], ...]
 
-    @property
-    def files(self) -> list[Path]:
-        return [self.path / fact[0] for fact in self.facts]
+class ReplacedImageWarning(UserWarning):
+    """A training image that cannot be read was replaced by another of its class."""
 
 
 def read_class_folders(
@@ -45,111 +50,234 @@ def read_class_folders(
     cache_dir: Path,
     *,
     class_names: tuple[str, ...] | None = None,
-    image_size: int | None = None,
-    order_by_content: bool = False,
+    order: Order | None = None,
 ) -> Dataset:
-    """Every image of ``root/train/<class>/*`` and ``root/test/<class>/*``.
-
-    Labels follow the alphabetical order of the class folders; images are in the order of class, then of file
-    name (or of content). If all images of both splits are grey the set has one channel, otherwise grey
-    images become RGB by repeating their channel (further conversions: see ``decode_image``). Hidden files
-    and folders are passed over.
-
-    The decoded images are cached. The cache is used as long as the name, size, time of modification and time
-    of last change of every file are the same; nothing else is read the second time.
+    """Every image of ``root/train/<class>/*`` and ``root/test/<class>/*``, in memory, at the one size that they have.
 
     Args:
         name: name of the data set.
         root: the folder that has ``train`` and ``test``.
         cache_dir: where decoded images are kept.
         class_names: the class folders that must be there; by default whichever there are.
-        image_size: if given, each image's short side is resized to it and its centre square cut out. Otherwise
-            all images must be of one size.
-        order_by_content: order the images of a class by ``content_order`` instead of by file name.
+        order: puts the images of a split, sorted by label, into another order.
 
     Raises:
-        ValueError: a split or class is missing or empty, train and test have different classes, an image cannot
-            be read, sizes differ, or the images together would not fit in memory.
+        ValueError: as ``list_class_folders``; an image cannot be read, sizes differ, or the images together would not
+            fit in memory.
+    """
+    files = list_class_folders(root, class_names)
+    parts = decoded(
+        name, root, cache_dir, {split: files[split] for split in REQUIRED_SPLITS}, None, order=order
+    )
+    return Dataset(name, parts["train"], parts["test"])
+
+
+def list_class_folders(root: Path, class_names: tuple[str, ...] | None = None) -> dict[str, ImageFiles]:
+    """The image files of ``root/train/<class>/*``, ``root/test/<class>/*`` and, where it is, ``root/val/<class>/*``.
+
+    Labels follow the alphabetical order of the class folders; images are in the order of class, then of file name.
+    Hidden files and folders are skipped. Nothing is decoded.
+
+    Returns:
+        By split ("train", "test", "validation"), to be seen at ``IMAGE_SIZE``.
+
+    Raises:
+        ValueError: a split or class is missing or empty, splits have different classes, or an entry of a class folder
+            is not a regular file.
+    """
+    folders = {split: root / split for split in REQUIRED_SPLITS}
+    if (root / "val").is_dir():
+        folders["validation"] = root / "val"
+    found = {split: _class_folders(folder) for split, folder in folders.items()}
+    if class_names is not None:
+        for split in REQUIRED_SPLITS:
+            _refuse_difference(f"{folders[split]}", found[split], "the official class names", class_names)
+    for split in folders:
+        _refuse_difference(f"{folders['train']}", found["train"], f"{folders[split]}", found[split])
+    names = tuple(
+        name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for name in found["train"]
+    )
+    files = {}
+    for split, folder in folders.items():
+        members = [_image_names(folder / name) for name in found[split]]
+        paths = [
+            f"{folder.name}/{name}/{member}"
+            for name, own in zip(found[split], members, strict=True)
+            for member in own
+        ]
+        labels = np.repeat(np.arange(len(members)), [len(own) for own in members]).tolist()
+        listed = image_list(folder, paths, labels)
+        files[split] = ImageFiles(root, listed, names, IMAGE_SIZE, IMAGENET_LT.mean, IMAGENET_LT.std)
+    return files
+
+
+def own_images(
+    name: str,
+    root: Path,
+    cache_dir: Path,
+    files: Mapping[str, ImageFiles],
+    image_size: int | None,
+    *,
+    replace_unreadable: bool = False,
+) -> dict[str, Images]:
+    """One's own images, at the size at which the network sees them: in memory up to 64 x 64, otherwise on disk.
+
+    One rule for pictures of any shape: the short side is resized to the image size, and the network sees squares. In
+    memory these are the centre squares. On disk, training crops the whole picture at random, and evaluation cuts the
+    centre square as ``resize_center_crop`` does.
+
+    Args:
+        name: name of the data set.
+        root: what the cache of decoded images is named after.
+        cache_dir: where decoded images are kept.
+        files: by split.
+        image_size: by default the median of the training images' short sides, at most 224.
+        replace_unreadable: replace a training image that cannot be read by the next one of its class, with a warning.
+            For images on disk, training decides this.
+
+    Raises:
+        ValueError: an image that has to be looked at cannot be read, or the image size is below 1.
     """
     if image_size is not None and image_size < 1:
         raise ValueError(f"image_size is {image_size}; expected a number of pixels from 1")
-    folders = {split: _list_classes(root / split) for split in SPLITS}
-    _check_class_names(root, folders, class_names)
-    labels = {
-        split: np.repeat(np.arange(len(folders[split])), [len(folder.facts) for folder in folders[split]])
-        for split in SPLITS
-    }
-
-    def build() -> dict[str, NDArray[np.uint8]]:
-        images = _decode_splits(folders, image_size)
-        if order_by_content:
-            images = {split: images[split][content_order(images[split], labels[split])] for split in SPLITS}
-        return images
-
-    path = cache_file(cache_dir, name, root, image_size, order_by_content)
-    facts = ((split, folder.path.name, folder.facts) for split in SPLITS for folder in folders[split])
-    arrays = cached_arrays(path, fingerprint(facts), build)
-    found_names = tuple(folder.path.name for folder in folders["train"])
-    train, test = (
-        LabelledImages(torch.from_numpy(arrays[split]), torch.from_numpy(labels[split]), found_names)
-        for split in SPLITS
-    )
-    return Dataset(name, train, test)
+    if image_size is None:
+        image_size = _usual_size(name, root, cache_dir, files["train"], skip=replace_unreadable)
+    if image_size <= LARGEST_IN_MEMORY:
+        return dict(decoded(name, root, cache_dir, files, image_size, replace_unreadable=replace_unreadable))
+    return {split: replace(images, image_size=image_size) for split, images in files.items()}
 
 
-def class_folder_files(split: Path) -> list[Path]:
-    """Every image file of a split's class folders.
+def _usual_size(name: str, root: Path, cache_dir: Path, files: ImageFiles, *, skip: bool) -> int:
+    """The median of the images' short sides, at most IMAGE_SIZE."""
+    paths = [files.file(index) for index in range(len(files))]
+
+    def short_side(path: Path) -> int:
+        try:
+            return min(image_dimensions(path))
+        except ValueError:
+            if skip:
+                return 0
+            raise
+
+    def build() -> dict[str, NDArray[Any]]:
+        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+            return {"sides": np.array(list(pool.map(short_side, paths)))}
+
+    path = cache_file(cache_dir, f"{name}-sizes", root, skip)
+    sides = cached_arrays(path, fingerprint(_facts({"train": files})), build)["sides"]
+    if not sides.any():
+        raise ValueError(
+            f"none of the {len(paths)} training images in {root} can be read, such as {paths[0]}"
+        )
+    return min(IMAGE_SIZE, median_low(sides[sides > 0].tolist()))
+
+
+def decoded(
+    name: str,
+    root: Path,
+    cache_dir: Path,
+    files: Mapping[str, ImageFiles],
+    image_size: int | None,
+    *,
+    replace_unreadable: bool = False,
+    order: Order | None = None,
+) -> dict[str, LabelledImages]:
+    """Image files decoded into memory, and cached.
+
+    If all images of all splits are grey they have one channel, otherwise grey images become RGB by repeating their
+    channel (further conversions: see ``decode_image``). The cache is used as long as the name, size, time of
+    modification and time of last change of every file are the same; nothing else is read the second time.
+
+    Args:
+        name: name of the data set.
+        root: what the cache is named after.
+        cache_dir: where it is.
+        files: by split.
+        image_size: each image's short side is resized to it and its centre square cut out; None: as they are.
+        replace_unreadable: as in ``own_images``.
+        order: as in ``read_class_folders``.
 
     Raises:
-        ValueError: the folder is not there, or it or one of its classes is empty.
+        ValueError: an image cannot be read, sizes differ, or the images together would not fit in memory.
     """
-    return [file for folder in _list_classes(split) for file in folder.files]
+
+    def build() -> dict[str, NDArray[np.uint8]]:
+        arrays = _decode(files, image_size, replace_unreadable)
+        if order is not None:
+            arrays = {split: a[order(a, files[split].files.labels)] for split, a in arrays.items()}
+        return arrays
+
+    path = cache_file(cache_dir, name, root, image_size, replace_unreadable, order is not None)
+    arrays = cached_arrays(path, fingerprint(_facts(files)), build)
+    return {
+        split: LabelledImages(torch.from_numpy(arrays[split]), images.labels, images.class_names)
+        for split, images in files.items()
+    }
 
 
-def _list_classes(split: Path) -> list[_ClassFolder]:
+def _facts(files: Mapping[str, ImageFiles]) -> list[object]:
+    facts: list[object] = []
+    for split, images in files.items():
+        facts.append((split, images.class_names, images.files.labels.tobytes()))
+        root = str(images.root)
+        for index in range(len(images)):
+            listed = images.files.path(index)
+            try:
+                path = images.file(index) if images.without_class_folder else f"{root}/{listed}"
+                facts.append(file_facts(listed, os.stat(path)))
+            except OSError as error:  # for instance a link to a file that is gone
+                raise ValueError(f"cannot read the image {images.file(index)}: {error.strerror}") from error
+    return facts
+
+
+def _class_folders(split: Path) -> list[str]:
     if not split.is_dir():
         raise ValueError(
             f"there is no folder {split}; expected train/<class>/* and test/<class>/* in {split.parent} "
             "(a validation folder can be renamed, or linked, to test)"
         )
     with os.scandir(split) as entries:
-        classes = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        classes = sorted(
+            entry.name for entry in entries if _is_folder(entry) and not entry.name.startswith(".")
+        )
     if not classes:
         raise ValueError(f"{split} has no folders; expected one for each class, with its images")
-    return [_list_images(split / name) for name in classes]
+    return classes
 
 
-def _list_images(folder: Path) -> _ClassFolder:
-    facts = []
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()  # False for a circle of links
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is a regular file, or a link to one."""
+    return os.path.isfile(entry.path) if entry.is_symlink() else entry.is_file()
+
+
+def _image_names(folder: Path) -> list[str]:
+    names = []
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".") or entry.name in _NOT_IMAGES:
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 raise ValueError(f"{entry.path} is a folder; expected only images in a class folder")
-            try:
-                facts.append(file_facts(entry.name, entry.stat()))
-            except OSError as error:  # for instance a link to a file that is gone
-                raise ValueError(f"cannot read the image {entry.path}: {error}") from error
-    if not facts:
+            if not is_file(entry):
+                raise ValueError(
+                    f"cannot read the image {entry.path}: it is not a regular file, or a link that leads to none"
+                )
+            names.append(entry.name)
+    if not names:
         raise ValueError(
             f"class folder {folder} has no images; add some, or remove the class from train and test"
         )
-    return _ClassFolder(folder, tuple(sorted(facts)))
+    return sorted(names)
 
 
-def _check_class_names(
-    root: Path, folders: dict[str, list[_ClassFolder]], class_names: tuple[str, ...] | None
+def _refuse_difference(
+    first: str, names: list[str], second: str, others: list[str] | tuple[str, ...]
 ) -> None:
-    found = {split: [folder.path.name for folder in folders[split]] for split in SPLITS}
-    if class_names is not None:
-        for split in SPLITS:
-            _refuse_difference(f"{root / split}", found[split], "the official class names", list(class_names))
-    _refuse_difference(f"{root / 'train'}", found["train"], f"{root / 'test'}", found["test"])
-
-
-def _refuse_difference(first: str, names: list[str], second: str, others: list[str]) -> None:
-    if names == others:
+    if names == list(others):
         return
     raise ValueError(
         f"the class folders of {first} differ from {second}: only in the first: "
@@ -167,52 +295,74 @@ def _require_room(number: int, height: int, width: int) -> None:
     if total > _LARGEST_BYTES:
         raise ValueError(
             f"{number} images of {width} x {height} pixels take {total / 2**30:.1f} GiB decoded, above "
-            f"the {_LARGEST_BYTES / 2**30:.0f} GiB that are held in memory; pass a smaller image_size"
+            f"the {_LARGEST_BYTES / 2**30:.0f} GiB that are held in memory; pass another image_size"
         )
 
 
-def _decode_splits(
-    folders: dict[str, list[_ClassFolder]], image_size: int | None
+def _decode(
+    files: Mapping[str, ImageFiles], image_size: int | None, replace_unreadable: bool
 ) -> dict[str, NDArray[np.uint8]]:
-    """All images of a split in one array each, with three channels unless every image of both is grey."""
-    paths = {split: [file for folder in folders[split] for file in folder.files] for split in SPLITS}
-    every_path = paths["train"] + paths["test"]
-    if image_size is not None:
-        _require_room(
-            len(every_path), image_size, image_size
-        )  # before the first image is brought to this size
-    height, width = decode_image(every_path[0], image_size).shape[1:]
-    _require_room(len(every_path), height, width)
-    images = np.empty((len(every_path), 3, height, width), dtype=np.uint8)
+    """All images of each split in one array, with three channels unless every image is grey."""
+    every_file = [(images, index) for images in files.values() for index in range(len(images))]
+    if image_size is None:
+        height, width = decode_image(every_file[0][0].file(0)).shape[1:]
+    else:
+        height = width = image_size
+    _require_room(len(every_file), height, width)
+    pixels = np.empty((len(every_file), 3, height, width), dtype=np.uint8)
 
     def decode(start: int) -> list[bool]:
-        """Fill one chunk of rows; say of each whether it is in colour."""
+        """Fill one chunk of rows; return for each whether it is in colour."""
         colour = []
-        for position in range(start, min(start + _CHUNK, len(every_path))):
-            pixels = decode_image(every_path[position], image_size)
-            if pixels.shape[1:] != (height, width):
+        for position in range(start, min(start + _CHUNK, len(every_file))):
+            images, index = every_file[position]
+            may_replace = replace_unreadable and images is files["train"]
+            image = (
+                _readable(images, index, image_size)
+                if may_replace
+                else decode_image(images.file(index), image_size)
+            )
+            if image.shape[1:] != (height, width):
                 raise ValueError(
-                    f"{every_path[position]} is {pixels.shape[2]} x {pixels.shape[1]} pixels, {every_path[0]} is "
-                    f"{width} x {height}; images must have one size, or pass image_size to resize them"
+                    f"{images.file(index)} is {image.shape[2]} x {image.shape[1]} pixels, "
+                    f"{every_file[0][0].file(0)} is {width} x {height}; expected images of one size"
                 )
-            images[position] = pixels  # a grey image fills all three channels
-            colour.append(len(pixels) == 3)
+            pixels[position] = image  # a grey image fills all three channels
+            colour.append(len(image) == 3)
         return colour
 
     any_colour = False
     # threads, not processes: they need no guarded __main__, and Pillow decodes photographs outside Python's lock
     with (
         ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool,
-        tqdm(total=len(every_path), desc="decoding images", unit="image", delay=1, disable=None) as progress,
+        tqdm(total=len(every_file), desc="decoding images", unit="image", delay=1, disable=None) as progress,
     ):
         try:
-            for colour in pool.map(decode, range(0, len(every_path), _CHUNK)):
+            for colour in pool.map(decode, range(0, len(every_file), _CHUNK)):
                 any_colour |= any(colour)
                 progress.update(len(colour))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     if not any_colour:
-        images = np.ascontiguousarray(images[:, :1])
-    train, test = np.split(images, [len(paths["train"])])
-    return {"train": train, "test": test}
+        pixels = np.ascontiguousarray(pixels[:, :1])
+    ends = np.cumsum([len(images) for images in files.values()])[:-1]
+    return dict(zip(files, np.split(pixels, ends), strict=True))
+
+
+def _readable(images: ImageFiles, index: int, image_size: int | None) -> NDArray[np.uint8]:
+    """The image, or the next one of its class that can be read, with a warning."""
+    members = np.flatnonzero(images.files.labels == images.files.labels[index])
+    reasons = []
+    for candidate in np.roll(members, -int(np.searchsorted(members, index))).tolist():
+        try:
+            pixels = decode_image(images.file(candidate), image_size)
+        except ValueError as error:
+            reasons.append(str(error))
+            continue
+        if reasons:
+            warnings.warn(
+                f"{reasons[0]}; replaced by {images.file(candidate)}", ReplacedImageWarning, stacklevel=2
+            )
+        return pixels
+    raise ValueError(f"{reasons[0]}; no other image of its class can be read either")

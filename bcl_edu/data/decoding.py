@@ -1,11 +1,23 @@
-"""From an image file to uint8 pixels: which conversions are made, and which files are refused."""
+"""From an image file to uint8 pixels: which formats are read, which conversions are made, which files are refused."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
+
+from bcl_edu.files import in_words, open_regular
+
+Result = TypeVar("Result")
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "TGA", "ICO", "AVIF", "DIB", "MPO")
+"""Raster formats, as Pillow names them. Others are not tried: for some, such as EPS, Pillow starts another program."""
+
+LARGEST_PIXELS = 178_956_970
+"""Pixels of the largest image that is decoded: Pillow's own limit, twice its ``MAX_IMAGE_PIXELS``."""
 
 # modes in which Pillow returns one 16-bit (or wider) channel
 _DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
@@ -23,12 +35,12 @@ def decode_image(path: Path, image_size: int | None = None) -> NDArray[np.uint8]
     - Of an animation the first frame is read. EXIF orientation is not applied, as in torchvision's ImageFolder.
 
     Args:
-        path: any file that Pillow reads.
+        path: a file in one of FORMATS, whatever its name.
         image_size: if given, the short side is resized to it (bicubic) and the centre square is cut out.
 
     Raises:
-        ValueError: the file is missing, damaged or not an image, or its pixels are floating-point or wider
-            than 16 bits.
+        ValueError: the file is missing, damaged, too large, no image or no regular file, or its pixels are
+            floating-point or wider than 16 bits.
     """
     image = _open(path)
     if image_size is not None:
@@ -44,6 +56,15 @@ def open_picture(path: Path) -> Image.Image:
         ValueError: as ``decode_image``.
     """
     return _open(path).convert("RGB")
+
+
+def image_dimensions(path: Path) -> tuple[int, int]:
+    """Width and height of an image file, from its header alone.
+
+    Raises:
+        ValueError: as ``decode_image``, as far as a header tells.
+    """
+    return _with_image(path, lambda image: image.size)
 
 
 def resize_center_crop(picture: Image.Image, image_size: int) -> Image.Image:
@@ -64,13 +85,13 @@ def _resized_centre(
     whole: Callable[[float], int],
 ) -> Image.Image:
     """Resize the short side to ``short`` and cut out the centre square; ``whole`` rounds the long side."""
-    scale = short / min(picture.size)
+    shortest = min(picture.size)
     width, height = (
-        short if length == min(picture.size) else max(short, whole(short * length / min(picture.size)))
+        short if length == shortest else max(short, whole(short * length / shortest))
         for length in picture.size
     )
     if width * height > _LARGEST_RESIZED:
-        half = side / scale / 2
+        half = side * shortest / short / 2
         across, down = (length / 2 for length in picture.size)
         box = (across - half, down - half, across + half, down + half)
         return picture.resize((side, side), filter, box=box)
@@ -80,12 +101,36 @@ def _resized_centre(
 
 
 def _open(path: Path) -> Image.Image:
+    def load(image: Image.Image) -> Image.Image:
+        image.load()
+        return _eight_bit(image)
+
+    return _with_image(path, load)
+
+
+@cache
+def _readable_formats() -> tuple[str, ...]:
+    """Those of FORMATS that this build of Pillow has."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _with_image(path: Path, use: Callable[[Image.Image], Result]) -> Result:
     try:
-        with Image.open(path) as opened:
-            opened.load()
-            return _eight_bit(opened)
+        with open_regular(path) as file, Image.open(file, formats=_readable_formats()) as opened:
+            if opened.width * opened.height > LARGEST_PIXELS:
+                raise Image.DecompressionBombError
+            return use(opened)
+    except Image.DecompressionBombError as error:
+        raise ValueError(
+            f"cannot read the image {path}: it has more than {LARGEST_PIXELS // 10**6} megapixels; save a smaller "
+            "copy of it, since no network here sees more than a few hundred pixels a side"
+        ) from error
+    except UnidentifiedImageError as error:
+        raise ValueError(f"cannot read the image {path}: it is none of {', '.join(FORMATS)}") from error
     except Exception as error:  # Pillow's plugins raise many types for damaged files
-        raise ValueError(f"cannot read the image {path}: {error}") from error
+        reason = in_words(error).replace(f"{path}: ", "")
+        raise ValueError(f"cannot read the image {path}: {reason}") from error
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -1,7 +1,7 @@
-"""Small trees in the formats of ImageNet-LT and iNaturalist 2018, to walk through everything without the real ones.
+"""Small trees in the formats of ImageNet-LT and iNaturalist 2018, to try everything without the real ones.
 
-The images are real, if small: scikit-learn's digits, written as JPEG files into the folders of the format, with its
-lists or annotations. Their counts are not the published ones, so that they can be named only as lists of one's own.
+The images are the digits, written as JPEG files into the folders of the format, with its lists or annotations. Their
+counts are not the published ones, so they can be named only as lists of one's own.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from bcl_edu.data.digits import read_digits
 from bcl_edu.data.image_files import ImageFiles
 from bcl_edu.data.image_lists import ImageList, write_list
 from bcl_edu.data.labelled import LabelledImages
-from bcl_edu.data.photograph_sets import FILE_SETS
-from bcl_edu.data.profiles import exponential_profile
-from bcl_edu.data.subset import long_tailed_subset
+from bcl_edu.data.long_tail import exponential_profile, long_tailed_subset
+from bcl_edu.data.open import PHOTOGRAPH_SETS
 from bcl_edu.files import write_atomically
 
 SIDE = 64
@@ -62,8 +61,8 @@ def write_practice_tree(
     Raises:
         ValueError: there is no such format, or the digits have too few images.
     """
-    if name not in FILE_SETS:
-        raise ValueError(f"{name!r} has no format of its own; expected one of {', '.join(FILE_SETS)}")
+    if name not in PHOTOGRAPH_SETS:
+        raise ValueError(f"{name!r} has no format of its own; expected one of {', '.join(PHOTOGRAPH_SETS)}")
     digits = read_digits()
     counts = exponential_profile(head_count, digits.num_classes, imbalance_factor)
     train = digits.train.select(long_tailed_subset(digits.train.labels, counts))

@@ -1,12 +1,15 @@
 """Fashion-MNIST: 28 x 28 grey pictures of clothes, from its four IDX files."""
 
+import gzip
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
+from jaxtyping import UInt8
+from torch import Tensor
 
-from bcl_edu.data.idx import read_idx
 from bcl_edu.data.labelled import Dataset, LabelledImages
-from bcl_edu.data.official import OfficialFile, fetch
+from bcl_edu.data.published import ExpectedCounts, OfficialFile, fetch
 
 FASHION_MNIST_CLASSES = (
     "T-shirt/top",
@@ -21,10 +24,16 @@ FASHION_MNIST_CLASSES = (
     "Ankle boot",
 )
 
+EXPECTED = {
+    "train": ExpectedCounts(60_000, 10, 6000, 6000),
+    "test": ExpectedCounts(10_000, 10, 1000, 1000),
+}
+
 # Debian's package dataset-fashion-mnist
 SYSTEM_DIR = Path("/usr/share/datasets/fashion-mnist")
 
 _SITE = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"  # no TLS there: the hashes are the guard
+_LARGEST_FILE = 60_000 * 28 * 28 + 16
 
 # MD5: the authors' page. An existing file is not held to it, since Debian compresses the same content anew.
 FASHION_MNIST_FILES = {
@@ -89,7 +98,7 @@ def _read(folder: Path) -> Dataset:
     for role, official in FASHION_MNIST_FILES.items():
         path = _find(folder, official)
         assert path is not None, "checked by the caller"
-        arrays[role] = torch.from_numpy(read_idx(path))
+        arrays[role] = _read_idx(path)
     parts = {}
     for split in ("train", "test"):
         images, labels = arrays[f"{split}-images"], arrays[f"{split}-labels"]
@@ -100,3 +109,24 @@ def _read(folder: Path) -> Dataset:
             )
         parts[split] = LabelledImages(images.unsqueeze(1), labels.long(), FASHION_MNIST_CLASSES)
     return Dataset("fashion-mnist", parts["train"], parts["test"])
+
+
+def _read_idx(path: Path) -> UInt8[Tensor, "..."]:
+    """The array in an IDX file of bytes, read by torchvision after unpacking it if its name ends with .gz."""
+    from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
+
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise ValueError(f"it has more than the {_LARGEST_FILE:,} bytes expected")
+        with TemporaryDirectory(prefix="bcl-edu-") as folder:
+            (Path(folder) / "idx").write_bytes(content)
+            array = read_sn3_pascalvincent_tensor(str(Path(folder) / "idx"))
+        if array.dtype != torch.uint8:
+            raise ValueError(f"its numbers are {array.dtype}, expected uint8")
+        return array
+    except Exception as error:  # gzip, zlib and torchvision raise errors of many types for damaged files
+        raise ValueError(
+            f"cannot read {path} as an IDX file of bytes: {error!r}; delete it and fetch it again"
+        ) from error

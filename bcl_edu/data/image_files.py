@@ -1,4 +1,4 @@
-"""Labelled images that stay on disk: files, their classes, and how large the network sees them."""
+"""Labelled images that stay on disk: files, their classes, and the size at which the network sees them."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -88,8 +88,7 @@ class ImageFiles:
 
     def select(self, indices: Int64[Tensor, " m"]) -> "ImageFiles":
         """The files at these positions, in this order, with the same class names."""
-        chosen = indices.numpy()
-        return replace(self, files=ImageList(self.files.paths[chosen], self.files.labels[chosen]))
+        return replace(self, files=self.files.select(indices.numpy()))
 
     def sha256(self) -> str:
         """SHA-256 of class names, labels and listed paths: the same wherever the files lie.
@@ -106,6 +105,4 @@ class ImageFiles:
 
         Unlike positions, lines say the same in two lists of the same images in different orders.
         """
-        chosen = indices.numpy()
-        pairs = zip(self.files.paths[chosen], self.files.labels[chosen], strict=True)
-        return hashlib.sha256(b"\n".join(sorted(b"%s %d" % pair for pair in pairs))).hexdigest()
+        return hashlib.sha256(b"\n".join(sorted(self.files.lines(indices.numpy())))).hexdigest()

@@ -1,18 +1,24 @@
-"""Lists of image files with their labels: `path label` lines, and iNaturalist's annotations in JSON."""
+"""Lists of image files with their labels: `path label` lines and CSV."""
 
-import json
-import tarfile
+import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bcl_edu.files import write_atomically
+from bcl_edu.files import read_text, write_atomically
 
 LARGEST_LABEL = 1_000_000
 """Beyond any data set's number of classes: a label above it is another number, such as that of an image."""
+
+LONGEST_PATH = 4096
+"""Bytes of a path that a file system accepts."""
+
+_LARGEST_TABLE = 2**31  # bytes of all paths together, each as long as the longest
+
+_PATH_COLUMNS = ("path", "file", "file_name", "filename", "image", "image_path")
+_LABEL_COLUMNS = ("label", "class", "target", "category")
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,111 +29,134 @@ class ImageList:
         paths: relative paths with forward slashes, as UTF-8, shape (n,). One array of bytes: half a million
             Python strings would be copied into every worker process, page by page.
         labels: class of each, shape (n,), values from 0.
+        words: the labels as they are written, shape (n,), where they are words; ``labels`` then number them in
+            alphabetical order. None where labels are written as numbers.
     """
 
     paths: NDArray[np.bytes_]
     labels: NDArray[np.int64]
+    words: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def path(self, index: int) -> str:
-        """One path as text."""
-        return bytes(self.paths[index]).decode()
+        """One path as text; bytes that are not UTF-8 as Python writes them in file names."""
+        return bytes(self.paths[index]).decode("utf-8", "surrogateescape")
+
+    def select(self, chosen: NDArray[np.int64]) -> "ImageList":
+        """The images at these positions, in this order."""
+        words = None if self.words is None else self.words[chosen]
+        return ImageList(self.paths[chosen], self.labels[chosen], words)
+
+    def lines(self, chosen: NDArray[np.int64] | slice = slice(None)) -> list[bytes]:
+        """`path label` lines of the images at these positions."""
+        pairs = zip(self.paths[chosen], self.labels[chosen], strict=True)
+        return [b"%s %d" % pair for pair in pairs]
 
 
 def read_list(path: Path) -> ImageList:
-    """Read `path label` lines, as ImageNet-LT's lists have them.
+    """Read a list of images: CSV if its name ends with .csv, otherwise `path label` lines.
 
-    The label is what follows the last blank, so that a path may contain blanks. Empty lines are passed over.
+    - In lines, the label is what follows the last blank, so that a path may contain blanks. It is a whole number.
+    - CSV has two columns or a header that names them (path, file, file_name, filename, image or image_path; label,
+      class, target or category). Its labels are whole numbers, or words if any of them is none.
+
+    Empty lines are skipped.
 
     Raises:
-        ValueError: the file is not there or not text, it has no line, or a line is not of this form.
+        ValueError: the file cannot be read, it lists no image, or a line is not of this form.
     """
+    text = read_text(path)
+    rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _line_rows(path, text)
+    labels = [label for _, _, label in rows]
+    numbers = all(label.isascii() and label.isdigit() for label in labels)
+    if not numbers and path.suffix.lower() != ".csv":
+        number, line = next((n, f"{p} {w}".strip()) for n, p, w in rows if not (w.isascii() and w.isdigit()))
+        raise ValueError(
+            f"{path}, line {number}: {line[:80]!r} is not a path and a label (a whole number from 0), "
+            "as in 'train/n01440764/n01440764_190.JPEG 0'"
+        )
+    paths = [inside(name, f"{path}, line {number}") for number, name, _ in rows]
+    if numbers:
+        return image_list(path, paths, [int(label[:20]) for label in labels])
+    words = np.array(labels)
+    return image_list(path, paths, np.unique(words, return_inverse=True)[1].tolist(), words)
+
+
+def _line_rows(path: Path, text: str) -> list[tuple[int, str, str]]:
+    """Line number, path and label of each line that is not empty."""
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            name, label = [*line.rsplit(maxsplit=1), ""][:2]
+            rows.append((number, name.strip(), label))
+    return rows
+
+
+def _csv_rows(path: Path, text: str) -> list[tuple[int, str, str]]:
+    reader = csv.reader(text.splitlines())
+    columns = (0, 1)
+    rows: list[tuple[int, str, str]] = []
     try:
-        content = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read the list of images {path}: {error}") from error
-    paths, labels = [], []
-    for number, line in enumerate(content.splitlines(), start=1):
-        if not line.strip():
-            continue
-        name, label = [*line.rsplit(maxsplit=1), ""][:2]
-        if not (label.isascii() and label.isdigit()):
-            raise ValueError(
-                f"{path}, line {number}: {line.strip()[:80]!r} is not a path and a label (a whole number from 0), "
-                "as in 'train/n01440764/n01440764_190.JPEG 0'"
-            )
-        paths.append(_inside(name.strip().removeprefix("./"), f"{path}, line {number}"))
-        labels.append(int(label))
-    return _image_list(path, paths, labels)
+        for fields in reader:
+            fields = [field.strip() for field in fields]
+            if not any(fields):
+                continue
+            lower = [field.lower() for field in fields]
+            if not rows and any(name in lower for name in _PATH_COLUMNS):
+                columns = (_column(path, lower, _PATH_COLUMNS), _column(path, lower, _LABEL_COLUMNS))
+                continue
+            if len(fields) <= max(columns) or not fields[columns[0]] or not fields[columns[1]]:
+                raise ValueError(
+                    f"{path}, line {reader.line_num}: {','.join(fields)[:80]!r} has no path and label"
+                )
+            rows.append((reader.line_num, fields[columns[0]], fields[columns[1]]))
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+    return rows
+
+
+def _column(path: Path, header: list[str], names: tuple[str, ...]) -> int:
+    for name in names:
+        if name in header:
+            return header.index(name)
+    raise ValueError(
+        f"{path} has the columns {', '.join(header)[:200]}; expected one of {', '.join(names)} among them"
+    )
 
 
 def write_list(path: Path, images: ImageList) -> None:
     """Write `path label` lines, whole or not at all."""
-    lines = (name + b" %d\n" % label for name, label in zip(images.paths, images.labels, strict=True))
-    write_atomically(path, b"".join(lines))
+    write_atomically(path, b"".join(line + b"\n" for line in images.lines()))
 
 
-def read_annotations(path: Path) -> ImageList:
-    """Read iNaturalist's annotations: a JSON file, or the .tar.gz file that is downloaded.
-
-    The order is that of "images", the label is the "category_id" of the image's one annotation, found by
-    "image_id". So the list is the one in common use as `iNaturalist18_train.txt` (Kang et al., ICLR 2020, whose
-    script pairs images and annotations by position, where they agree).
+def inside(name: str, where: str) -> str:
+    """The path without a leading ``./``, if it stays inside the data set's folder.
 
     Raises:
-        ValueError: the file is not there, damaged or not of this form, or an image has not exactly one annotation.
+        ValueError: it leaves the folder, is longer than any file system accepts, or has a zero byte.
     """
-    content = _json(path)
-    try:
-        categories = {a["image_id"]: int(a["category_id"]) for a in content["annotations"]}
-        known = {category["id"] for category in content["categories"]}
-        images = [(str(image["file_name"]), image["id"]) for image in content["images"]]
-        annotations = len(content["annotations"])
-    except (KeyError, TypeError, ValueError) as error:
+    name = name.removeprefix("./")
+    if not name or name.startswith("/") or ".." in name.split("/"):
         raise ValueError(
-            f"{path} is not of the form of iNaturalist's annotations ('images' with 'id' and 'file_name', "
-            f"'annotations' with 'image_id' and 'category_id', 'categories' with 'id'): {error!r}"
-        ) from error
-    lacking = [name for name, number in images if number not in categories]
-    if lacking or not len(images) == len(categories) == annotations:
-        example = f"; {lacking[0]} has none" if lacking else ""
-        raise ValueError(
-            f"{path} has {len(images):,} images and {annotations:,} annotations of {len(categories):,} images; "
-            f"expected one annotation for each image{example}"
+            f"{where}: {name[:80]!r} leaves the data set's folder; expected a path relative to it"
         )
-    unknown = set(categories.values()) - known
-    if unknown:
-        raise ValueError(f"{path}: category {min(unknown)} of an annotation is not among the 'categories'")
-    return _image_list(
-        path, [_inside(name, str(path)) for name, _ in images], [categories[number] for _, number in images]
-    )
-
-
-def _json(path: Path) -> Any:
-    try:
-        if path.name.endswith(".tar.gz"):
-            # the member is read into memory by its name: nothing is unpacked to a path that the archive chooses
-            with tarfile.open(path, "r:gz") as archive:
-                member = archive.extractfile(path.name.removesuffix(".tar.gz"))
-                if member is None:
-                    raise ValueError("it holds no such file")
-                return json.load(member)
-        with open(path, "rb") as file:
-            return json.load(file)
-    except (OSError, EOFError, KeyError, ValueError, tarfile.TarError) as error:
-        raise ValueError(f"cannot read the annotations {path}: {error}") from error
-
-
-def _inside(name: str, where: str) -> str:
-    """The path, if it stays inside the data set's folder."""
-    if name.startswith("/") or ".." in name.split("/"):
-        raise ValueError(f"{where}: {name!r} leaves the data set's folder; expected a path relative to it")
+    if len(name) > LONGEST_PATH or "\0" in name:
+        raise ValueError(
+            f"{where}: {name[:80]!r}… is no path: it has a zero byte or more than {LONGEST_PATH:,} characters"
+        )
     return name
 
 
-def _image_list(path: Path, paths: list[str], labels: list[int]) -> ImageList:
+def image_list(
+    path: Path, paths: list[str], labels: list[int], words: NDArray[np.str_] | None = None
+) -> ImageList:
+    """The list that a file at ``path`` has.
+
+    Raises:
+        ValueError: it is empty, a label is out of range, or the paths together are too long.
+    """
     if not paths:
         raise ValueError(f"{path} lists no image")
     for name, label in zip(paths, labels, strict=True):
@@ -135,4 +164,11 @@ def _image_list(path: Path, paths: list[str], labels: list[int]) -> ImageList:
             raise ValueError(
                 f"{path}: {name} has label {label}; expected the number of a class, from 0 to at most {LARGEST_LABEL:,}"
             )
-    return ImageList(np.array([name.encode() for name in paths]), np.array(labels, dtype=np.int64))
+    encoded = [name.encode("utf-8", "surrogateescape") for name in paths]
+    longest = max(encoded, key=len)
+    if len(longest) * len(encoded) > _LARGEST_TABLE:
+        raise ValueError(
+            f"{path}: {len(encoded):,} paths, one of them of {len(longest):,} bytes "
+            f"({longest[:60].decode(errors='replace')}…), take too much memory; shorten the longest ones"
+        )
+    return ImageList(np.array(encoded), np.array(labels, dtype=np.int64), words)

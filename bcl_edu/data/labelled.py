@@ -1,4 +1,4 @@
-"""What every source returns: labelled uint8 images, and a pair of them for training and testing."""
+"""What every source returns: labelled uint8 images in memory, and data sets with their splits."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from bcl_edu.data.image_files import ImageFiles
-from bcl_edu.data.subset import subset_sha256
+from bcl_edu.data.long_tail import subset_sha256
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,32 +91,36 @@ and the two hashes; how their pixels become batches is the business of `bcl_edu.
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A labelled set of images in two parts.
+    """A labelled set of images in its splits.
 
     Attributes:
         name: one of DATASET_NAMES, or the user's own.
-        train: what is learnt from, usually balanced until ``long_tailed_subset`` thins it.
-        test: what accuracy is measured on.
-        facts: what else a run record should say of the data, as plain values.
+        train: training images, usually balanced until ``long_tailed_subset`` thins them.
+        test: what accuracy is measured on. Nothing here says that it is balanced.
+        facts: further facts for a run's record, as plain values.
+        validation: images to choose an epoch or an option by; None where nobody held any out.
 
     Raises:
-        ValueError: on creation, when the parts differ in class names or in the size of their images.
+        ValueError: on creation, when the splits differ in class names or in the size of their images.
     """
 
     name: str
     train: Images
     test: Images
     facts: dict[str, Any] = field(default_factory=dict)
+    validation: Images | None = None
 
     def __post_init__(self) -> None:
-        if self.train.class_names != self.test.class_names:
-            raise ValueError(f"{self.name}: class names of train and test differ")
-        train_shape, test_shape = self.train.image_shape, self.test.image_shape
-        if train_shape != test_shape:
-            raise ValueError(
-                f"{self.name}: train images are {train_shape}, test images {test_shape} "
-                "(channels, height, width); expected one size"
-            )
+        for split, images in (("test", self.test), ("validation", self.validation)):
+            if images is None:
+                continue
+            if self.train.class_names != images.class_names:
+                raise ValueError(f"{self.name}: class names of train and {split} differ")
+            if self.train.image_shape != images.image_shape:
+                raise ValueError(
+                    f"{self.name}: train images are {self.train.image_shape}, {split} images {images.image_shape} "
+                    "(channels, height, width); expected one size"
+                )
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -127,3 +131,16 @@ class Dataset:
     def num_classes(self) -> int:
         """K, the number of classes."""
         return self.train.num_classes
+
+    def class_facts(self) -> dict[str, Any]:
+        """Facts of the classes for a run's record: names, training images of each, and whether the test is balanced."""
+        train, test = self.train.class_counts, self.test.class_counts
+        present = train[train > 0]
+        return {
+            "class_names": list(self.class_names),
+            "training_images_of_each_class": train.tolist(),
+            "imbalance_factor_found": round(int(present.max()) / int(present.min()), 4)
+            if len(present)
+            else None,
+            "test_is_balanced": bool((test == test[0]).all()),
+        }

@@ -5,7 +5,9 @@
 * What the theorems say: :func:`theorem_1`, :func:`theorem_2`, :func:`theorem_3_as_printed`,
   :func:`theorem_3_corrected`.
 * Where a loss leads in the end: :func:`certified_optimum`, for class counts or for mini-batches.
-* What pushes on the way: :func:`gradient_shares`, :func:`unconstrained_dynamics`.
+* What is proved of it: :func:`average_over_equal_classes` (equal classes go to the simplex), :func:`first_order_gram`
+  (what a slight imbalance does).
+* What pushes on the way: :func:`gradient_shares`, :func:`opening_matrix`, :func:`unconstrained_dynamics`.
 
 It knows nothing of training: names of losses (:data:`LOSSES`) stand for the contrastive or classification loss alone.
 """
@@ -36,14 +38,18 @@ from bcl_edu.geometry.measures import (
     within_class_spread,
     within_class_variability,
 )
+from bcl_edu.geometry.opening import opening_matrix, relative_opening_rates
 from bcl_edu.geometry.optimum import (
     OptimalGeometry,
+    Optimality,
     Terms,
     certified_optimum,
     collapsed_loss,
     collapsed_terms,
+    optimality,
 )
 from bcl_edu.geometry.simplex import SimplexCheck, check_regular_simplex, regular_simplex
+from bcl_edu.geometry.symmetry import average_over_equal_classes, first_order_gram, first_order_ratio
 
 __all__ = [
     "LOSSES",
@@ -53,9 +59,11 @@ __all__ = [
     "CrossEntropy",
     "Dynamics",
     "OptimalGeometry",
+    "Optimality",
     "SimplexCheck",
     "SimplexDeviation",
     "Terms",
+    "average_over_equal_classes",
     "certified_optimum",
     "check_regular_simplex",
     "class_means",
@@ -66,11 +74,16 @@ __all__ = [
     "effective_rank",
     "embeddings_in_a_cone",
     "every_batch",
+    "first_order_gram",
+    "first_order_ratio",
     "full_batch",
     "gradient_shares",
     "nearest_mean_agreement",
     "norm_variation",
+    "opening_matrix",
+    "optimality",
     "regular_simplex",
+    "relative_opening_rates",
     "sampled_batches",
     "simplex_deviation",
     "simplex_value",

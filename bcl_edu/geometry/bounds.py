@@ -95,7 +95,8 @@ def theorem_1(
         L_i >= log( |B_y| - 1 + |B_y^C| exp((repulsion_i - attraction_i) / tau) )
 
     Summed over the anchors of a class it is the theorem's class-specific batch-wise bound. Equality holds when, seen
-    from i, all similarities within its class are equal, and so are all to other classes.
+    from i, all similarities within its class are equal, and so are all to other classes. For all anchors at once any
+    equidistant collapsed classes will do (three coordinate axes, say); a regular simplex is not needed.
 
     Args:
         embeddings: unit vectors z_i, shape (n, dim), any float dtype.
@@ -111,7 +112,8 @@ def theorem_1(
         ValueError: shapes disagree, an embedding is not finite or not of unit length, a label is negative, or
             tau <= 0.
 
-    Source: Zhu et al. (CVPR 2022), Theorem 1 and Eq. 3; the proof is Jensen's inequality.
+    Source: Zhu et al. (CVPR 2022), Theorem 1 and Eq. 3; it is Lemma S1 of Graf et al. (ICML 2021). The proof is
+    Jensen's inequality.
     """
     z, y = _checked(embeddings, labels, None, temperature)
     loss = anchor_losses(z, y, averaging="none", temperature=temperature)

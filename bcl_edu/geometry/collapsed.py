@@ -1,12 +1,21 @@
 """From a loss and a distribution of batches to the convex programme that its collapsed classes minimise.
 
-Why collapse costs nothing: averaging the Gram matrix of all samples over permutations within classes does not raise a
-convex loss, and then moving each class's samples together (products between classes unchanged) lowers every term and
-keeps the matrix positive semidefinite. So for losses without prototypes the optimum found here is the optimum over
-*all* configurations. With free prototypes the second step is no proof (a prototype far from its class resists); there
-collapse was optimal in each of 160 random programmes that left it open. L3 is the exception: its samples meet only the
-prototypes, so all samples of a class minimise one and the same function, and collapse is optimal with free prototypes
-too. With prototypes tied to their class means, c_y = mu_y, the optimum found is that among tied configurations.
+Why collapse costs nothing for losses without prototypes. Let G hold the products of all samples.
+
+1. *Symmetrise.* Permuting samples within their classes changes no loss, and each loss is convex in G. So averaging G
+   over these permutations does not raise it. Then all products within class y are one number a_y, and all between
+   classes y and j are one number b_yj. (Jensen's inequality on the loss, not on its denominators.)
+2. *Pull together.* Raise each a_y to 1 and leave the b_yj. G stays positive semidefinite: among class means only the
+   diagonal grows, and differences within a class vanish. Each loss falls, since it depends on a_y through b_yj - a_y
+   alone.
+
+So the optimum found here is the optimum over *all* configurations.
+
+With *free prototypes* step 2 is no proof, since a prototype far from its class resists, and nothing here proves
+collapse. It was optimal in each of 160 random programmes that left it open, and a certificate of a free optimum is one
+among collapsed configurations. L3 is the exception: its samples meet only the prototypes, so all samples of a class
+minimise one and the same function, and collapse is optimal with free prototypes too.
+With prototypes tied to their class means, c_y = mu_y, the optimum found is that among tied configurations.
 """
 
 from __future__ import annotations

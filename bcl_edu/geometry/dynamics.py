@@ -6,6 +6,9 @@ certified optimum this shows the path: which geometry a loss passes through, how
 
 A step moves each vector against its gradient within the tangent space and back to the sphere. A sample steps on the
 *sum* of the batch's losses and a prototype on their *mean*, so that neither moves faster because batches are larger.
+This is a choice, and late in training it decides: in batches of B samples prototypes move B times more slowly than they
+would on the sum, and then samples wait for them. `prototype_learning_rate` sets their rate by itself; `learning_rate`
+times the number of samples in a batch puts them on the sum, as samples are.
 With two views a sample's vector is in the batch twice, as an augmentation-invariant network would have it: then every
 sample has a positive, as in the paper's training.
 """
@@ -69,6 +72,7 @@ def unconstrained_dynamics(
     views: int = 2,
     steps: int = 1000,
     learning_rate: float = 0.05,
+    prototype_learning_rate: float | None = None,
     dimension: int | None = None,
     prototypes: Literal["free", "means"] = "free",
     record_every: int = 20,
@@ -86,7 +90,9 @@ def unconstrained_dynamics(
             `certified_optimum` of `every_batch` or `sampled_batches`).
         views: how often each sample is in its batch, for contrastive losses.
         steps: SGD steps.
-        learning_rate: of the steps described in the module's docstring.
+        learning_rate: of the samples, which step on the sum of the batch's losses.
+        prototype_learning_rate: of free prototypes or classifier rows, which step on the mean of the batch's losses.
+            The samples' rate if left out; see the module's docstring.
         dimension: of the sphere's space; K if left out.
         prototypes: "free" to learn them; "means" to put them at the current class means, held fixed within a step. A
             loss without prototypes has none; classifier rows are always free.
@@ -101,7 +107,8 @@ def unconstrained_dynamics(
         ValueError: an argument is out of its range; the message names it.
     """
     counts = torch.as_tensor(np.asarray(class_counts), dtype=torch.float64)
-    _check_arguments(counts, batch_size, views, steps, learning_rate, temperature, record_every)
+    key_rate = learning_rate if prototype_learning_rate is None else prototype_learning_rate
+    _check_arguments(counts, batch_size, views, steps, learning_rate, key_rate, temperature, record_every)
     labels = torch.repeat_interleave(torch.arange(len(counts)), counts.long())
     generator = torch.Generator().manual_seed(seed)
     dimension = dimension or len(counts)
@@ -132,7 +139,7 @@ def unconstrained_dynamics(
         embeddings[rows] = _move(embeddings[rows], gradients[0], learning_rate * len(rows))
         if len(free) == 2:
             assert keys is not None
-            keys = _move(keys, gradients[1], learning_rate)
+            keys = _move(keys, gradients[1], key_rate)
     records.append(_record(steps, running, embeddings, labels, keys))
 
     path = {name: torch.stack([record[name] for record in records]) for name in records[0]}
@@ -151,7 +158,10 @@ def unconstrained_dynamics(
 def embeddings_in_a_cone(
     samples: int, dimension: int, *, width: float = 0.3, seed: int = 0
 ) -> Float[Tensor, "n d"]:
-    """Embeddings that all point nearly the same way, as those of a network do before it is trained.
+    """Embeddings that all point nearly the same way.
+
+    An untrained network maps images into such a cone in evaluation mode only, where batch normalisation uses its
+    initial statistics. In training mode class means start apart and move into the cone during the first epochs.
 
     Args:
         samples: how many, n.
@@ -259,6 +269,7 @@ def _check_arguments(
     views: int,
     steps: int,
     learning_rate: float,
+    key_rate: float,
     temperature: float,
     record_every: int,
 ) -> None:
@@ -271,6 +282,11 @@ def _check_arguments(
     for name, value in (("views", views), ("steps", steps), ("record_every", record_every)):
         if value < 1:
             raise ValueError(f"{name} is {value}; expected at least 1")
-    for name, number in (("learning_rate", learning_rate), ("temperature", temperature)):
+    positive = {
+        "learning_rate": learning_rate,
+        "prototype_learning_rate": key_rate,
+        "temperature": temperature,
+    }
+    for name, number in positive.items():
         if not number > 0:
             raise ValueError(f"{name} is {number}; expected a number above 0")

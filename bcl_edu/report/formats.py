@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
+from bcl_edu.escape import for_html, for_markdown, for_terminal
 from bcl_edu.report.row_tables import Apart, Line, Report, records, subset
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def as_markdown(report: Report) -> str:
 
 def as_html(report: Report) -> str:
     """A fragment of HTML, which a notebook shows; without scripts or styles from elsewhere."""
-    return "\n".join([f"<p>{escape(NOTE)}</p>", *map(_html_table, _sections(report))]) + "\n"
+    return "\n".join([f"<p>{for_html(NOTE)}</p>", *map(_html_table, _sections(report))]) + "\n"
 
 
 def as_html_page(report: Report) -> str:
@@ -140,13 +140,14 @@ def _or_dash(value: Any) -> str:
 def _text_table(section: _Section) -> str:
     if not section.columns:
         return section.title
-    widths = [max(map(len, column)) for column in zip(section.columns, *section.rows, strict=True)]
+    rows = [tuple(map(for_terminal, row)) for row in section.rows]
+    widths = [max(map(len, column)) for column in zip(section.columns, *rows, strict=True)]
 
     def aligned(cells: Sequence[str]) -> str:
         return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
     rule = "  ".join("-" * width for width in widths)
-    return "\n".join([section.title, aligned(section.columns), rule, *map(aligned, section.rows)])
+    return "\n".join([section.title, aligned(section.columns), rule, *map(aligned, rows)])
 
 
 def _markdown_table(section: _Section) -> str:
@@ -154,7 +155,7 @@ def _markdown_table(section: _Section) -> str:
         return section.title
 
     def piped(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(for_markdown(cell) for cell in cells) + " |"
 
     rule = "|" + "---|" * len(section.columns)
     return "\n".join([f"## {section.title}", "", piped(section.columns), rule, *map(piped, section.rows)])
@@ -162,11 +163,13 @@ def _markdown_table(section: _Section) -> str:
 
 def _html_table(section: _Section) -> str:
     if not section.columns:
-        return f"<p>{escape(section.title)}</p>"
+        return f"<p>{for_html(section.title)}</p>"
 
     def cells(tag: str, texts: Sequence[str]) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts) + "</tr>"
+        return "<tr>" + "".join(f"<{tag}>{for_html(text)}</{tag}>" for text in texts) + "</tr>"
 
     body = "\n".join(cells("td", row) for row in section.rows)
     head = cells("th", section.columns)
-    return f"<h3>{escape(section.title)}</h3>\n<table><thead>{head}</thead><tbody>\n{body}\n</tbody></table>"
+    return (
+        f"<h3>{for_html(section.title)}</h3>\n<table><thead>{head}</thead><tbody>\n{body}\n</tbody></table>"
+    )

@@ -6,9 +6,8 @@ from functools import cache
 
 import torch
 
-from bcl_edu.data import long_tailed_subset, subset_sha256
+from bcl_edu.data import PHOTOGRAPH_SETS, long_tailed_subset, subset_sha256
 from bcl_edu.data.cifar import CIFAR
-from bcl_edu.data.photograph_sets import FILE_SETS
 from bcl_edu.recipe import NOT_COMPARED, Recipe, flat, unused
 from bcl_edu.report.runs import StoredRun
 from bcl_edu.rows import ROWS, Row
@@ -89,8 +88,10 @@ def published_images(recipe: Recipe, split: str) -> int | None:
     if recipe.dataset in CIFAR and split == "test":
         source = CIFAR[recipe.dataset]
         return len(source.class_names) * source.images_a_class["test"]
-    if recipe.dataset in FILE_SETS and (split == "test" or recipe.profile == "as-found"):
-        return FILE_SETS[recipe.dataset].splits["train" if split == "training" else "test"].published.images
+    if recipe.dataset in PHOTOGRAPH_SETS and (split == "test" or recipe.profile == "as-found"):
+        return (
+            PHOTOGRAPH_SETS[recipe.dataset].splits["train" if split == "training" else "test"].expected.images
+        )
     return None
 
 

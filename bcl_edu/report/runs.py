@@ -86,7 +86,7 @@ def find_runs(paths: Iterable[Path | str]) -> tuple[list[StoredRun], list[Unread
             record = read_record(folder)
             run = StoredRun(folder, recipe_from_dict(record["recipe"]), record)
             _require_facts(run)
-        except (CheckpointError, ValueError) as error:
+        except (CheckpointError, ValueError, RecursionError) as error:
             unreadable.append(UnreadableRun(folder, str(error)))
             continue
         if all(record != other.record for other in runs):

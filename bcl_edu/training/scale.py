@@ -14,9 +14,8 @@ from pathlib import Path
 
 import torch
 
-from bcl_edu.data import ImageFiles, open_dataset
+from bcl_edu.data import PHOTOGRAPH_SETS, ImageFiles, open_dataset
 from bcl_edu.data.fake_trees import ListedTree, write_practice_tree, write_subset_lists
-from bcl_edu.data.photograph_sets import FILE_SETS
 from bcl_edu.recipe import MethodOptions, Recipe
 from bcl_edu.rows import RECIPES
 from bcl_edu.run_options import RunOptions
@@ -85,7 +84,7 @@ def plan_run(
 
     temporary = Path(tempfile.mkdtemp(prefix="bcl-edu-"))
     options = RunOptions(output=temporary / "run", tensorboard=False, workers=0)
-    if recipe.dataset in FILE_SETS:
+    if recipe.dataset in PHOTOGRAPH_SETS:
         tree = _small_tree(recipe.dataset, folder, temporary, missing=bool(missing))
         options = replace(options, data_dir=tree.folder, train_list=tree.train_list, test_list=tree.test_list)
         reduced = _on_small_files(recipe)

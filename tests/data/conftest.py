@@ -6,8 +6,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from bcl_edu.data.photograph_sets import FILE_SETS, ListedSplit
-from bcl_edu.data.published import Published
+from bcl_edu.data import PHOTOGRAPH_SETS
+from bcl_edu.data.photographs import PublishedList
+from bcl_edu.data.published import ExpectedCounts
 
 
 @pytest.fixture(autouse=True)
@@ -39,10 +40,13 @@ def tree(tmp_path: Path, pixels: NDArray[np.uint8]) -> Path:
 @pytest.fixture
 def published_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The counts of the small lists count as the published ones."""
-    source = FILE_SETS["imagenet-lt"]
+    source = PHOTOGRAPH_SETS["imagenet-lt"]
 
-    def small(split: str, published: Published) -> ListedSplit:
-        return replace(source.splits[split], published=published)
+    def small(split: str, expected: ExpectedCounts) -> PublishedList:
+        return replace(source.splits[split], expected=expected)
 
-    splits = {"train": small("train", Published(7, 3, 4, 1)), "test": small("test", Published(3, 3, 1, 1))}
-    monkeypatch.setitem(FILE_SETS, "imagenet-lt", replace(source, splits=splits))
+    splits = {
+        "train": small("train", ExpectedCounts(7, 3, 4, 1)),
+        "test": small("test", ExpectedCounts(3, 3, 1, 1)),
+    }
+    monkeypatch.setitem(PHOTOGRAPH_SETS, "imagenet-lt", replace(source, splits=splits))

@@ -1,5 +1,6 @@
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -68,9 +69,14 @@ def damage_one_byte_of_the_header(content: bytes) -> bytes:
     return content.replace(b"|u1", b"|U1", 1)
 
 
+def damage_the_announced_size(content: bytes) -> bytes:
+    return content.replace(b"(5000,)", b"(500,) ", 1)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
+        damage_the_announced_size,
         damage_nothing_left,
         damage_half,
         damage_no_zip,
@@ -158,6 +164,16 @@ def test_the_environment_chooses_the_folder(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert default_cache_dir() == tmp_path / "xdg" / "bcl_edu"
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_is_writing_is_not(
+    tmp_path: Path, build: Build
+) -> None:
+    for name, age in (("left.0123.tmp", 3600), ("written.4567.tmp", 1)):
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    cached_arrays(tmp_path / "cache.npz", "stamp", build)
+    assert sorted(os.listdir(tmp_path)) == ["cache.npz", "written.4567.tmp"]
 
 
 @pytest.mark.parametrize("start", range(7))

@@ -1,20 +1,21 @@
 """`python -m bcl_edu.data`, as a user types it."""
 
 import json
+import os
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from bcl_edu.data import DATASET_NAMES
+from bcl_edu.data import DATASET_NAMES, PHOTOGRAPH_SETS, open_dataset
 from bcl_edu.data.__main__ import main
-from bcl_edu.data.check import check_dataset
-from bcl_edu.data.expected_layout import TREES
-from bcl_edu.data.photograph_sets import FILE_SETS
-from bcl_edu.data.published import Published
-from tests.data.small_imagenet import TEST, own_lists, small_imagenet, write_lists
+from bcl_edu.data.check import EXPECTED_LAYOUT, check_dataset
+from bcl_edu.data.photographs import ClassFoldersDiffer
+from bcl_edu.data.published import ExpectedCounts
+from tests.data.small_imagenet import TEST, TRAIN, own_lists, small_imagenet, write_lists
 from tests.photographs import annotations
 
 
@@ -72,7 +73,7 @@ def test_images_that_cannot_be_read_are_named_when_every_image_is_decoded(root: 
     findings = check_dataset("imagenet-lt", root, decode=True)
     assert findings.problems == ["train: 1 cannot be read", "test: 1 cannot be read"]
     assert f"    {truncated}: image file is truncated" in str(findings)
-    assert f"    {text}: cannot identify image file" in str(findings)
+    assert f"    {text}: it is none of JPEG, PNG" in str(findings)
 
 
 def test_without_lists_it_says_so_and_what_is_there(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,11 +91,65 @@ def test_lists_of_ones_own_may_have_other_counts(root: Path) -> None:
     assert str(findings).endswith("complete; the lists are your own, not those published")
 
 
-@pytest.mark.usefixtures("published_small")
-def test_lists_that_do_not_fit_each_other_are_a_problem(root: Path) -> None:
+@pytest.mark.parametrize("name", ["imagenet-lt", "lists"])
+def test_a_label_that_only_the_test_list_has_is_one_answer_of_check_and_open(name: str, root: Path) -> None:
     lists = own_lists(root)
-    lists["test"].write_text(TEST[0].replace(" 0", " 1"))
-    assert "the lists do not fit each other" in check_dataset("imagenet-lt", root, lists=lists).problems
+    lists["test"].write_text(TEST[0].replace(" 0", " 3"))
+    findings = check_dataset(name, root, lists=lists)
+    assert findings.problems == ["the lists do not fit each other"]
+    with pytest.raises(ValueError, match="label 3 of val/n01440764") as raised:
+        open_dataset(name, root, lists=lists)
+    assert str(raised.value) in str(findings)
+
+
+def test_folders_of_other_names_are_a_note_and_no_problem(root: Path) -> None:
+    lists = own_lists(root)
+    lists["test"].write_text("\n".join([TEST[0].replace(" 0", " 1"), TEST[1].replace(" 1", " 0")]))
+    with pytest.warns(
+        ClassFoldersDiffer, match="label 0 is in a folder 'n01440764'.*'n01443537' in the test"
+    ):
+        findings = check_dataset("imagenet-lt", root, lists=lists)
+    assert findings.problems == []
+    assert "note: label 0 is in a folder" in str(findings)
+
+
+def test_what_cannot_be_opened_is_not_complete(root: Path) -> None:
+    """The first images of all classes are there, and are no regular files."""
+    lists = own_lists(root)
+    first = root / TEST[0].split()[0]
+    first.unlink()
+    os.mkfifo(first)
+    findings = check_dataset("lists", root, lists=lists)
+    assert findings.problems == ["test: 1 missing"]
+    assert str(first) in str(findings)
+
+
+def test_images_that_occur_twice_or_in_training_and_testing_are_reported(root: Path) -> None:
+    lists = own_lists(root)
+    shutil.copy(root / TRAIN[0].split()[0], root / TRAIN[1].split()[0])
+    shutil.copy(root / TRAIN[2].split()[0], root / TEST[1].split()[0])
+    with open(lists["test"], "a") as file:
+        file.write(f"\n{TRAIN[3]}\n{TRAIN[3]}\n")
+    findings = check_dataset("imagenet-lt", root, lists=lists, decode=True)
+    assert findings.problems == []
+    lines = [line for line in str(findings).splitlines() if line.startswith(("  train", "  test", "    "))]
+    assert "  test        1 listed more than once:" in lines
+    assert "  test        1 also in the training list:" in lines
+    assert f"    {root / TRAIN[1].split()[0]} = {root / TRAIN[0].split()[0]}" in lines
+    assert f"    {root / TEST[1].split()[0]} = {root / TRAIN[2].split()[0]} of the training images" in lines
+
+
+def test_equal_images_in_memory_are_reported(tree: Path) -> None:
+    shutil.copy(tree / "train/cat/00.png", tree / "test/dog/copy.png")
+    findings = check_dataset("folder", tree)
+    assert findings.problems == []
+    assert "number 4 (dog) = number 0 (cat) of the training images" in str(findings)
+
+
+def test_a_test_set_that_is_not_balanced_is_said_to_be_none(tree: Path) -> None:
+    assert "not balanced" not in str(check_dataset("folder", tree))
+    (tree / "test/dog/10.png").unlink()
+    assert "test        not balanced" in str(check_dataset("folder", tree))
 
 
 def test_prepare_makes_lists_of_annotations(
@@ -106,11 +161,11 @@ def test_prepare_makes_lists_of_annotations(
         path = tmp_path / listed[0][0]
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (9, 9)).save(path)
-    source = FILE_SETS["inaturalist2018"]
+    source = PHOTOGRAPH_SETS["inaturalist2018"]
     splits = {
-        name: replace(listed, published=Published(1, 1, 1, 1)) for name, listed in source.splits.items()
+        name: replace(listed, expected=ExpectedCounts(1, 1, 1, 1)) for name, listed in source.splits.items()
     }
-    monkeypatch.setitem(FILE_SETS, "inaturalist2018", replace(source, splits=splits))
+    monkeypatch.setitem(PHOTOGRAPH_SETS, "inaturalist2018", replace(source, splits=splits))
     assert run("prepare", "inaturalist2018", "--data-dir", tmp_path) == 0
     assert (tmp_path / "iNaturalist18_train.txt").read_text() == "train_val2018/Aves/0/a.jpg 0\n"
     text = capsys.readouterr().out
@@ -173,7 +228,7 @@ def test_nothing_at_all_is_a_problem_with_the_expected_tree(name: str, tmp_path:
     (tmp_path / "empty").mkdir()
     findings = check_dataset(name, tmp_path / "empty")
     assert findings.problems
-    assert all(f"  {line}" in str(findings) for line in TREES[name].splitlines())
+    assert all(f"  {line}" in str(findings) for line in EXPECTED_LAYOUT[name].splitlines())
 
 
 @pytest.mark.parametrize("name", [name for name in DATASET_NAMES if name != "digits"])
@@ -197,5 +252,5 @@ def test_an_unknown_name_is_one_message() -> None:
 def test_the_readme_of_the_data_shows_the_trees_that_check_shows() -> None:
     readme = (Path(__file__).parents[2] / "data" / "README.md").read_text()
     lines = {line.strip() for line in readme.splitlines()}
-    for name in ("imagenet-lt", "inaturalist2018", "folder", "fashion-mnist"):
-        assert {line.strip() for line in TREES[name].splitlines()} <= lines
+    for name in ("imagenet-lt", "inaturalist2018", "folder", "lists", "fashion-mnist"):
+        assert {line.strip() for line in EXPECTED_LAYOUT[name].splitlines()} <= lines

@@ -4,17 +4,16 @@ import hashlib
 import io
 import os
 import pickle
-import struct
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torchvision import datasets
 
 from bcl_edu.data import (
     Dataset,
@@ -24,30 +23,12 @@ from bcl_edu.data import (
     open_dataset,
     subset_sha256,
 )
-from bcl_edu.data.cifar import CIFAR, CIFAR10_CLASSES, CIFAR100_CLASSES
-from bcl_edu.data.cifar_archives import CifarVersion
+from bcl_edu.data.cifar import CIFAR, CIFAR10_CLASSES, CIFAR100_CLASSES, CifarVersion, sort_by_pixel_hash
 
 NAMES = ("cifar10", "cifar100")
 PUBLISHED = dict(CIFAR)  # as it is before the fixture below
+TORCHVISION = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}
 EACH = {"train": 5, "test": 2}  # images of a class in the small imitation; a multiple of five batches
-
-
-class Python2Pickler(pickle._Pickler):
-    """Writes byte strings as Python 2 did, which pickled CIFAR's batches."""
-
-    dispatch: ClassVar = dict(pickle._Pickler.dispatch)
-
-    def save_byte_string(self, value: bytes) -> None:
-        self.write(pickle.BINSTRING + struct.pack("<i", len(value)) + value)
-        self.memoize(value)
-
-    dispatch[bytes] = save_byte_string
-
-
-def python2_pickle(value: object) -> bytes:
-    file = io.BytesIO()
-    Python2Pickler(file, protocol=2).dump(value)
-    return file.getvalue().replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
 
 
 @functools.cache
@@ -64,25 +45,28 @@ def small_cifar(name: str) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.int6
 @functools.cache
 def files_of(name: str, which: int) -> Mapping[str, bytes]:
     """The files of one version (0 binary, 1 Python), with the small imitation in their official format."""
-    version = PUBLISHED[name].versions[which]
     contents = {}
-    for split, names in (("train", version.train), ("test", version.test)):
+    names = PUBLISHED[name].versions[which].files
+    for split, own in (
+        ("train", [n for n in names if "test" not in n]),
+        ("test", [n for n in names if "test" in n]),
+    ):
+        own = [n for n in own if "meta" not in n]
         images, labels = small_cifar(name)[split]
         rows = images.reshape(len(images), -1)
-        for i, file_name in enumerate(names):
-            part = slice(i * len(rows) // len(names), (i + 1) * len(rows) // len(names))
-            coarse = np.full((len(rows[part]), version.label_bytes - 1), 7, dtype=np.uint8)
+        for i, file_name in enumerate(own):
+            part = slice(i * len(rows) // len(own), (i + 1) * len(rows) // len(own))
             if file_name.endswith(".bin"):
+                coarse = np.full((len(rows[part]), int(name == "cifar100")), 7, dtype=np.uint8)
                 content = np.hstack([coarse, labels[part, None].astype(np.uint8), rows[part]]).tobytes()
             else:
-                batch = {
-                    b"data": rows[part],
-                    version.label_key: labels[part].tolist(),
-                    b"batch_label": b"part",
-                }
-                content = python2_pickle(batch)
+                key = "fine_labels" if name == "cifar100" else "labels"
+                content = pickle.dumps({"data": rows[part], key: labels[part].tolist()})
             contents[file_name] = content
-    return contents
+    if which == 1:
+        key = TORCHVISION[name].meta["key"]
+        contents[names[-1]] = pickle.dumps({key: list(PUBLISHED[name].class_names)})
+    return {file_name: contents[file_name] for file_name in names}
 
 
 @functools.cache
@@ -105,16 +89,23 @@ def md5(content: bytes) -> str:
 def _small_versions_are_the_published_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """Expect the hashes and numbers of the small imitations instead of those of the real files."""
     for name in NAMES:
-        versions = []
-        for which, version in enumerate(PUBLISHED[name].versions):
-            archive = dataclasses.replace(version.archive, md5=md5(packed(name, which)))
-            train, test = (
-                {file: expected and md5(files_of(name, which)[file]) for file, expected in files.items()}
-                for files in (version.train, version.test)
+        versions = [
+            dataclasses.replace(
+                version, archive=dataclasses.replace(version.archive, md5=md5(packed(name, which)))
             )
-            versions.append(dataclasses.replace(version, archive=archive, train=train, test=test))
+            for which, version in enumerate(PUBLISHED[name].versions)
+        ]
         small = dataclasses.replace(PUBLISHED[name], images_a_class=EACH, versions=tuple(versions))
         monkeypatch.setitem(CIFAR, name, small)
+        believe(monkeypatch, name, files_of(name, 1))
+
+
+def believe(monkeypatch: pytest.MonkeyPatch, name: str, contents: Mapping[str, bytes]) -> None:
+    """Let torchvision expect the hashes of these contents."""
+    known = TORCHVISION[name]
+    for files in ("train_list", "test_list"):
+        monkeypatch.setattr(known, files, [(file, md5(contents[file])) for file, _ in getattr(known, files)])
+    monkeypatch.setattr(known, "meta", known.meta | {"md5": md5(contents[known.meta["filename"]])})
 
 
 def put_archive(folder: Path, name: str, which: int) -> Path:
@@ -190,7 +181,7 @@ def test_the_second_read_unpacks_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     def refuse(*arguments: object) -> None:
         raise AssertionError("the archive was read again")
 
-    monkeypatch.setattr(CifarVersion, "read", refuse)
+    monkeypatch.setattr(CifarVersion, "read_found", refuse)
     assert open_dataset("cifar10", tmp_path).train.sha256() == first.train.sha256()
 
 
@@ -235,36 +226,60 @@ def test_a_forged_pickle_is_never_loaded(tmp_path: Path) -> None:
 
     folder = put_unpacked(tmp_path, "cifar10", 1)
     (folder / "data_batch_3").write_bytes(pickle.dumps(Forged(), protocol=2))
-    with pytest.raises(
-        ValueError, match=r"data_batch_3 has MD5 .* a pickle is read only if it is the published one"
-    ):
+    with pytest.raises(ValueError, match="data_batch_3"):
         open_dataset("cifar10", tmp_path)
     assert not (tmp_path / "broken-in").exists()
 
 
-def test_even_with_the_right_hash_a_pickle_makes_only_arrays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("content", [{}, {"data": 3, "fine_labels": None}, [1, 2], None], ids=str)
+def test_the_right_hash_with_content_that_no_archive_has_is_one_error(
+    content: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Forged:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
-            return os.mkdir, (str(tmp_path / "broken-in"),)
-
-    content = pickle.dumps(Forged(), protocol=2)
-    (put_unpacked(tmp_path, "cifar100", 1) / "train").write_bytes(content)
-    binary, python = CIFAR["cifar100"].versions
-    believed = dataclasses.replace(python, train={"train": md5(content)})
-    monkeypatch.setitem(
-        CIFAR, "cifar100", dataclasses.replace(CIFAR["cifar100"], versions=(binary, believed))
-    )
-    with pytest.raises(pickle.UnpicklingError, match="mkdir does not belong in a CIFAR batch"):
+    folder = put_unpacked(tmp_path, "cifar100", 1)
+    (folder / "train").write_bytes(pickle.dumps(content))
+    believe(monkeypatch, "cifar100", {**files_of("cifar100", 1), "train": pickle.dumps(content)})
+    with pytest.raises(ValueError, match=r"cifar-100-python/train"):
         open_dataset("cifar100", tmp_path)
-    assert not (tmp_path / "broken-in").exists()
+
+
+def damaged_archive(kind: str) -> bytes:
+    """An archive without what CIFAR-100's binary version has in it."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        member = tarfile.TarInfo("cifar-100-binary/train.bin")
+        if kind == "link to itself":
+            member.type, member.linkname = tarfile.SYMTYPE, "train.bin"
+        elif kind == "bomb":
+            member.size = 10**9
+        archive.addfile(member, io.BytesIO(bytes(member.size)) if member.size < 10**6 else Zeros())
+    return file.getvalue()[:40] if kind == "half" else file.getvalue()
+
+
+class Zeros(io.RawIOBase):
+    def read(self, size: int = -1) -> bytes:
+        return bytes(size)
+
+
+@pytest.mark.parametrize("kind", ["empty", "link to itself", "bomb", "half"])
+def test_an_archive_with_the_right_hash_and_wrong_members_is_one_error(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = damaged_archive(kind)
+    path = tmp_path / "cifar-100-binary.tar.gz"
+    path.write_bytes(content)
+    binary, python = CIFAR["cifar100"].versions
+    believed = dataclasses.replace(binary, archive=dataclasses.replace(binary.archive, md5=md5(content)))
+    monkeypatch.setitem(
+        CIFAR, "cifar100", dataclasses.replace(CIFAR["cifar100"], versions=(believed, python))
+    )
+    with pytest.raises(ValueError, match=str(path)):
+        open_dataset("cifar100", tmp_path)
 
 
 def test_a_binary_file_with_half_a_record_is_refused(tmp_path: Path) -> None:
     path = put_unpacked(tmp_path, "cifar10", 0) / "test_batch.bin"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=r"test_batch\.bin has 61,459 bytes; expected a multiple of 3,073"):
+    with pytest.raises(ValueError, match=r"test_batch\.bin has 61,459 bytes, expected a multiple of 3,073"):
         open_dataset("cifar10", tmp_path)
 
 
@@ -322,17 +337,12 @@ def test_download_fetches_the_version_without_pickles(
     assert fetched == ["cifar-100-binary.tar.gz"]
 
 
-def test_the_real_hashes_are_those_of_torchvision() -> None:
-    torchvision = pytest.importorskip("torchvision")
-    for name, known in (
-        ("cifar10", torchvision.datasets.CIFAR10),
-        ("cifar100", torchvision.datasets.CIFAR100),
-    ):
+def test_the_python_version_is_the_one_that_torchvision_reads() -> None:
+    for name, known in TORCHVISION.items():
         python = PUBLISHED[name].versions[1]
         assert (python.archive.file_name, python.archive.md5) == (known.filename, known.tgz_md5)
         assert python.folder == known.base_folder
-        assert list(python.train.items()) == [tuple(pair) for pair in known.train_list]
-        assert list(python.test.items()) == [tuple(pair) for pair in known.test_list]
+        assert set(python.files) == {*dict(known.train_list), *dict(known.test_list), known.meta["filename"]}
 
 
 def test_a_subset_is_the_same_whichever_source_it_was_taken_from(tmp_path: Path) -> None:
@@ -345,3 +355,23 @@ def test_a_subset_is_the_same_whichever_source_it_was_taken_from(tmp_path: Path)
         chosen.append((subset_sha256(indices), train.select(indices).images))
     assert chosen[0][0] == chosen[1][0]
     assert torch.equal(chosen[0][1], chosen[1][1])
+
+
+# ---- the order of images
+
+
+def test_any_two_orders_of_the_same_images_become_one() -> None:
+    random = np.random.RandomState(0)
+    images = random.randint(0, 256, (30, 3, 4, 4)).astype(np.uint8)
+    labels = random.randint(0, 3, 30)
+    shuffle = random.permutation(30)
+    first, second = sort_by_pixel_hash(images, labels), sort_by_pixel_hash(images[shuffle], labels[shuffle])
+    np.testing.assert_array_equal(images[first], images[shuffle][second])
+    np.testing.assert_array_equal(labels[first], np.sort(labels))
+
+
+def test_a_view_in_another_memory_order_is_ordered_alike() -> None:
+    images = np.random.RandomState(0).randint(0, 256, (9, 3, 4, 4)).astype(np.uint8)
+    labels = np.zeros(9, dtype=np.int64)
+    strided = np.asfortranarray(images)
+    np.testing.assert_array_equal(sort_by_pixel_hash(images, labels), sort_by_pixel_hash(strided, labels))

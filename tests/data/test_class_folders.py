@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from bcl_edu.data import class_folders, open_dataset
-from bcl_edu.data.class_folders import read_class_folders
+from bcl_edu.data import ImageFiles, LabelledImages, class_folders, open_dataset
+from bcl_edu.data.class_folders import ReplacedImageWarning, read_class_folders
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
@@ -63,16 +63,6 @@ def test_a_renamed_class_is_seen(tree: Path) -> None:
     data = read(tree)
     assert data.class_names == ("dog", "zebra")
     assert data.train.class_counts.tolist() == [5, 3]
-
-
-def test_order_by_content_does_not_depend_on_names(tree: Path) -> None:
-    before = read(tree, order_by_content=True)
-    folder = tree / "train" / "dog"
-    for i, path in enumerate(sorted(folder.iterdir())):
-        path.rename(folder / f"{9 - i}.png")
-    after = read(tree, order_by_content=True)
-    assert torch.equal(before.train.images, after.train.images)
-    assert not torch.equal(read(tree).train.images, after.train.images)
 
 
 def test_many_images_are_decoded_in_order(tmp_path: Path) -> None:
@@ -168,36 +158,108 @@ def test_a_dangling_link_is_refused_by_path(tree: Path) -> None:
         read(tree)
 
 
-def test_images_of_two_sizes_are_refused_or_resized(tree: Path) -> None:
+def test_images_of_two_sizes_are_refused_where_none_is_chosen(tree: Path) -> None:
     Image.new("RGB", (6, 4)).save(tree / "test" / "dog" / "11.png")
-    with pytest.raises(ValueError, match=r"11\.png is 6 x 4 pixels, .*00\.png is 5 x 4; .* pass image_size"):
+    with pytest.raises(ValueError, match=r"11\.png is 6 x 4 pixels, .*00\.png is 5 x 4"):
         read(tree)
-    assert read(tree, image_size=3).test.images.shape == (4, 3, 3, 3)
 
 
-def test_each_image_size_has_its_own_cache(tree: Path) -> None:
-    assert [read(tree, image_size=size).train.images.shape[-1] for size in (3, 2, 3)] == [3, 2, 3]
-    assert len(os.listdir(tree.parent / "cache")) == 2
-
-
-def test_an_image_size_below_1_is_refused(tree: Path) -> None:
-    with pytest.raises(ValueError, match="image_size is 0; expected a number of pixels from 1"):
-        read(tree, image_size=0)
+@pytest.mark.parametrize("make", [Path.symlink_to, os.mkfifo], ids=["circle of links", "pipe"])
+def test_what_is_no_regular_file_is_refused_at_once(make, tree: Path) -> None:
+    path = tree / "train" / "cat" / "strange.png"
+    make(path, path) if make is Path.symlink_to else make(path)
+    with pytest.raises(ValueError, match=str(path)):
+        open_dataset("folder", tree)
 
 
 def test_more_than_fits_in_memory_is_refused_before_it_is_decoded(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(class_folders, "_LARGEST_BYTES", 12 * 3 * 5 * 4 - 1)
-    with pytest.raises(ValueError, match=r"12 images of 5 x 4 pixels .* pass a smaller image_size"):
-        read(tree)
+    monkeypatch.setattr(class_folders, "_LARGEST_BYTES", 12 * 3 * 4 * 4 - 1)
+    with pytest.raises(ValueError, match=r"12 images of 4 x 4 pixels"):
+        open_dataset("folder", tree, image_size=4)
 
-    def decode(*arguments: object) -> None:
-        raise AssertionError("an image was decoded")
 
-    monkeypatch.setattr(class_folders, "decode_image", decode)
-    with pytest.raises(ValueError, match=r"12 images of 100000 x 100000 pixels .* pass a smaller image_size"):
-        read(tree, image_size=100_000)
+# ---- one's own images, of any shape and size
+
+
+def test_the_usual_short_side_is_the_default_size(tree: Path) -> None:
+    data = open_dataset("folder", tree)
+    assert data.train.image_shape == data.test.image_shape == (3, 4, 4)
+    assert data.facts["image_size"] == 4
+    Image.new("RGB", (300, 900)).save(tree / "train" / "cat" / "large.png")
+    assert open_dataset("folder", tree).train.image_shape == (3, 4, 4)
+
+
+@pytest.mark.parametrize("size", [(20, 30), (30, 20), (5, 60)])
+def test_pictures_of_any_shape_are_trained_and_tested_as_squares(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    for split in ("train", "test"):
+        for name in ("a", "b"):
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.new("RGB", size, "red").save(tmp_path / split / name / "0.png")
+    data = open_dataset("folder", tmp_path)
+    side = min(size)
+    assert data.train.images.shape == data.test.images.shape == (2, 3, side, side)
+
+
+def test_small_images_are_held_in_memory_and_larger_ones_stay_on_disk(tree: Path) -> None:
+    small, large = (open_dataset("folder", tree, image_size=size).train for size in (64, 65))
+    assert isinstance(small, LabelledImages)
+    assert small.images.shape == (8, 3, 64, 64)
+    assert isinstance(large, ImageFiles)
+    assert large.image_shape == (3, 65, 65)
+    assert large.picture(0).size == (5, 4)
+
+
+def test_each_image_size_has_its_own_cache(tree: Path) -> None:
+    sizes = [open_dataset("folder", tree, image_size=size).train.image_shape[-1] for size in (3, 2, 3)]
+    assert sizes == [3, 2, 3]
+    assert len(os.listdir(tree.parent / "user-cache")) == 2
+
+
+def test_an_image_size_below_1_is_refused(tree: Path) -> None:
+    with pytest.raises(ValueError, match="image_size is 0"):
+        open_dataset("folder", tree, image_size=0)
+
+
+@pytest.mark.parametrize("image_size", [None, 4])
+def test_an_unreadable_training_image_is_replaced_if_asked_to_and_a_test_image_never(
+    image_size: int | None, tree: Path
+) -> None:
+    (tree / "train/dog/04.png").write_text("no image")
+    with pytest.raises(ValueError, match=r"04\.png"):
+        open_dataset("folder", tree, image_size=image_size)
+    with pytest.warns(ReplacedImageWarning, match=r"04\.png.*05\.png"):
+        data = open_dataset("folder", tree, image_size=image_size, replace_unreadable=True)
+    assert torch.equal(data.train.images[4], data.train.images[5])
+    assert data.train.class_counts.tolist() == [3, 5]
+    (tree / "test/dog/10.png").write_text("no image")
+    with (
+        pytest.warns(ReplacedImageWarning),
+        pytest.raises(ValueError, match=r"10\.png"),
+    ):
+        open_dataset("folder", tree, image_size=image_size, replace_unreadable=True)
+
+
+def test_a_validation_folder_is_the_validation_split(tree: Path) -> None:
+    assert open_dataset("folder", tree).validation is None
+    shutil.copytree(tree / "test", tree / "val")
+    data = open_dataset("folder", tree)
+    assert data.validation is not None
+    assert torch.equal(data.validation.images, data.test.images)
+
+
+def test_names_that_are_not_utf8_can_be_opened_and_printed(tree: Path) -> None:
+    name = b"caf\xe9"
+    for split in ("train", "test"):
+        os.rename(tree / split / "cat", os.fsencode(tree / split) + b"/" + name)
+    for size in (4, 80):
+        data = open_dataset("folder", tree, image_size=size)
+        assert data.class_names == ("caf\\xe9", "dog")
+    assert data.train.picture(0).size == (5, 4)  # type: ignore[union-attr]
+    assert len(data.train.sha256()) == 64
 
 
 @pytest.mark.skipif(

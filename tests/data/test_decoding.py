@@ -1,10 +1,12 @@
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from bcl_edu.data.decoding import decode_image
+from bcl_edu.data import decoding
+from bcl_edu.data.decoding import decode_image, image_dimensions, resize_center_crop
 
 RGB = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3) * 10  # 3 wide, 2 high
 GREY = RGB[:, :, 0]
@@ -117,3 +119,45 @@ def test_half_a_file_is_refused(tmp_path: Path, suffix: str) -> None:
 def test_grey_of_an_unknown_range_is_refused(tmp_path: Path, array: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         decode_image(saved(tmp_path, Image.fromarray(array), ".tif"))
+
+
+def test_only_raster_formats_are_opened_whatever_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "image.jpg"
+    Image.fromarray(RGB).save(path, "EPS")  # for which Pillow would start another program
+    with pytest.raises(ValueError, match=f"{path}: it is none of JPEG, PNG"):
+        decode_image(path)
+
+
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "image.png")
+    for read in (decode_image, image_dimensions):
+        with pytest.raises(ValueError, match="it is a pipe"):
+            read(tmp_path / "image.png")
+
+
+def test_a_circle_of_links_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to(tmp_path / "b.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=r"a\.png: .*links lead in a circle"):
+        decode_image(tmp_path / "a.png")
+
+
+def test_a_device_is_refused() -> None:
+    with pytest.raises(ValueError, match="it is a device"):
+        decode_image(Path("/dev/zero"))
+
+
+def test_a_picture_beyond_the_limit_is_refused_with_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "LARGEST_PIXELS", 5)
+    path = saved(tmp_path, Image.fromarray(RGB))
+    with pytest.raises(ValueError, match=f"{path}.*save a smaller copy"):
+        decode_image(path)
+
+
+def test_the_centre_of_a_very_long_picture_is_cut_out_before_it_is_resized(tmp_path: Path) -> None:
+    long = np.zeros((1, 60_000, 3), dtype=np.uint8)
+    long[:, 29_999:30_001] = 255
+    assert decode_image(saved(tmp_path, Image.fromarray(long)), image_size=64).shape == (3, 64, 64)
+    assert np.asarray(resize_center_crop(Image.fromarray(long), 224)).max() == 255

@@ -1,6 +1,11 @@
+import hashlib
+
+import numpy as np
+import pytest
 import torch
 
 from bcl_edu.data import exponential_profile, long_tailed_subset, open_dataset
+from bcl_edu.data.digits import PACKED
 
 
 def test_digits_need_no_file() -> None:
@@ -32,3 +37,19 @@ def test_there_are_enough_images_for_a_tail() -> None:
     train = open_dataset("digits").train
     counts = exponential_profile(134, 10, 50)
     assert torch.equal(train.select(long_tailed_subset(train.labels, counts)).class_counts, counts)
+
+
+def test_the_packed_digits_are_those_that_runs_were_trained_on() -> None:
+    with np.load(PACKED) as packed:
+        content = packed["images"].tobytes() + packed["labels"].tobytes()
+    assert (
+        hashlib.sha256(content).hexdigest()
+        == "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+    )
+
+
+def test_they_are_scikit_learns() -> None:
+    sklearn = pytest.importorskip("sklearn.datasets").load_digits()
+    with np.load(PACKED) as packed:
+        assert np.array_equal(packed["images"], sklearn.images)
+        assert np.array_equal(packed["labels"], sklearn.target)

@@ -143,3 +143,31 @@ def test_embeddings_in_a_cone_are_unit_vectors_that_nearly_agree() -> None:
 def test_a_cone_that_cannot_be_is_refused(samples: int, dimension: int, width: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         geometry.embeddings_in_a_cone(samples, dimension, width=width)
+
+
+def test_prototypes_that_step_on_the_sum_do_not_stall() -> None:
+    """Samples step on the sum of the batch's losses; prototypes on its mean are slow, and samples wait for them."""
+    counts = [60, 30, 15, 8, 5, 2]
+    common = {
+        "steps": 400,
+        "learning_rate": 0.01,
+        "prototypes": "free",
+        "temperature": 0.1,
+        "record_every": 400,
+    }
+    on_mean = geometry.unconstrained_dynamics(counts, "bcl", **common)
+    on_sum = geometry.unconstrained_dynamics(
+        counts, "bcl", prototype_learning_rate=0.01 * sum(counts), **common
+    )
+    assert on_sum.deviation[-1] < on_mean.deviation[-1] - 0.02
+    assert on_mean.key_cosine is not None
+    assert on_sum.key_cosine is not None
+    assert on_sum.key_cosine[-1].min() > on_mean.key_cosine[-1].min()
+
+
+def test_without_a_rate_of_their_own_prototypes_have_that_of_the_samples() -> None:
+    by_default, by_name = (
+        geometry.unconstrained_dynamics([4, 2], "bcl", steps=5, learning_rate=0.02, **extra)
+        for extra in ({}, {"prototype_learning_rate": 0.02})
+    )
+    assert torch.equal(by_default.embeddings, by_name.embeddings)

@@ -225,6 +225,29 @@ def test_with_class_averaged_anchors_the_optimum_is_the_simplex(imbalance_factor
     assert optimum.value == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("tau", [0.1, 1.0])
+@pytest.mark.parametrize("counts", [[200, 2, 2], [40, 9, 4, 1], [500, 100, 20, 5, 5]])
+def test_with_class_averaged_anchors_free_prototypes_end_at_the_simplex_too(
+    counts: list[int], tau: float
+) -> None:
+    optimum = geometry.certified_optimum(counts, "bcl-class-anchors", temperature=tau, prototypes="free")
+    assert optimum.certified
+    assert optimum.deviation.rms < 1e-6
+    assert optimum.keys is not None
+    assert (optimum.keys - optimum.means).abs().max().item() < 1e-5
+
+
+def test_free_prototypes_can_go_below_the_bound_of_tied_ones() -> None:
+    tied, free = (
+        geometry.certified_optimum([20, 2, 2], "bcl", temperature=1.0, prototypes=where)
+        for where in ("tied", "free")
+    )
+    assert tied.certified
+    assert free.certified
+    assert free.value == pytest.approx(0.317772, abs=1e-6)
+    assert free.value < tied.lower_bound - 0.001
+
+
 @pytest.mark.parametrize("loss", CONTRASTIVE)
 def test_equal_counts_give_the_simplex_under_every_loss(loss: str) -> None:
     optimum = geometry.certified_optimum([30] * 6, loss)
@@ -396,6 +419,46 @@ def test_counts_may_be_a_tensor_of_whole_numbers() -> None:
     assert torch.equal(
         geometry.certified_optimum(counts).gram, geometry.certified_optimum([20.0, 9.0, 4.0]).gram
     )
+
+
+# ---- the certificate of any Gram matrix
+
+
+@pytest.mark.parametrize("loss", [*CONTRASTIVE, "bcl-prototypes"])
+def test_optimality_confirms_what_the_solver_found(loss: str) -> None:
+    optimum = geometry.certified_optimum([40, 9, 3, 3], loss, temperature=0.5)
+    found = geometry.optimality(optimum.gram, [40, 9, 3, 3], loss, temperature=0.5)
+    assert found.value == pytest.approx(optimum.value, rel=1e-12)
+    assert found.relative_gap < 1e-7
+
+
+def test_the_optimum_of_other_counts_is_not_certified_for_these() -> None:
+    simplex = geometry.certified_optimum([5, 5, 5], "bcl", temperature=1.0)
+    found = geometry.optimality(simplex.gram, [200, 2, 2], "bcl", temperature=1.0)
+    best = geometry.certified_optimum([200, 2, 2], "bcl", temperature=1.0)
+    assert found.gap >= found.value - best.value > 0.1
+
+
+@given(seed=st.integers(0, 1000), loss=st.sampled_from(CONTRASTIVE))
+def test_no_configuration_is_further_above_the_minimum_than_its_gap(seed: int, loss: str) -> None:
+    counts = [40, 9, 3, 2]
+    found = geometry.optimality(random_gram(4, seed), counts, loss, temperature=0.5)
+    minimum = geometry.certified_optimum(counts, loss, temperature=0.5).lower_bound
+    assert found.value - found.gap <= minimum + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("gram", "loss"),
+    [
+        (torch.eye(2), "bcl"),  # three classes
+        (2 * torch.eye(3), "bcl"),  # no unit vectors
+        (torch.eye(3) - 0.9 * (1 - torch.eye(3)), "bcl"),  # no vectors at all
+        (torch.eye(3), "ce"),
+    ],
+)
+def test_what_is_no_gram_matrix_of_unit_vectors_is_refused(gram: Tensor, loss: str) -> None:
+    with pytest.raises(ValueError, match=r"gram|classifier rows"):
+        geometry.optimality(gram, [5, 3, 2], loss)
 
 
 # ---- symmetry, starts, dimensions

@@ -139,18 +139,6 @@ def test_the_command_prints_each_option_beside_the_runs_own_figure(
 ) -> None:
     quiet = ["--device", "cpu", "--json"]
     asked = ["--tau-norm", "choose", "--prior-shift", "1", "--knn", "5", "--linear-probe", "0.001"]
-        "--device",
-        "cpu",
-        "--json",
-        "--tau-norm",
-        "choose",
-        "--prior-shift",
-        "1",
-        "--knn",
-        "5",
-        "--linear-probe",
-        "0.001",
-    ]
     main([str(run), *quiet, *asked])
     found = json.loads(capsys.readouterr().out)
     tau, prior, knn, probe = found["after_training"]

@@ -82,9 +82,13 @@ def test_a_line_is_in_the_file_as_soon_as_it_is_said(monkeypatch: pytest.MonkeyP
 def test_the_first_line_says_what_where_and_from_when() -> None:
     recipe = {"name": "cifar100-lt", "method": {"name": "bcl"}, "seed": 1}
     data = {"training_images": 10_847, "class_counts": [1] * 100}
-    begun = first_line(recipe, data, epochs=200, steps=43, where="cpu", folder=Path("runs/a"), epoch=0, step=0)
+    begun = first_line(
+        recipe, data, epochs=200, steps=43, where="cpu", folder=Path("runs/a"), epoch=0, step=0
+    )
     assert begun == (
         "cifar100-lt, method bcl, seed 1: 200 epochs of 43 steps on 10,847 images of 100 classes, on cpu, into runs/a"
     )
-    resumed = first_line(recipe, data, epochs=200, steps=43, where="cpu", folder=Path("runs/a"), epoch=3, step=7)
+    resumed = first_line(
+        recipe, data, epochs=200, steps=43, where="cpu", folder=Path("runs/a"), epoch=3, step=7
+    )
     assert resumed == f"{begun}; continued after 3 epochs and 7 steps"

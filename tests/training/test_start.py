@@ -35,7 +35,12 @@ def test_importing_the_package_imports_no_slow_package() -> None:
 
 
 def test_help_and_list_are_answered_without_torch() -> None:
-    program = "import sys, bcl_edu.train as t\ntry: t.parse(sys.argv[1:])\nexcept SystemExit: pass\nassert 'torch' not in sys.modules"
+    program = (
+        "import sys, bcl_edu.train as t\n"
+        "try: t.parse(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "assert 'torch' not in sys.modules"
+    )
     for arguments in (["--list"], ["table2-bcl", "--help"], ["--help"]):
         subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, check=True)
 

@@ -160,7 +160,7 @@ def test_a_stage_trains_the_parameters_that_it_names_and_leaves_the_rest_to_the_
 def test_a_stage_that_names_no_parameter_is_refused(tiny: Recipe) -> None:
     method = build_method(tiny, COUNTS, (1, 8, 8))
     stage = replace(method.stages()[0], learns=("no_such_part.",))
-    with pytest.raises(ValueError, match="'no_such_part.'"):
+    with pytest.raises(ValueError, match=r"'no_such_part\.'"):
         TrainingStep(method, stage, Normalisation((0.5,), (0.25,)), CPU)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bcl_edu.course.claims.about_comparisons import COMPARISON_CLAIMS
 from bcl_edu.course.claims.about_data import DATA_CLAIMS
 from bcl_edu.course.claims.about_losses import LOSS_CLAIMS
 from bcl_edu.course.claims.about_simplex import SIMPLEX_CLAIMS
@@ -14,6 +15,7 @@ SECTIONS: dict[str, dict[str, Claim]] = {
     "the theorems": THEOREM_CLAIMS,
     "the losses": LOSS_CLAIMS,
     "the data": DATA_CLAIMS,
+    "the printed figures": COMPARISON_CLAIMS,
     "the tables": TABLE_CLAIMS,
 }
 """Claims by subject."""

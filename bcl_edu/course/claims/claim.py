@@ -13,6 +13,7 @@ class Verdict(Enum):
     TRUE = "true"
     CONDITION = "true under a condition"
     FALSE = "false as printed"
+    NOT_REPRODUCED = "not reproduced here"
     OPEN = "open"
 
 
@@ -28,6 +29,8 @@ class Evidence:
         cases_within: how many of the cases meet the condition.
         failures_within: how many of those fail.
         needs: what is missing where there are no cases.
+        from_runs: whether the cases are trained networks. Runs of ours that disagree with a printed figure do not make
+            it false: they were made with choices that the paper leaves open.
 
     Raises:
         ValueError: the numbers contradict each other, or there are neither cases nor something that is missing.
@@ -40,9 +43,10 @@ class Evidence:
     cases_within: int = 0
     failures_within: int = 0
     needs: str = ""
+    from_runs: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse evidence that is none."""
+        """Refuse counts that contradict each other, and evidence without cases or a reason."""
         if not (
             0 <= self.failures <= self.cases
             and 0 <= self.failures_within <= self.cases_within <= self.cases
@@ -57,19 +61,22 @@ class Evidence:
 
     @property
     def verdict(self) -> Verdict:
-        """TRUE without a failure; CONDITION if all failures are outside a condition that some cases meet."""
+        """TRUE without a failure; CONDITION if all failures are outside a condition that some cases meet.
+
+        Where runs fail, a figure is NOT_REPRODUCED; where computed cases fail, the statement is FALSE.
+        """
         if not self.cases:
             return Verdict.OPEN
         if not self.failures:
             return Verdict.TRUE
         if self.condition and self.cases_within and not self.failures_within:
             return Verdict.CONDITION
-        return Verdict.FALSE
+        return Verdict.NOT_REPRODUCED if self.from_runs else Verdict.FALSE
 
 
-def evidence(holds: Sequence[bool], found: str) -> Evidence:
+def evidence(holds: Sequence[bool], found: str, *, from_runs: bool = False) -> Evidence:
     """Evidence from one answer a case."""
-    return Evidence(len(holds), sum(not one for one in holds), found)
+    return Evidence(len(holds), sum(not one for one in holds), found, from_runs=from_runs)
 
 
 def evidence_under(condition: str, holds: Sequence[bool], meets: Sequence[bool], found: str) -> Evidence:

@@ -1,7 +1,8 @@
-"""What a statement is tried on: random batches, the same ones every time, and optima that are proved to be some."""
+"""What a statement is tried on: seeded random batches, and optima whose certificates are recomputed."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -45,17 +46,32 @@ def random_batches(name: str, number: int = 150) -> Iterator[Batch]:
         )
 
 
+RELATIVE_GAP = 1e-6
+"""Largest certified gap of what counts as an optimum, relative to its loss (see `geometry.optimality`)."""
+
+
 def proved_optimum(
     class_counts: Sequence[int] | Tensor, loss: str, temperature: float
 ) -> geometry.OptimalGeometry:
-    """The certified optimum of a loss.
+    """The optimum of a loss, certified here once more.
+
+    The solver's word is not taken: value and gap are recomputed from the Gram matrix that it returned, for the class
+    counts that were asked for. A solver that returns the optimum of another problem is refused.
 
     Raises:
-        ArithmeticError: the solver found no certificate, so that nothing is decided.
+        ArithmeticError: the Gram matrix is not optimal for these counts, or its loss is not the one reported.
     """
     optimum = geometry.certified_optimum(class_counts, loss, temperature=temperature)
-    if not optimum.certified:
-        raise ArithmeticError(f"the optimum of {loss} for {list(class_counts)} samples is not certified")
+    found = geometry.optimality(optimum.gram, class_counts, loss, temperature=temperature)
+    problem = f"{loss}, {[int(n) for n in class_counts]} samples, τ = {temperature}"
+    if not found.relative_gap <= RELATIVE_GAP:
+        raise ArithmeticError(
+            f"not an optimum of {problem}: its loss may be {found.gap:.3g} above the minimum"
+        )
+    if not math.isclose(found.value, optimum.value, rel_tol=1e-6, abs_tol=1e-12):
+        raise ArithmeticError(
+            f"the solver reports {optimum.value:.6g} for {problem}, but its answer has {found.value:.6g}"
+        )
     return optimum
 
 

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 
 from bcl_edu.course.claims.claim import Claim, Evidence, Link, Verdict
 
-SYMBOLS = {Verdict.TRUE: "✓", Verdict.CONDITION: "◐", Verdict.FALSE: "✗", Verdict.OPEN: "○"}
-"""Told apart without colour, in front of the words."""
+SYMBOLS = {
+    Verdict.TRUE: "✓",
+    Verdict.CONDITION: "◐",
+    Verdict.FALSE: "✗",
+    Verdict.NOT_REPRODUCED: "≠",
+    Verdict.OPEN: "○",
+}
+"""A symbol in front of the words, so that verdicts differ without colour."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Checked:
             Verdict.TRUE: "true",
             Verdict.CONDITION: f"true under a condition: {self.evidence.condition}",
             Verdict.FALSE: "false as printed",
+            Verdict.NOT_REPRODUCED: "not reproduced here",
             Verdict.OPEN: f"needs {self.evidence.needs}",
         }
         return f"{SYMBOLS[self.verdict]} {words[self.verdict]}"

@@ -66,7 +66,7 @@ def progress() -> Progress:
         ValueError: the file that remembers it is damaged; it is left alone.
     """
     try:
-        passed = json.loads(REMEMBERED_IN.read_text())["passed"]
+        passed = json.loads(REMEMBERED_IN.read_text(encoding="utf-8"))["passed"]
         return Progress(frozenset(passed) & frozenset(EXERCISES))
     except FileNotFoundError:
         return Progress(frozenset())

@@ -40,7 +40,7 @@ def accuracy_by_class_count(
         ValueError: a method has not K accuracies.
     """
     classes = len(class_counts)
-    names = list(class_names or (str(k) for k in range(classes)))
+    names = style.class_labels(class_names, classes)
     order = style.head_to_tail(class_counts)
     ticks = [f"{names[k]}<br>({int(class_counts[k])})" for k in order]
     words = []

@@ -42,7 +42,7 @@ def class_counts_bars(
     grouped = sorted(k for members in shot_groups.values() for k in members.tolist())
     if grouped != list(range(classes)):
         raise ValueError(f"the shot groups hold classes {grouped}; expected each of 0..{classes - 1} once")
-    names = list(class_names or (str(k) for k in range(classes)))
+    names = style.class_labels(class_names, classes)
     counts = class_counts.tolist()
     order = style.head_to_tail(class_counts)
     largest, smallest = counts[order[0]], counts[order[-1]]
@@ -116,9 +116,10 @@ def image_columns(
     pitch = width + width // 2 + 1
     columns = [list(images[labels == class_id]) for class_id in order]
     sheet = image_sheet(columns, (height, width), rows=most, pitch=pitch)
-    in_lines = [_in_lines(name) for name in class_names]
+    names = style.class_labels(class_names, len(class_names))
+    in_lines = [_in_lines(name) for name in names]
     longest = max(len(line) for name in in_lines for line in name.split("<br>"))
-    shown = ", ".join(f"{class_names[k]} {min(int(counts[k]), most)} of {int(counts[k])}" for k in order)
+    shown = ", ".join(f"{names[k]} {min(int(counts[k]), most)} of {int(counts[k])}" for k in order)
     figure = style.page(
         title,
         f"Up to {most} images of each class, from head to tail; below each name, how many there are.",

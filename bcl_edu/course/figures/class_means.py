@@ -64,7 +64,7 @@ class Sphere:
     @property
     def names(self) -> list[str]:
         """Class names, or class numbers where there are no names."""
-        return list(self.class_names or (str(k) for k in range(len(self.class_counts))))
+        return style.class_labels(self.class_names, len(self.class_counts))
 
 
 def class_mean_sphere(

@@ -48,7 +48,7 @@ def cosine_heatmap(
     panels = dict(cosines) if isinstance(cosines, Mapping) else {"": cosines}
     classes = len(class_counts)
     simplex = -1 / (classes - 1) if classes > 1 else 0.0
-    names = list(class_names or (str(k) for k in range(classes)))
+    names = style.class_labels(class_names, classes)
     order = style.head_to_tail(class_counts)
     labels = [f"{names[k]} ({int(class_counts[k])})" for k in order]
     matrices = {name: _checked(matrix, classes)[order][:, order] for name, matrix in panels.items()}

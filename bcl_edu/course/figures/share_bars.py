@@ -42,7 +42,7 @@ def gradient_shares(
             )
         if not abs(float(values.sum()) - 1) < 1e-6:
             raise ValueError(f"the shares of {loss} sum to {float(values.sum()):.4g}; expected 1")
-    names = list(class_names or (str(k) for k in range(classes)))
+    names = style.class_labels(class_names, classes)
     order = style.head_to_tail(class_counts)
     ticks = [f"{names[k]}<br>({int(class_counts[k])})" for k in order]
     percent = {loss: [round(100 * float(values[k]), 2) for k in order] for loss, values in shares.items()}

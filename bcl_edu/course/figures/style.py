@@ -12,11 +12,14 @@ words and numbers) in `layout.meta`; see `caption` and `text_alternative`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
 from jaxtyping import Int
 from torch import Tensor
+
+from bcl_edu.escape import for_plotly
 
 LIGHT_PAGE = "#ffffff"
 DARK_PAGE = "#111111"  # JupyterLab's dark theme
@@ -82,6 +85,11 @@ def series(position: int) -> Series:
     if position >= len(SERIES):
         raise ValueError(f"{position + 1} series in one figure; at most {len(SERIES)} can be told apart")
     return SERIES[position]
+
+
+def class_labels(class_names: Sequence[str] | None, classes: int) -> list[str]:
+    """Class names that plotly shows literally, whatever they contain; class numbers where there are no names."""
+    return [for_plotly(name) for name in class_names] if class_names else [str(k) for k in range(classes)]
 
 
 def head_to_tail(class_counts: Int[Tensor, " k"]) -> list[int]:

@@ -65,7 +65,7 @@ def view_columns(
         },
         yaxis={
             "tickvals": [row * (height + 1) + (height - 1) / 2 for row in range(len(images))],
-            "ticktext": list(names),
+            "ticktext": style.class_labels(names, len(names)),
             "showgrid": False,
             "showline": False,
             "ticks": "",

@@ -6,6 +6,7 @@ from bcl_edu.course.widgets.imbalance import imbalance_slider
 from bcl_edu.course.widgets.live_figure import LiveFigure
 from bcl_edu.course.widgets.long_tail_explorer import long_tail_explorer
 from bcl_edu.course.widgets.notebook_training import LiveClassMeans, NotebookRun, train_live, train_quietly
+from bcl_edu.course.widgets.sphere import TrainingSphere, training_sphere
 from bcl_edu.course.widgets.watched_run import WatchedRun, watch_run
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "LiveClassMeans",
     "LiveFigure",
     "NotebookRun",
+    "TrainingSphere",
     "WatchedRun",
     "bound_sliders",
     "counter_example",
@@ -20,5 +22,6 @@ __all__ = [
     "long_tail_explorer",
     "train_live",
     "train_quietly",
+    "training_sphere",
     "watch_run",
 ]

@@ -14,6 +14,11 @@ def test_with_a_failure_it_is_false() -> None:
     assert evidence([True, False, True], "").verdict is Verdict.FALSE
 
 
+def test_runs_that_fail_do_not_make_a_statement_false() -> None:
+    assert evidence([True, False], "", from_runs=True).verdict is Verdict.NOT_REPRODUCED
+    assert evidence([True, True], "", from_runs=True).verdict is Verdict.TRUE
+
+
 def test_failures_outside_a_condition_make_it_conditional() -> None:
     found = evidence_under("equal counts", [True, False, True], [True, False, False], "")
     assert found.verdict is Verdict.CONDITION

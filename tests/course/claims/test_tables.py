@@ -58,11 +58,13 @@ def test_three_seeds_of_each_row_decide_an_ordering(results: Path) -> None:
     assert "52.10 ± 0.10 against 51.10" in checked.evidence.found
 
 
-def test_the_other_order_refutes_it(results: Path) -> None:
+def test_the_other_order_is_not_reproduced(results: Path) -> None:
     for row, top1 in AVERAGINGS.items():
         for seed in range(3):
             record(results, row, 100 - top1, seed=seed)
-    assert check(CLAIMS["table-1"]).verdict is Verdict.FALSE
+    checked = check(CLAIMS["table-1"])
+    assert checked.verdict is Verdict.NOT_REPRODUCED
+    assert checked.in_words == "≠ not reproduced here"
 
 
 def test_two_seeds_are_not_enough(results: Path) -> None:
@@ -89,7 +91,7 @@ def test_no_better_is_the_opposite_of_better(results: Path) -> None:
     for seed in range(3):
         record(results, "table2-scl-complement", 60.0 + 0.1 * seed, seed=seed)
     about_tables.top1_by_row.cache_clear()
-    assert check(CLAIMS["table-2-complement"]).verdict is Verdict.FALSE
+    assert check(CLAIMS["table-2-complement"]).verdict is Verdict.NOT_REPRODUCED
 
 
 def test_a_difference_of_three_standard_errors_decides_and_a_smaller_one_leaves_it_open(
@@ -105,7 +107,7 @@ def test_a_difference_of_three_standard_errors_decides_and_a_smaller_one_leaves_
     assert "table2-scl less table2-lc is +2.44 with a standard error of 0.82" in checked.evidence.found
 
 
-@pytest.mark.parametrize(("top1", "verdict"), [(52.46, Verdict.TRUE), (47.54, Verdict.FALSE)])
+@pytest.mark.parametrize(("top1", "verdict"), [(52.46, Verdict.TRUE), (47.54, Verdict.NOT_REPRODUCED)])
 def test_beyond_three_standard_errors_an_ordering_is_decided_either_way(
     results: Path, top1: float, verdict: Verdict
 ) -> None:
@@ -115,11 +117,13 @@ def test_beyond_three_standard_errors_an_ordering_is_decided_either_way(
     assert check(CLAIMS["table-2-sc"]).verdict is verdict
 
 
-def test_one_pair_that_is_decided_the_other_way_refutes_an_ordering_of_three(results: Path) -> None:
+def test_one_pair_that_is_decided_the_other_way_is_enough_to_leave_an_ordering_unreproduced(
+    results: Path,
+) -> None:
     for row, top1 in {"table1-l1": 50.0, "table1-l3": 50.0, "table1-l2": 60.0}.items():
         for seed in range(3):
             record(results, row, top1 + 0.1 * seed, seed=seed)
-    assert check(CLAIMS["table-1"]).verdict is Verdict.FALSE
+    assert check(CLAIMS["table-1"]).verdict is Verdict.NOT_REPRODUCED
 
 
 def test_the_table_of_claims_states_the_rule() -> None:
@@ -127,17 +131,13 @@ def test_the_table_of_claims_states_the_rule() -> None:
         assert "differ by more than 3 standard errors of their difference" in CLAIMS[name].method
 
 
-@pytest.mark.parametrize(("top1", "verdict"), [(51.0, Verdict.TRUE), (50.0, Verdict.FALSE)])
+@pytest.mark.parametrize(("top1", "verdict"), [(51.0, Verdict.TRUE), (50.0, Verdict.NOT_REPRODUCED)])
 def test_a_figure_is_reproduced_within_a_point(results: Path, top1: float, verdict: Verdict) -> None:
     for seed in range(3):
         record(results, "cifar100-lt-if100-bcl", top1, seed=seed)
     checked = check(CLAIMS["cifar100-figures"])
     assert checked.verdict is verdict
     assert f"cifar100-lt-if100-bcl {top1:.2f}" in checked.evidence.found
-
-
-def test_the_paper_prints_one_figure_for_one_recipe() -> None:
-    assert check(CLAIMS["consistent-tables"]).verdict is Verdict.TRUE
 
 
 def test_a_data_set_that_no_row_trains_is_open(monkeypatch: pytest.MonkeyPatch) -> None:

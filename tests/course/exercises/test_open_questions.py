@@ -51,7 +51,7 @@ def test_collapsed_classes_lose_only_across_classes() -> None:
 
 
 def test_without_the_reduced_mask_a_class_of_two_is_below_the_bound_for_every_number_of_classes() -> None:
-    result = answers("05")["how_bad_is_the_slip"]()
+    result = answers("05")["how_bad_is_the_mistake"]()
     assert all(slip < bound for slip, bound in result.values())
     assert result[3][0] == pytest.approx(math.log(0.5 + 2 * math.exp(-1.5)))
 

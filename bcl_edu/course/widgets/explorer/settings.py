@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bcl_edu.course.widgets.explorer.batch_draws import explorer_batches
-from bcl_edu.data.profiles import exponential_profile
+from bcl_edu.data.long_tail import exponential_profile
 from bcl_edu.geometry.compositions import BatchCompositions, full_batch
 
 LARGEST_CLASS = 5000

@@ -1,0 +1,73 @@
+"""A validation split: some of the training images, held out by class, seeded and recorded."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from bcl_edu.data.labelled import Dataset
+from bcl_edu.data.long_tail import long_tailed_subset
+
+
+def stratified_split(
+    labels: Int64[Tensor, " n"], fraction: float, seed: int = 0
+) -> tuple[Int64[Tensor, " kept"], Int64[Tensor, " held_out"]]:
+    """Positions that stay in the training set, and those held out, with nearly the same fraction of every class.
+
+    Of n images of a class, fraction * n are held out, rounded, but at least one where there are two, and never all.
+    A class with one image keeps it.
+
+    Args:
+        labels: class of each image, shape (n,).
+        fraction: share of each class to hold out, above 0 and below 1.
+        seed: 0 or more; another seed holds out other images.
+
+    Returns:
+        Both in the order of ``labels``.
+
+    Raises:
+        ValueError: the fraction or the seed is out of range, or no class has two images.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"the validation fraction is {fraction}; expected a share above 0 and below 1")
+    counts = torch.bincount(labels)
+    held_out = (counts * fraction + 0.5).long().clamp(min=1).minimum((counts - 1).clamp(min=0))
+    if not held_out.any():
+        raise ValueError(f"no class of {len(labels)} images has two of them, so that none can be held out")
+    chosen = long_tailed_subset(labels, held_out, seed).sort().values
+    kept = torch.from_numpy(np.setdiff1d(np.arange(len(labels)), chosen.numpy()))
+    return kept, chosen
+
+
+def hold_out(dataset: Dataset, fraction: float, seed: int = 0) -> Dataset:
+    """The data set with a part of its training images as validation split, and in its facts which.
+
+    Args:
+        dataset: without a validation split.
+        fraction: see ``stratified_split``.
+        seed: likewise.
+
+    Raises:
+        ValueError: as ``stratified_split``, or the data set has a validation split.
+    """
+    if dataset.validation is not None:
+        raise ValueError(
+            f"{dataset.name} has a validation split of {len(dataset.validation)} images; a fraction of the training "
+            "images is held out only where there is none"
+        )
+    kept, chosen = stratified_split(dataset.train.labels, fraction, seed)
+    facts: dict[str, Any] = {
+        "fraction": fraction,
+        "seed": seed,
+        "images": len(chosen),
+        "sha256": dataset.train.subset_sha256(chosen),
+    }
+    return replace(
+        dataset,
+        train=dataset.train.select(kept),
+        validation=dataset.train.select(chosen),
+        facts={**dataset.facts, "validation": facts},
+    )

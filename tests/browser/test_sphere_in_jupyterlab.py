@@ -1,0 +1,100 @@
+"""The training sphere in JupyterLab: keys reach its controls, Python sees what is shown, both themes are readable."""
+
+import json
+import re
+import urllib.request
+from collections.abc import Iterator
+
+import nbformat
+import pytest
+from playwright.sync_api import Locator, expect
+
+from bcl_edu.course.figures import style
+from tests.browser.jupyterlab import SCREENSHOTS, Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+SHOW = """\
+from bcl_edu.course import widgets
+from bcl_edu.geometry import certified_optimum, cosine_matrix
+
+sphere = widgets.training_sphere(opening=False, num_classes=3)
+sphere
+"""
+COMPARE = """\
+left = sphere.state["sides"][0]
+solved = certified_optimum(sphere.settings.compositions, left["loss"], temperature=sphere.temperature)
+shown, expected = left["target"]["cosines"][1][2], solved.gram[1, 2].item()
+print(sphere.imbalance_factor, left["loss"], abs(shown - expected) < 1e-3, len(left["points"]))
+"""
+SET = "sphere.losses, sphere.batch_size = ['ce', 'bcl'], 8"
+
+
+@pytest.fixture
+def notebook(visit: Visit) -> Iterator[str]:
+    """A notebook that shows the sphere, compares it with the geometry, and sets it from Python."""
+    cells = [nbformat.v4.new_code_cell(source) for source in (SHOW, COMPARE, SET)]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    content = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    address = f"{visit.lab.address}/api/contents/notebooks/sphere-test.ipynb"
+    headers = {"Authorization": f"token {visit.lab.token}", "Content-Type": "application/json"}
+    body = json.dumps({"type": "notebook", "format": "json", "content": content}).encode()
+    urllib.request.urlopen(urllib.request.Request(address, body, headers, method="PUT"), timeout=30).close()
+    yield "sphere-test"
+    urllib.request.urlopen(
+        urllib.request.Request(address, None, headers, method="DELETE"), timeout=30
+    ).close()
+
+
+def run_cell(visit: Visit, position: int) -> Locator:
+    """Run a cell and wait until it has run; the cell."""
+    cell = visit.page.locator(".jp-Notebook .jp-CodeCell").nth(position)
+    cell.locator(".cm-content").click()
+    visit.page.keyboard.press("Shift+Enter")
+    expect(cell.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"), timeout=120_000)
+    return cell
+
+
+def test_controls_by_keyboard_python_and_both_themes(visit: Visit, notebook: str) -> None:
+    visit.page.goto(f"{visit.lab.address}/lab?token={visit.lab.token}")
+    expect(visit.page.locator("#jp-main-dock-panel")).to_be_visible(
+        timeout=120_000
+    )  # the first load takes longest
+    visit.open(notebook)
+    output = run_cell(visit, 0)
+    slider = output.locator(".imbalance input")
+    expect(slider).to_be_visible(timeout=60_000)
+    slider.focus()
+    for _ in range(3):
+        visit.page.keyboard.press("ArrowLeft")
+    expect(slider).to_have_attribute("aria-valuetext", "71")
+    expect(slider).to_be_focused()  # JupyterLab did not take the keys to move between cells
+    expect(output.locator(".clock")).to_contain_text("at rest", timeout=120_000)
+    visit.page.wait_for_timeout(2500)  # the kernel hears of it a little later
+
+    compared = run_cell(visit, 1)
+    factor, loss, same, points = compared.locator(".jp-OutputArea-output").inner_text().split()
+    assert (factor, loss, same) == ("71.0", "scl", "True")
+    assert int(points) == 100 + 12 + 1
+
+    run_cell(visit, 2)
+    expect(output.locator("section.side select").nth(0)).to_have_value("ce")
+    expect(output.locator("section.side select").nth(1)).to_have_value("bcl")
+    expect(output.locator(".missing")).to_contain_text("the last batch")
+
+    for theme, paper in (("JupyterLab Light", style.LIGHT_PAGE), ("JupyterLab Dark", style.DARK_PAGE)):
+        visit.set_theme(theme)
+        visit.scroll_to(output.locator(".top"))
+        colours = output.locator(".bcl-sphere").evaluate(
+            "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
+        )
+        ink, found = ("#" + "".join(f"{int(v):02x}" for v in re.findall(r"\d+", c)[:3]) for c in colours)
+        assert found == paper
+        assert style.contrast(ink, found) > 10
+        visit.page.screenshot(path=SCREENSHOTS / f"sphere-{theme.replace(' ', '-').lower()}.png")
+    visit.set_theme("JupyterLab Light")
+
+    assert visit.cut_off() == []
+    assert visit.errors_shown() == []
+    assert visit.errors == []
+    assert visit.foreign == []
