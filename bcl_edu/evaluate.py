@@ -19,9 +19,8 @@ import torch
 import tyro
 
 from bcl_edu import terminal
-from bcl_edu.data import Images, open_dataset
+from bcl_edu.data import PHOTOGRAPH_SETS, Images, default_data_dir, open_dataset
 from bcl_edu.data.cache import default_cache_dir
-from bcl_edu.data import PHOTOGRAPH_SETS, default_data_dir
 from bcl_edu.data.photographs import find_list
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
@@ -155,13 +154,14 @@ def _held_out(recipe: Recipe, data: TrainingData, run: RunOptions) -> tuple[Imag
     """
     if data.held_out is not None:
         return data.held_out, f"{len(data.held_out):,} images held out of the training"
-    if "validation" not in getattr(PHOTOGRAPH_SETS.get(recipe.dataset), "splits", {}):
+    photographs = PHOTOGRAPH_SETS.get(recipe.dataset)
+    if photographs is None or "validation" not in photographs.splits:
         raise ValueError(
             f"this run was trained on every image of {recipe.dataset}'s training set, so that nothing is left to "
             "choose a value on; name the value, or train with --held-out 0.1"
         )
     folder = default_data_dir(recipe.dataset) if run.data_dir is None else run.data_dir
-    validation = find_list(recipe.dataset, "validation", folder, default_cache_dir())
+    validation = find_list(photographs, "validation", folder, default_cache_dir())
     lists = run.lists | {"test": validation}
     images = open_dataset(recipe.dataset, folder, image_size=recipe.image_size, lists=lists).test
     return images, f"the {len(images):,} images of {validation.name}"

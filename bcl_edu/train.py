@@ -111,13 +111,15 @@ def _options_type(recipe: Recipe, arguments: Sequence[str]) -> type:
     hidden = unused(recipe) - {one.name for one in fields(Recipe) if _option(one.name) in asked}
     hints = get_type_hints(Recipe, include_extras=True)
     shown: list[Any] = []
+    annotated: Any = Annotated  # types that are known at run time only
+    suppressed: Any = tyro.conf.Suppress
     for one in fields(Recipe):
         kind: Any = hints[one.name]
         default: Any = getattr(recipe, one.name)
         if one.name == "method":
-            kind = Annotated.__class_getitem__((type(default), tyro.conf.OmitArgPrefixes))
+            kind = annotated[type(default), tyro.conf.OmitArgPrefixes]
         elif one.name in hidden:
-            kind = tyro.conf.Suppress[kind]
+            kind = suppressed[kind]
         shown.append((one.name, kind, field(default=default)))
     # a subclass, so that tyro finds the help of a field where Recipe documents it
     return make_dataclass("Options", shown, bases=(Recipe, _Further), frozen=True, kw_only=True)
