@@ -165,7 +165,9 @@ def whole_run(
     options = RunOptions(output=folder, workers=0, device=device, tensorboard=False, progress=False)
     with pytest.MonkeyPatch.context() as patch:
         if not share_statistics:
-            patch.setattr("bcl_edu.training.step.with_global_batch_norm", lambda model, device: model)
+            patch.setattr(
+                "bcl_edu.training.step.with_global_batch_norm", lambda model, device, **options: model
+            )
         result = train(recipe, options)
     numbers = [
         {name: value for name, value in row.items() if isinstance(value, float) and name != "seconds"}

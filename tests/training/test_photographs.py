@@ -1,4 +1,5 @@
-"""ImageNet-LT and iNaturalist 2018 end to end: real photographs, lists of 1,000 and annotations of 8,142 classes."""
+"""ImageNet-LT and iNaturalist 2018 end to end: real photographs, lists of 1,000 and annotations of 8,142
+classes."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bcl_edu.evaluate import evaluate_checkpoint
+from bcl_edu.recipe import flat
 from bcl_edu.training import RECIPES, RunOptions, train
 from bcl_edu.training.checkpoint import load_checkpoint
 from tests.photographs import imagenet_tree, inaturalist_tree, needs_photographs, unpack
@@ -131,7 +133,7 @@ def test_the_recipe_of_imagenet_takes_a_step_at_its_full_size(
     """224 pixels, ResNet-50, heads of 2048 and 1024: all but the batch is the row's own."""
     root = imagenet_tree(tmp_path / "imagenet", photographs, flat=True)
     recipe = replace(RECIPES["imagenet-lt"][1], batch_size=2)
-    assert (recipe.image_size, recipe.head_hidden, recipe.head_dim) == (224, 2048, 1024)
+    assert (recipe.image_size, flat(recipe)["head_hidden"], flat(recipe)["head_dim"]) == (224, 2048, 1024)
     options = RunOptions(
         data_dir=root,
         train_list=root / "my_train.txt",

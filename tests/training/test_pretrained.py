@@ -81,7 +81,7 @@ def test_an_unfinished_run_is_not_exported(run: Path, tmp_path: Path) -> None:
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
     record = json.loads((run / "run.json").read_text())
-    record["recipe"]["epochs"] = 7
+    record["epochs"] = 7
     (unfinished / "run.json").write_text(json.dumps(record))
     with pytest.raises(ValueError, match="has finished 1 of 7 epochs; continue it with --resume"):
         export_run(unfinished, tmp_path / "kept")
