@@ -46,26 +46,26 @@ torch.set_num_threads(1)  # many small matrices: threads would only wait for eac
 # factor from class to class (notebook 02). **Write down your predictions before you touch anything:**
 #
 # 1. At imbalance factor 1, where are the class means under each loss? Is a factor of 2 enough to move them?
-# 2. The temperature is 0.1, as in the paper, and the factor 100. SCL on the left, BCL on the right: which of the two is nearer
-#    to the simplex, and by how much?
-# 3. The same at temperature 1?
+# 2. The temperature is 0.5 and the factor 100. SCL on the left, BCL on the right: which of the two is nearer to the simplex,
+#    and by how much?
+# 3. The same at temperature 0.1, as in the paper? And at 1?
 # 4. Which classes come close to each other, and can two of them end up in *one point*?
 # 5. Choose *BCL, class-averaged anchors* on the right. What will the imbalance factor do?
 #
 # Every slider answers the arrow keys. With up to four classes the picture is exact; with more it is a projection, and the
-# matrix and the curve are what to trust.
+# angles and the curve are what to trust.
 
 # %%
-explorer = SimplexExplorer(imbalance_factor=100, num_classes=4, temperature=0.1)
+explorer = SimplexExplorer(imbalance_factor=100, temperature=0.5, losses=["scl", "bcl"])
 display(explorer)
 
 # %% [markdown]
-# *(No kernel? Download [simplex_explorer.html](simplex_explorer.html) and open it from disk: the same explorer, without
-# Python. The figures below are stored with the notebook, and this is what the explorer looks like:)*
+# *(No kernel? `python -m bcl_edu.course.widgets.explorer explorer.html` writes the same explorer as a page that needs
+# none, and `make site` has it. This is what it looks like:)*
 #
-# ![The explorer: four class means on a sphere under SCL and under BCL at imbalance factor 100 and temperature 0.3; their
-# cosines as two matrices; bars of 5,000, 1,077, 232 and 50 images; and the simplex deviation over the imbalance factor, rising
-# under both losses from 0 to 0.47 and 0.44](../docs/simplex_explorer.png)
+# ![The explorer: four class means on a sphere at imbalance factor 100 and temperature 0.5, under SCL, where the two rarest
+# are 62 degrees apart, and under BCL with class-averaged anchors, where every two are 109 degrees apart; tables of the angles,
+# the class counts, and the distance from the simplex over the imbalance factor](../docs/simplex_explorer.png)
 #
 # The sliders set one problem, and Python can solve it again. **What the browser shows and what
 # `geometry.certified_optimum` finds are two programmes in two languages;** if you run this cell after moving a slider,
