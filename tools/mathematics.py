@@ -12,6 +12,8 @@ from latex2mathml.converter import convert
 
 NORM = re.compile(r"(?:\\[bB]igg?[lrm]?\s*)?\\(?:[lr]Vert(?![A-Za-z])|\|)")
 TAG = re.compile(r"\\tag\{(.*?)\}")
+FUNCTION = re.compile(r"<mi>(log|exp|cos|sin|det|arg|ln|dim)</mi>")
+BAR = re.compile(r"<mo[^>]*>(&#x0*7[Cc];|&#x0*2016;|\\||‖)</mo>")
 LEFT_OVER = re.compile(r">[^<]*\\[^<]*<")
 
 
@@ -38,4 +40,10 @@ def mathml(tex: str, *, block: bool = False) -> str:
         raise NotMathML(f"this formula cannot be converted ({error!r}): {tex}") from error
     if found := LEFT_OVER.search(converted):
         raise NotMathML(f"this formula has a command that is not known ({found.group(0)[1:-1]}): {tex}")
+    # a thin space before and after log, as in TeX; next to a bracket none
+    converted = FUNCTION.sub(r'<mo form="prefix" lspace="0.12em" rspace="0.17em">\1</mo>', converted)
+    # all bars are as high as a letter
+    converted = BAR.sub(
+        r'<mo stretchy="false" symmetric="false" lspace="0.05em" rspace="0.05em">\1</mo>', converted
+    )
     return converted.replace("<mi>&#x029F5;</mi>", "<mo>&#x02216;</mo>")  # the set minus that fonts have

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
+from bs4 import BeautifulSoup, Tag
 from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.highlight import Highlight2HTML
@@ -27,31 +28,57 @@ from nbformat import NotebookNode
 from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
-from bcl_edu.course.outline import Lesson, course_map, read_course
+from bcl_edu.course.outline import read_course
+from bcl_edu.course.widgets.explorer import explorer_html
 from tools.mathematics import mathml
 from tools.notebooks import LIVE, NOTEBOOKS, PLOTLY
-from tools.site_figures import ASSETS, EXPLORER, figure_html, needs_no_python, widget_html
+from tools.site_figures import ASSETS, EXPLORER, SPHERE, figure_html, stands_in, widget_html
+from tools.site_landing import THUMBNAILS, first_picture, landing_html, sphere_page
 
 ROOT = NOTEBOOKS.parent
 OUTSIDE = "../"
 """How a notebook's link to a file of the project begins that is not among the notebooks."""
 START = "00_start_here"
+LONG_CELL = 30
+"""Characters from which on a cell of a table is a sentence, not a number."""
 
 PAGE = """<!doctype html>
 <html lang="en">
+<head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
+<meta name="description" content="{description}">
+<meta property="og:title" content="{title}">
+<meta property="og:description" content="{description}">
+<meta property="og:image" content="{up}assets/simplex_explorer.png">
+<meta property="og:type" content="website">
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="{up}assets/page.css">
-<nav aria-label="course">{navigation}</nav>
-<main>
+</head>
+<body class="{kind}">
+<a class="skip" href="#content">Skip to the content</a>
+<nav class="site" aria-label="site">{navigation}</nav>
+<div class="page">
+{contents}
+<main id="content">
 {body}
+{neighbours}
 </main>
-<script src="{up}assets/plotly.min.js" defer></script>
-<script src="{up}assets/figures.js" defer></script>
+</div>
+{scripts}
+</body>
 </html>
 """
+
+SCRIPTS = """<script src="{up}assets/plotly.min.js" defer></script>
+<script src="{up}assets/figures.js" defer></script>"""
+
+COURSE = "Balanced contrastive learning"
+ABOUT = (
+    "Make one class rare, and the others move: supervised contrastive learning under class imbalance, computed "
+    "in front of you. A course with a live sphere, an explorer and fourteen notebooks."
+)
 
 
 class _Renderer(IPythonRenderer):
@@ -130,24 +157,36 @@ def _write_assets(folder: Path) -> None:
 def _write_pages(site: Path) -> None:
     lessons = read_course(NOTEBOOKS)
     names = [START, *(lesson.name for lesson in lessons)]
-    for name in names:
-        body = notebook_html(nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4))
-        _write(site / f"{name}.html", _title(name), body, _navigation(names, name))
-    _write(site / "index.html", "Balanced contrastive learning", _index(lessons), _navigation(names))
-    glossary = _markdown((NOTEBOOKS / "glossary.md").read_text("utf-8"))
-    _write(site / "glossary.html", "Glossary", glossary, _navigation(names))
+    notebooks = {name: nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4) for name in names}
+    (site / THUMBNAILS).mkdir()
+    for name, notebook in notebooks.items():
+        if picture := first_picture(notebook):
+            (site / THUMBNAILS / f"{name}.png").write_bytes(picture)
+    (site / "index.html").write_text(landing_html(lessons, notebooks), "utf-8")
+    questions = {lesson.name: lesson.question for lesson in lessons}
+    for name, notebook in notebooks.items():
+        body = notebook_html(notebook)
+        at = names.index(name)
+        _write(
+            site / f"{name}.html",
+            _title(name),
+            body,
+            description=questions.get(name, ABOUT),
+            before=names[at - 1] if at else None,
+            after=names[at + 1] if at + 1 < len(names) else None,
+        )
+    _write(site / "glossary.html", "Glossary", _markdown((NOTEBOOKS / "glossary.md").read_text("utf-8")))
     for path in sorted((NOTEBOOKS / "solutions").glob("*.md")):
         body = _markdown(path.read_text("utf-8"))
-        _write(
-            site / "solutions" / f"{path.stem}.html", path.stem, body, _navigation(names, up="../"), up="../"
-        )
+        _write(site / "solutions" / f"{path.stem}.html", "Solutions", body, up="../")
     for path in sorted((NOTEBOOKS / "solutions").glob("*.py")):
-        _write_source(path, site / "solutions" / f"{path.stem}.html", names)
+        _write_source(path, site / "solutions" / f"{path.stem}.html")
     for path in sorted(_linked_sources()):
-        _write_source(path, site / _as_page(OUTSIDE + path.relative_to(ROOT).as_posix()), names)
-    shutil.copy(NOTEBOOKS / EXPLORER, site / EXPLORER)
-    for picture in (ROOT / "docs").glob("*.png"):
-        shutil.copy(picture, site / "assets")
+        _write_source(path, site / _as_page(OUTSIDE + path.relative_to(ROOT).as_posix()))
+    (site / EXPLORER).write_text(explorer_html(home="index.html"), "utf-8")
+    (site / SPHERE).write_text(sphere_page(), "utf-8")
+    for drawing in (ROOT / "docs").glob("*.png"):
+        shutil.copy(drawing, site / "assets")
 
 
 def _linked_sources() -> set[Path]:
@@ -156,47 +195,87 @@ def _linked_sources() -> set[Path]:
     return {ROOT / name for text in texts for name in re.findall(r"\]\(\.\./([\w/]+\.py)\b", text)}
 
 
-def _write_source(source: Path, page: Path, names: Sequence[str]) -> None:
+def _write_source(source: Path, page: Path) -> None:
     """A page with the code of one file, one folder below the site's."""
     code = Highlight2HTML()(source.read_text("utf-8"), language="python")
-    body = f"<h1>{source.relative_to(ROOT)}</h1>\n{code}"
-    _write(page, source.name, body, _navigation(names, up="../"), up="../")
+    _write(page, source.name, f"<h1>{source.relative_to(ROOT)}</h1>\n{code}", up="../", kind="source")
 
 
-def _write(path: Path, title: str, body: str, navigation: str, up: str = "") -> None:
-    page = PAGE.format(title=html.escape(title), body=body, navigation=navigation, up=up)
+def _write(
+    path: Path,
+    title: str,
+    body: str,
+    *,
+    description: str = ABOUT,
+    before: str | None = None,
+    after: str | None = None,
+    up: str = "",
+    kind: str = "article",
+) -> None:
+    """A page of its own: contents beside it, its neighbours below it, and scripts only where a figure needs them."""
+    page = PAGE.format(
+        title=html.escape(f"{title} · {COURSE}"),
+        description=html.escape(description),
+        up=up,
+        kind=kind,
+        navigation=navigation(up),
+        contents=contents_of(body),
+        body=body,
+        neighbours=_neighbours(before, after),
+        scripts=SCRIPTS.format(up=up) if 'class="live"' in body else "",
+    )
     path.write_text(page, "utf-8")
 
 
 def _title(name: str) -> str:
-    return name.replace("_", " ")
+    """The name of a notebook as people say it: 01 First look."""
+    number, words = name.split("_", 1)
+    words = re.sub(r"theorem (\d) ", r"theorem \1: ", words.replace("_", " "))
+    words = (
+        words.replace("cifar lt", "CIFAR-LT").replace("imagenet lt", "ImageNet-LT").replace("inat", "iNat")
+    )
+    return f"{number} {words[0].upper() if not words.startswith('iNat') else 'i'}{words[1:]}"
 
 
-def _navigation(names: Sequence[str], here: str | None = None, up: str = "") -> str:
-    """Links to the index, the neighbours and the glossary."""
-    links = [f'<a href="{up}index.html">Course</a>']
-    if here is not None:
-        at = names.index(here)
-        if at > 0:
-            links.append(f'<a href="{names[at - 1]}.html" rel="prev">← {_title(names[at - 1])}</a>')
-        if at + 1 < len(names):
-            links.append(f'<a href="{names[at + 1]}.html" rel="next">{_title(names[at + 1])} →</a>')
-    links.append(f'<a href="{up}glossary.html">Glossary</a>')
-    links.append(f'<a href="{up}{EXPLORER}">Explorer</a>')
-    return "\n".join(links)
+def navigation(up: str = "") -> str:
+    """Links to the main pages."""
+    pages = {
+        "index.html": COURSE,
+        "index.html#course": "Read",
+        SPHERE: "Sphere",
+        EXPLORER: "Explorer",
+        "glossary.html": "Glossary",
+    }
+    return "\n".join(f'<a href="{up}{page}">{name}</a>' for page, name in pages.items())
 
 
-def _index(lessons: Sequence[Lesson]) -> str:
-    introduction = (ASSETS / "index.md").read_text("utf-8")
-    return _markdown(introduction.replace("{course map}", course_map(lessons)))
+def contents_of(body: str) -> str:
+    """Links to the sections of a page, if there are some."""
+    sections = re.findall(r'<h2 id="([^"]+)">(.*?)(?:<a class="anchor-link".*?</a>)?</h2>', body, re.DOTALL)
+    if len(sections) < 2:
+        return ""
+    links = "".join(f'<li><a href="#{anchor}">{heading}</a></li>' for anchor, heading in sections)
+    folded = f"<details open><summary>Contents</summary><ol>{links}</ol></details>"
+    return f'<nav class="contents" aria-label="contents">{folded}</nav>'
+
+
+def _neighbours(before: str | None, after: str | None) -> str:
+    """Links to the notebooks before and after this one."""
+    links = []
+    if before:
+        links.append(f'<a href="{before}.html" rel="prev"><span>Previous</span>← {_title(before)}</a>')
+    if after:
+        links.append(f'<a href="{after}.html" rel="next"><span>Next</span>{_title(after)} →</a>')
+    return f'<nav class="neighbours" aria-label="neighbours">{"".join(links)}</nav>' if links else ""
 
 
 def notebook_html(notebook: NotebookNode) -> str:
-    """The body of a notebook's page; formulas, figures and widgets as the site shows them."""
+    """The body of a notebook's page; formulas, figures and widgets as the site shows them, code folded."""
     for cell in notebook.cells:
         outputs = cell.get("outputs", [])
         live = any(output.get("data", {}).get("text/plain") == LIVE for output in outputs)
-        if live and needs_no_python(cell.source):  # what stands for the widget says more than its picture
+        recorded = any(PLOTLY in output.get("data", {}) for output in outputs)
+        if live and stands_in(cell.source):  # it says more than the picture of the widget's last state
             outputs[:] = [output for output in outputs if PLOTLY not in output.get("data", {})]
         for output in outputs:
             bundle = output.get("data", {})
@@ -204,11 +283,44 @@ def notebook_html(notebook: NotebookNode) -> str:
                 drawn = figure_html(bundle[PLOTLY], bundle["image/png"])
                 output["data"] = nbformat.from_dict({"text/html": drawn})
             elif bundle.get("text/plain") == LIVE:
-                output["data"] = nbformat.from_dict({"text/html": widget_html(cell.source)})
+                shown = widget_html(cell.source, recorded=recorded)
+                output["data"] = nbformat.from_dict({"text/html": shown})
             elif "text/markdown" in bundle:
                 output["data"] = nbformat.from_dict({"text/html": _markdown(bundle["text/markdown"])})
     body, _ = _Exporter(template_name="basic").from_notebook_node(notebook)
-    return str(body)
+    return _readable(str(body))
+
+
+def _readable(body: str) -> str:
+    """Code folded under its first line, and tables that a narrow page can stack."""
+    page = BeautifulSoup(body, "html.parser")
+    for code in page.select("div.code_cell > div.input"):
+        lines = "\n".join(area.get_text() for area in code.select(".input_area")).splitlines()
+        first = next((line.strip() for line in lines if line.strip()), "")
+        summary = page.new_tag("summary")
+        summary.string = "Code"
+        beginning = page.new_tag("code")
+        beginning.string = first
+        summary.append(beginning)
+        folded = page.new_tag("details", attrs={"class": "code"})
+        code.wrap(folded)
+        folded.insert(0, summary)
+    for table in page.select("table"):
+        _label_cells(table)
+    return str(page)
+
+
+def _label_cells(table: Tag) -> None:
+    """Name the column of each cell of a table of sentences; a narrow page shows its rows as lists."""
+    names = [cell.get_text(" ", strip=True) for cell in table.select("thead th")]
+    cells = table.select("tbody td")
+    longest = max((len(cell.get_text()) for cell in cells), default=0)
+    if len(names) < 2 or longest < LONG_CELL:
+        return
+    table["class"] = "sentences"
+    for row in table.select("tbody tr"):
+        for name, cell in zip(names, row.select("td"), strict=False):
+            cell["data-column"] = name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

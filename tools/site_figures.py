@@ -12,14 +12,20 @@ from typing import Any
 import plotly.graph_objects as go
 
 from bcl_edu.course.figures import bound_versus_loss, class_counts_bars, film
-from bcl_edu.course.widgets import counter_example
+from bcl_edu.course.widgets import bundle, counter_example
 from bcl_edu.course.widgets.bound_sliders import reach, two_classes
+from bcl_edu.course.widgets.explorer import Settings
+from bcl_edu.course.widgets.explorer.page import explorer_fragment
+from bcl_edu.course.widgets.sphere import sphere_page
 from bcl_edu.data import exponential_profile, open_dataset, shot_groups
 from bcl_edu.escape import json_in_html
 from bcl_edu.geometry import theorem_1
 
 ASSETS = Path(__file__).parent / "site_assets"
 EXPLORER = "simplex_explorer.html"
+SPHERE = "training_sphere.html"
+FILMS = ASSETS / "films"
+"""Films of runs that were recorded by `python -m tools.site_films`."""
 
 
 def figure_html(drawing: Mapping[str, Any], picture: str | None = None) -> str:
@@ -43,17 +49,34 @@ def figure_html(drawing: Mapping[str, Any], picture: str | None = None) -> str:
     )
 
 
-def widget_html(source: str) -> str:
-    """What stands for a widget, by the code of its cell; for one that cannot do without Python, where it lives."""
+def widget_html(source: str, *, recorded: bool = False) -> str:
+    """What stands for a widget, by the code of its cell.
+
+    Args:
+        source: the cell.
+        recorded: whether the notebook stores a picture of what the widget showed.
+    """
     for call, make in WITHOUT_PYTHON.items():
         if call in source:
             return make()
-    return '<p class="elsewhere">Here is a widget that computes with Python: open this notebook in JupyterLab.</p>'
+    for call, name in RECORDED.items():
+        if call in source:
+            shown = json.loads((FILMS / name).read_text("utf-8"))
+            return figure_html(shown) + _note("Recorded. In JupyterLab the network trains while you watch.")
+    if recorded:
+        return _note(
+            "Recorded when the notebook was run. In JupyterLab this picture moves while the network trains."
+        )
+    return _note("In JupyterLab this cell draws while the network trains; what came out is below.")
 
 
-def needs_no_python(source: str) -> bool:
-    """Whether a cell makes a widget that a page can stand in for."""
-    return any(call in source for call in WITHOUT_PYTHON)
+def stands_in(source: str) -> bool:
+    """Whether the site has something of its own for the widget of a cell."""
+    return any(call in source for call in (*WITHOUT_PYTHON, *RECORDED))
+
+
+def _note(text: str) -> str:
+    return f'<p class="elsewhere">{text}</p>'
 
 
 def _film_html(shown: go.Figure, sliders: str) -> str:
@@ -112,8 +135,15 @@ def _counter_example() -> str:
 
 def _explorer() -> str:
     return (
-        f'<iframe src="{EXPLORER}" title="simplex explorer" loading="lazy"></iframe>'
+        f'<div class="wide">{explorer_fragment(Settings(losses=("scl", "bcl")))}</div>'
         f'<p><a href="{EXPLORER}">The explorer on a page of its own</a></p>'
+    )
+
+
+def _sphere() -> str:
+    return (
+        f'<div class="wide">{sphere_fragment()}</div>'
+        f'<p><a href="{SPHERE}">The sphere on a page of its own</a></p>'
     )
 
 
@@ -123,8 +153,28 @@ WITHOUT_PYTHON: dict[str, Callable[[], str]] = {
     "bound_sliders(": _bounds,
     "counter_example(": _counter_example,
     "SimplexExplorer(": _explorer,
+    "training_sphere(": _sphere,
 }
 """What a page shows for a widget, by how a cell makes it."""
+
+
+RECORDED = {
+    "balanced = widgets.train_live(": "balanced.json",
+    "long_tailed = widgets.train_live(": "long_tailed.json",
+}
+"""Which film stands for a network that trains, by how a cell trains it."""
+
+
+def sphere_fragment(options: str = "{ opening: true }") -> str:
+    """The training sphere as a part of a page: an element, its style and its script."""
+    folder = Path(sphere_page.__file__).parent / "browser"
+    script = bundle.module(folder / "training_sphere.js")
+    return (
+        f'<style>{sphere_page.stylesheet()}</style><div class="sphere-here"></div>'
+        f'<script type="module">\n{script}\n'
+        f'new training_sphere_module.TrainingSphere(document.querySelector(".sphere-here"), {{}}, {options});'
+        "\n</script>"
+    )
 
 
 def _in_script(text: str) -> str:

@@ -103,9 +103,9 @@ progress()
 # that `make site` writes, Tab reaches them, Enter plays, and the arrow keys move them.
 #
 # **What a symbol means.** The [glossary](glossary.md) has each symbol of the paper, its name in the code, and the
-# notebook that introduces it. The [simplex explorer](simplex_explorer.html) is the picture above with everything to
-# slide: the loss, the temperature, the number of classes, the size of mini-batches (open it in a browser: it needs no
-# Python).
+# notebook that introduces it. The *simplex explorer* is the picture above with everything to slide: the loss, the
+# temperature, the number of classes, the size of mini-batches. It opens [notebook 07](07_simplex_distortion.ipynb), and
+# `python -m bcl_edu.course.widgets.explorer explorer.html` writes it as a page that needs no Python.
 #
 # ## In one paragraph
 #

@@ -56,6 +56,10 @@ class ExplorerPage:
         """The slider of a setting of `Settings`."""
         return self.page.locator(f".control.{SLIDERS[name]} input")
 
+    def open_more(self) -> None:
+        """Show the settings that are needed less often."""
+        self.page.locator(".more summary").click()
+
     def panel(self, index: int) -> Locator:
         """What belongs to one of the two losses."""
         return self.page.locator("section.loss").nth(index)

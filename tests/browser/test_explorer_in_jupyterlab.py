@@ -18,7 +18,7 @@ SHOW = """\
 from bcl_edu.geometry.optimum import certified_optimum
 from bcl_edu.course.widgets.explorer import SimplexExplorer
 
-explorer = SimplexExplorer(imbalance_factor=100, num_classes=4)
+explorer = SimplexExplorer(imbalance_factor=100, num_classes=4, losses=["scl", "bcl"])
 explorer
 """
 COMPARE = """\
@@ -76,8 +76,8 @@ def test_sliders_by_keyboard_python_and_both_themes(visit: Visit, notebook: str)
 
     run_cell(visit, 2)
     expect(output.locator("section.loss select").nth(1)).to_have_value("bcl-class-anchors")
-    expect(output.locator("section.loss b").nth(1)).to_have_text("0.000")
-    expect(output.locator(".numClasses output")).to_have_text("10")
+    expect(output.locator("section.loss b.deviation").nth(1)).to_have_text("0.000")
+    expect(output.locator(".more summary")).to_have_text("More: 10 classes, full data")
 
     for theme, paper in (("JupyterLab Light", style.LIGHT_PAGE), ("JupyterLab Dark", style.DARK_PAGE)):
         visit.set_theme(theme)

@@ -54,6 +54,7 @@ def test_a_trait_set_in_python_is_drawn(page: Page) -> None:
     expect(page.locator(".numClasses output")).to_have_text("5")
     expect(page.locator("section.loss select").first).to_have_value("bcl-class-anchors")
     expect(page.locator(".legend")).to_contain_text("shown are the features")
+    expect(page.get_by_role("button", name="Copy as Python")).to_be_visible()
     page.wait_for_function("() => model.traits.state.settings?.numClasses === 5")
 
 

@@ -20,7 +20,7 @@ MEANS = -1
 """The last trace of `figures.class_mean_sphere` is that of the class means."""
 
 
-CENTRES = "all => all.map(e => [e.cx.baseVal.value, -e.cy.baseVal.value])"
+CENTRES = "all => all.map(e => e.transform.baseVal[0].matrix).map(m => [m.e, -m.f])"
 
 
 def deviation(settings: Settings, loss: str) -> str:
@@ -57,8 +57,8 @@ def test_it_runs_and_the_simplex_bends_under_keys_and_mouse(visit: Visit) -> Non
 
     explorer = visit.page.locator(".bcl-explorer")
     visit.scroll_to(explorer)
-    shown = explorer.locator("section.loss b")
-    start = Settings(imbalance_factor=100, num_classes=4, temperature=0.1)
+    shown = explorer.locator("section.loss b.deviation")
+    start = Settings(imbalance_factor=100, num_classes=4, losses=("scl", "bcl"))
     expect(shown).to_have_text([deviation(start, "scl"), deviation(start, "bcl")])
 
     # by keyboard: a little more imbalance, a little more distortion
@@ -68,7 +68,7 @@ def test_it_runs_and_the_simplex_bends_under_keys_and_mouse(visit: Visit) -> Non
     for _ in range(3):
         visit.page.keyboard.press("ArrowRight")
     expect(slider).to_have_attribute("aria-valuetext", "140")
-    moved = Settings(imbalance_factor=140, num_classes=4, temperature=0.1)
+    moved = Settings(imbalance_factor=140, num_classes=4)
     expect(shown).to_have_text([deviation(moved, "scl"), deviation(moved, "bcl")])
     assert places(explorer, 0) != before
 
@@ -101,6 +101,7 @@ def test_it_runs_and_the_simplex_bends_under_keys_and_mouse(visit: Visit) -> Non
     expect(output).to_contain_text(re.compile(rf"scl: deviation {scl}\d, in the browser \[{scl[:4]}"))
 
     # three classes lie on the circle: dragging the imbalance moves them to where the solver says
+    explorer.locator(".more summary").click()
     classes = explorer.locator(".numClasses input")
     classes.focus()
     visit.page.keyboard.press("ArrowLeft")

@@ -10,17 +10,21 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
+from bcl_edu.course.claims import CLAIMS, Verdict
+from bcl_edu.course.figures import style
 from bcl_edu.course.outline import read_course
-from tests.browser.conftest import VIEWPORT
+from tests.browser.conftest import PATIENCE, VIEWPORT
 from tests.browser.jupyterlab import SCREENSHOTS
 from tests.browser.pictures import bending_optimum, film_label, wait_until_angles
 from tools.notebooks import NOTEBOOKS, PLOTLY
 from tools.site import build
+from tools.site_landing import verdicts
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 NOTEBOOK_PAGES = ["00_start_here", *(lesson.name for lesson in read_course(NOTEBOOKS))]
 PAGES = ["index", "glossary", *NOTEBOOK_PAGES]
+WIDTHS = (1280, 768, 390)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +70,11 @@ def test_every_link_leads_to_a_page_of_the_site(site: Path) -> None:
     for page in pages:
         for address in Read(page).addresses:
             parts = urlsplit(address)
-            if parts.scheme == "data" or (parts.scheme == "https" and "github.com" in parts.netloc):
+            if (
+                parts.scheme == "data"
+                or address.startswith("javascript:")
+                or (parts.scheme == "https" and "github.com" in parts.netloc)
+            ):
                 continue
             target = (page.parent / parts.path).resolve() if parts.path else page
             if parts.scheme or not target.is_file():
@@ -86,6 +94,7 @@ def test_no_formula_is_left_as_tex(site: Path) -> None:
 def page(browser: Browser, site: Path) -> Iterator[Page]:
     """A page that notes what goes wrong, and whatever it asks of others, which is cut off."""
     context = browser.new_context(viewport=VIEWPORT, offline=True)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.wrong = []  # type: ignore[attr-defined]
 
@@ -113,22 +122,104 @@ def test_a_page_draws_all_its_figures_from_disk(page: Page, site: Path, name: st
         page.wait_for_function(
             "figure => figure.dataset.drawn && figure.querySelector('.gtitle')", arg=figure.element_handle()
         )
-    assert page.locator("main").evaluate("e => e.scrollWidth <= e.clientWidth + 1")
     if name in NOTEBOOK_PAGES:
         stored = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
         outputs = [output.get("data", {}) for cell in stored.cells for output in cell.get("outputs", ())]
-        films = page.locator(".in-place").count()
-        assert figures.count() == sum(PLOTLY in bundle for bundle in outputs) + films
+        own = page.locator("figure.live:has(+ .elsewhere)").count()
+        assert figures.count() >= sum(PLOTLY in bundle for bundle in outputs) - own
         formulas = page.locator("math")
         written = any("$" in cell.source for cell in stored.cells if cell.cell_type == "markdown")
         assert formulas.count() > 0 or not written
         assert formulas.evaluate_all("all => all.every(e => e.getBoundingClientRect().width > 0)")
+        assert page.locator("details.code[open]").count() == 0  # code is folded
+    SCREENSHOTS.mkdir(exist_ok=True)
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        page.evaluate("scrollTo(0, 0)")
-        SCREENSHOTS.mkdir(exist_ok=True)
-        page.screenshot(path=SCREENSHOTS / f"site-{name}-{theme}.png")
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            page.evaluate("scrollTo(0, 0)")
+            page.wait_for_timeout(200)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.screenshot(path=SCREENSHOTS / f"site-{name}-{width}-{theme}.png")
     assert page.wrong == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["simplex_explorer", "training_sphere"])
+def test_a_widget_has_a_page_of_its_own_with_a_way_back(page: Page, site: Path, name: str) -> None:
+    page.goto((site / f"{name}.html").as_uri())
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            page.wait_for_timeout(200)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("link", name="Back to the course").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Make one class rare, and the others move.")
+    assert page.wrong == []  # type: ignore[attr-defined]
+
+
+def test_the_first_page_counts_the_verdicts_of_the_claims(page: Page, site: Path) -> None:
+    rows = verdicts(nbformat.read(NOTEBOOKS / "09_claims_of_the_paper.ipynb", as_version=4))
+    assert len(rows) == len(CLAIMS)
+    page.goto((site / "index.html").as_uri())
+    for verdict in Verdict:
+        number = sum(row.verdict is verdict for row in rows)
+        assert page.locator(f".score .dot.{verdict.name.lower()}").count() == number
+    expect(page.locator(".cards .card")).to_have_count(len(read_course(NOTEBOOKS)))
+    expect(page.locator(".stage canvas").first).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_has_the_contrast_of_the_standard_also_in_figures(page: Page, site: Path, theme: str) -> None:
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    page.goto((site / "05_theorem_2_class_averaging.html").as_uri())
+    page.locator("figure.live").first.scroll_into_view_if_needed()
+    page.wait_for_selector("figure.live .gtitle")
+    paper = hexadecimal(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    for place in ("main p", "details.code summary", ".contents a", ".elsewhere, .neighbours span"):
+        colour = page.locator(place).first.evaluate("e => getComputedStyle(e).color")
+        assert style.contrast(hexadecimal(colour), paper) >= 4.5, place
+    title = page.locator("figure.live .gtitle").first.evaluate("e => getComputedStyle(e).fill")
+    assert style.contrast(hexadecimal(title), paper) >= 4.5
+
+
+def hexadecimal(colour: str) -> str:
+    """A colour of `getComputedStyle` as #rrggbb."""
+    return "#" + "".join(f"{int(value):02x}" for value in re.findall(r"\d+", colour)[:3])
+
+
+def test_a_page_without_figures_loads_no_plotly(site: Path) -> None:
+    for name in ("index", "glossary", "09_claims_of_the_paper"):
+        assert "plotly" not in " ".join(Read(site / f"{name}.html").addresses), name
+    assert "assets/plotly.min.js" in Read(site / "03_regular_simplex.html").addresses
+
+
+def test_every_page_has_a_title_a_description_and_a_preview(site: Path) -> None:
+    titles = []
+    for name in PAGES:
+        text = (site / f"{name}.html").read_text("utf-8")
+        titles += re.findall(r"<title>(.+)</title>", text)
+        for tag in ('name="description"', 'property="og:image"'):
+            assert len(re.findall(tag + ' content="[^"]{10,}"', text)) == 1, (name, tag)
+    assert len(set(titles)) == len(PAGES)
+
+
+def test_no_widget_is_missing_from_the_site(site: Path) -> None:
+    for name in NOTEBOOK_PAGES:
+        assert "a live widget: run this cell" not in (site / f"{name}.html").read_text("utf-8")
+
+
+def test_contents_and_neighbours_lead_through_the_course(page: Page, site: Path) -> None:
+    page.goto((site / "03_regular_simplex.html").as_uri())
+    section = page.locator(".contents a").nth(1)
+    heading = section.text_content() or ""
+    section.click()
+    target = page.get_by_role("heading", name=heading).first
+    assert target.evaluate("e => Math.abs(e.getBoundingClientRect().top) < 60")
+    page.locator(".neighbours a[rel=next]").click()
+    expect(page).to_have_url(re.compile("04_theorem_1"))
+    page.locator(".neighbours a[rel=prev]").click()
+    expect(page).to_have_url(re.compile("03_regular"))
 
 
 def test_the_picture_of_the_start_plays_without_python(page: Page, site: Path) -> None:
@@ -186,6 +277,22 @@ def test_the_classes_of_the_counter_example_follow_the_keys_without_python(page:
     slider.focus()
     page.keyboard.press("ArrowLeft")
     assert slider.get_attribute("aria-valuetext") == "239°"
+    assert page.wrong == []  # type: ignore[attr-defined]
+
+
+def test_a_network_that_trains_in_a_notebook_is_a_film_on_the_site(page: Page, site: Path) -> None:
+    page.goto((site / "01_first_look.html").as_uri())
+    for note in page.get_by_text("Recorded. In JupyterLab the network trains").all():
+        note.scroll_into_view_if_needed()
+    films = page.locator("figure.live:has(+ p.elsewhere:not(.in-place))")
+    expect(films).to_have_count(2)
+    for film in films.all():
+        film.scroll_into_view_if_needed()
+        page.wait_for_function("figure => figure.dataset.drawn", arg=film.element_handle())
+        slider = film.get_by_role("slider", name="epoch")
+        slider.focus()
+        page.keyboard.press("Home")
+        expect(slider).to_have_attribute("aria-valuenow", "0")
     assert page.wrong == []  # type: ignore[attr-defined]
 
 

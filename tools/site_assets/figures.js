@@ -1,17 +1,55 @@
 // Draws a figure when it comes near the view, and lets a 3-D one go when it is far away: browsers allow few at a time.
 
 const NEAR = "600px";
+/** The ink of stored figures, which has to do on white and on black; a page has a better one for its theme. */
+const STORED_INK = /#797979/gi;
+/** Narrower than this, a figure's subtitle is broken into lines, and its tool bar is hidden. */
+const NARROW = 560;
+const dark = matchMedia("(prefers-color-scheme: dark)");
 
 async function draw(figure) {
-  const { data, layout, frames } = JSON.parse(figure.querySelector("script").textContent);
+  const ink = getComputedStyle(document.documentElement).getPropertyValue("--figure-ink").trim();
+  const { data, layout, frames } = JSON.parse(figure.querySelector("script").textContent.replace(STORED_INK, ink));
+  const narrow = figure.clientWidth < NARROW;
+  wrapTitle(layout, figure.clientWidth);
   const page = figure.appendChild(document.createElement("div"));
   const spatial = data.some((trace) => trace.type.endsWith("3d"));
-  await Plotly.newPlot(page, data, layout, { responsive: true, displaylogo: false });
+  await Plotly.newPlot(page, data, layout, {
+    responsive: true,
+    displaylogo: false,
+    displayModeBar: narrow ? false : undefined,
+  });
   if (frames.length) {
     await Plotly.addFrames(page, frames);
     hearKeys(figure, page);
   }
   figure.dataset.drawn = spatial ? "3d" : "2d";
+}
+
+/** Break the lines of a title, which plotly does not, and make room for those that are added. */
+function wrapTitle(layout, width) {
+  const lines = layout.title?.text?.split("<br>");
+  if (!lines) return;
+  const plain = (html) => html.replace(/<[^>]*>/g, "");
+  const broken = lines.map((line, i) => breakLine(line, plain(line), Math.floor(width / (i === 0 ? 9.6 : 7.4))));
+  const added = broken.reduce((sum, of) => sum + of.length, 0) - lines.length;
+  if (added <= 0) return;
+  layout.title.text = broken.flat().join("<br>");
+  layout.margin.t += 19 * added;
+  if (layout.height) layout.height += 19 * added;
+}
+
+/** A line as several of at most so many characters, each in the element that the whole was in. */
+function breakLine(line, text, most) {
+  if (text.length <= most) return [line];
+  const [, open, close] = line.match(/^((?:<[^>]*>)*).*?((?:<[^>]*>)*)$/s);
+  const parts = [""];
+  for (const word of text.split(" ")) {
+    const longer = parts.at(-1) ? `${parts.at(-1)} ${word}` : word;
+    if (longer.length <= most || !parts.at(-1)) parts[parts.length - 1] = longer;
+    else parts.push(word);
+  }
+  return parts.map((part) => `${open}${part}${close}`);
 }
 
 /** A film by keyboard: plotly's buttons and slider take no focus and hear the mouse only. */
@@ -65,3 +103,10 @@ const watch = new IntersectionObserver((entries) => {
 }, { rootMargin: NEAR });
 
 for (const figure of document.querySelectorAll("figure.live")) watch.observe(figure);
+
+dark.addEventListener("change", () => {
+  for (const figure of document.querySelectorAll("figure.live[data-drawn]")) {
+    erase(figure);
+    draw(figure);
+  }
+});

@@ -8,7 +8,7 @@ from bcl_edu.geometry.optimum import certified_optimum
 
 def test_traits_are_settings() -> None:
     explorer = SimplexExplorer(imbalance_factor=20, num_classes=5, losses=["bcl", "bcl-class-anchors"])
-    assert explorer.settings == Settings(20.0, 0.1, 5, ("bcl", "bcl-class-anchors"), 0)
+    assert explorer.settings == Settings(20.0, 0.5, 5, ("bcl", "bcl-class-anchors"), 0)
     explorer.batch_size = 64
     assert explorer.settings.batch_size == 64
     assert explorer.state == {}
@@ -16,7 +16,9 @@ def test_traits_are_settings() -> None:
 
 def test_the_settings_are_a_problem_for_the_geometry() -> None:
     explorer = SimplexExplorer(num_classes=3, losses=["scl", "bcl-class-anchors"])
-    optimum = certified_optimum(explorer.settings.compositions, explorer.losses[1])
+    optimum = certified_optimum(
+        explorer.settings.compositions, explorer.losses[1], temperature=explorer.temperature
+    )
     assert optimum.deviation.rms == pytest.approx(0, abs=1e-6)
 
 

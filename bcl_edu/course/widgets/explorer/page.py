@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bcl_edu.course.widgets import bundle
 from bcl_edu.course.widgets.explorer.settings import Settings
+from bcl_edu.files import write_atomically
 
 BROWSER = Path(__file__).parent / "browser"
 
@@ -16,37 +17,68 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Simplex explorer: where class means go when classes are imbalanced</title>
+<meta name="description" content="Slide the imbalance and see where two losses put the class means: certified optima, \
+computed in this page.">
 <style>
-body {{ margin: 0 auto; max-width: 1240px; padding: 12px 20px; font-family: system-ui, "DejaVu Sans", sans-serif; }}
-h1 {{ font-size: 20px; margin: 0 0 8px; }}
-@media (prefers-color-scheme: dark) {{ body {{ background: #111111; color: #e3e3e3; }} }}
+body {{ margin: 0 auto; max-width: 1240px; padding: 10px 20px; font-family: system-ui, "DejaVu Sans", sans-serif; }}
+header {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 4px 24px; margin-bottom: 8px; }}
+h1 {{ font-size: 20px; margin: 0; flex: 1; }}
+header a {{ color: #1c5f99; }}
+@media (prefers-color-scheme: dark) {{
+  body {{ background: #111111; color: #e6e6e6; }}
+  header a {{ color: #7db8ea; }}
+}}
 {style}
 </style>
 <main>
-<h1>Where the class means go when classes are imbalanced</h1>
+<header><h1>Where the class means go when classes are imbalanced</h1>{home}</header>
 <div id="explorer"></div>
 <noscript>This page computes in the browser; please allow JavaScript.</noscript>
 </main>
 <script type="module">
 {module}
-window.explorer = new explorer_module.Explorer(document.getElementById("explorer"), {settings});
+window.explorer = page_module.openPage(document.getElementById("explorer"), {settings});
 </script>
 </html>
 """
 
 
-def explorer_html(settings: Settings | None = None) -> str:
-    """The page, opened at these settings."""
-    start = settings or Settings()
-    in_browser = {
-        "imbalanceFactor": start.imbalance_factor,
-        "temperature": start.temperature,
-        "numClasses": start.num_classes,
-        "losses": list(start.losses),
-        "batchSize": start.batch_size,
-    }
+def explorer_html(settings: Settings | None = None, *, home: str | None = None) -> str:
+    """The page, opened at these settings.
+
+    Args:
+        settings: where the sliders stand; the end of the page's address comes before them.
+        home: address of a page to go back to, if there is one.
+    """
+    back = f'<a href="{home}">← Back to the course</a>' if home else ""
     return _PAGE.format(
-        style=stylesheet(), module=bundle.module(BROWSER / "explorer.js"), settings=json.dumps(in_browser)
+        style=stylesheet(),
+        home=back,
+        module=bundle.module(BROWSER / "page.js"),
+        settings=in_browser(settings or Settings()),
+    )
+
+
+def explorer_fragment(settings: Settings | None = None) -> str:
+    """The explorer as a part of a page that has others: an element, its style and its script."""
+    return (
+        f'<style>{stylesheet()}</style><div class="explorer-here"></div>'
+        f'<script type="module">\n{bundle.module(BROWSER / "explorer.js")}\n'
+        f'new explorer_module.Explorer(document.querySelector(".explorer-here"), '
+        f"{in_browser(settings or Settings())});\n</script>"
+    )
+
+
+def in_browser(settings: Settings) -> str:
+    """Settings as the browser's code reads them, in JSON."""
+    return json.dumps(
+        {
+            "imbalanceFactor": settings.imbalance_factor,
+            "temperature": settings.temperature,
+            "numClasses": settings.num_classes,
+            "losses": list(settings.losses),
+            "batchSize": settings.batch_size,
+        }
     )
 
 
@@ -59,7 +91,5 @@ def write_page(path: str | os.PathLike[str], settings: Settings | None = None) -
     """Write the page to a file; an interrupted write leaves the old file as it was."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(target.name + ".tmp")
-    temporary.write_text(explorer_html(settings), encoding="utf-8")
-    os.replace(temporary, target)
+    write_atomically(target, explorer_html(settings).encode())
     return target

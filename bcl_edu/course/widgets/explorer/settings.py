@@ -43,9 +43,9 @@ class Settings:
     """
 
     imbalance_factor: float = 100.0
-    temperature: float = 0.1
+    temperature: float = 0.5
     num_classes: int = 4
-    losses: Sequence[str] = ("scl", "bcl")
+    losses: Sequence[str] = ("scl", "bcl-class-anchors")
     batch_size: int = 0
 
     def __post_init__(self) -> None:

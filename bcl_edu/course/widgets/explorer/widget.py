@@ -41,11 +41,11 @@ class SimplexExplorer(PatientWidget):
     )
     _css = stylesheet()
 
-    imbalance_factor = traitlets.Float(100.0).tag(sync=True)
-    temperature = traitlets.Float(0.1).tag(sync=True)
-    num_classes = traitlets.Int(4).tag(sync=True)
-    losses = traitlets.List(traitlets.Unicode(), ["scl", "bcl"]).tag(sync=True)
-    batch_size = traitlets.Int(0).tag(sync=True)
+    imbalance_factor = traitlets.Float(Settings.imbalance_factor).tag(sync=True)
+    temperature = traitlets.Float(Settings.temperature).tag(sync=True)
+    num_classes = traitlets.Int(Settings.num_classes).tag(sync=True)
+    losses = traitlets.List(traitlets.Unicode(), list(Settings.losses)).tag(sync=True)
+    batch_size = traitlets.Int(Settings.batch_size).tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
 
     @property

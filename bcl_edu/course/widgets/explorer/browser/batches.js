@@ -27,7 +27,7 @@ export function sampledBatches(classCounts, batchSize) {
   const counts = new Float64Array(number * numClasses);
   const probabilities = new Float64Array(number);
   const left = new Int32Array(numClasses);
-  const image = Int32Array.from({ length: batchSize }, (_, t) => mix(t + 1));
+  const random = randomWords(number, batchSize);
   let sum = 0;
   for (let m = 0; m < number; m++) {
     const pair = m % (numClasses * numClasses);
@@ -36,7 +36,7 @@ export function sampledBatches(classCounts, batchSize) {
     left[pair % numClasses] -= 1;
     for (let t = 2; t < batchSize; t++) {
       // 32 random bits of (m, t) choose one of the images that are left
-      let position = Math.floor((mix(Math.imul(m, 0x9e3779b1) ^ image[t]) >>> 0) * ((total - t) / 4294967296));
+      let position = Math.floor(random[m * batchSize + t] * ((total - t) / 4294967296));
       let k = 0;
       while (position >= left[k]) position -= left[k++];
       left[k] -= 1;
@@ -55,6 +55,21 @@ export function sampledBatches(classCounts, batchSize) {
   }
   for (let m = 0; m < number; m++) probabilities[m] /= sum;
   return { counts, probabilities };
+}
+
+let words = { number: 0, batchSize: 0 };
+
+/** 32 random bits of every (m, t), shape (number, batchSize); they do not depend on the classes, so the last are kept. */
+function randomWords(number, batchSize) {
+  if (words.number !== number || words.batchSize !== batchSize) {
+    const bits = new Uint32Array(number * batchSize);
+    const image = Int32Array.from({ length: batchSize }, (_, t) => mix(t + 1));
+    for (let m = 0; m < number; m++) {
+      for (let t = 0; t < batchSize; t++) bits[m * batchSize + t] = mix(Math.imul(m, 0x9e3779b1) ^ image[t]);
+    }
+    words = { number, batchSize, bits };
+  }
+  return words.bits;
 }
 
 /** The finaliser of splitmix32: every bit of the result depends on every bit of the word. */

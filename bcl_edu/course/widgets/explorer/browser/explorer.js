@@ -1,28 +1,29 @@
 // The explorer: settings in, certified optima out, drawn at once.
 
+import { toAddress } from "./address.js";
 import { SAMPLED_BATCHES } from "./batches.js";
-import { CountBars } from "./bars.js";
 import { Controls, IMBALANCE_FACTORS } from "./controls.js";
+import { ClassCounts } from "./counts.js";
 import { DeviationCurve } from "./curve.js";
 import { LOSSES } from "./losses.js";
 import { Optima } from "./optima.js";
 import { LossPanel } from "./panel.js";
+import { photograph } from "./photograph.js";
+import { START } from "./presets.js";
 import { Camera } from "./sphere.js";
-import { html } from "./svg.js";
+import { html, put, write } from "./svg.js";
 import { optimumInWords, settingsInWords } from "./words.js";
 
-/** Milliseconds without input before the curve goes on, and before the summary is read out. */
+/** Milliseconds without input before the curve goes on, and before what is shown is put in words and read out. */
 const PAUSE_BEFORE_CURVE = 100;
 const PAUSE_BEFORE_WORDS = 350;
 /** Slider positions that may wait for a frame of their own; if the machine cannot keep up, the oldest are passed over. */
 const MOST_WAITING = 30;
 
-export const START = {
-  imbalanceFactor: 100,
-  temperature: 0.1,
-  numClasses: 4,
-  losses: ["scl", "bcl"],
-  batchSize: 0,
+/** Where others find these settings: the page's own address. */
+const PAGE = {
+  name: "Copy link",
+  text: (settings) => `${location.href.split("#")[0]}#${toAddress(settings)}`,
 };
 
 export class Explorer {
@@ -30,25 +31,33 @@ export class Explorer {
    * @param {HTMLElement} parent
    * @param {Partial<Settings>} settings
    * @param {function(Explorer): void} changed - called after every drawing
+   * @param {{name: string, text: function(Settings): string}} link - what is copied for others, and the button's name
    */
-  constructor(parent, settings = {}, changed = () => {}) {
+  constructor(parent, settings = {}, changed = () => {}, link = PAGE) {
     this.optima = new Optima();
     this.changed = changed;
-    this.root = html("div", { class: "bcl-explorer" }, parent);
-    this.controls = new Controls(this.root, (change) => this.request(change));
-    const losses = html("div", { class: "losses" }, this.root);
-    const camera = new Camera();
-    this.panels = [0, 1].map((index) => new LossPanel(losses, index, camera, (name) => {
-      this.request({ losses: this.wanted().losses.map((old, i) => (i === index ? name : old)) });
-    }));
-    const shared = html("div", { class: "shared" }, this.root);
-    this.bars = new CountBars(shared);
-    this.curve = new DeviationCurve(shared);
-    this.summary = html("p", { class: "summary", "aria-live": "polite" }, this.root);
-    this.legend = html("p", { class: "legend" }, this.root);
     this.settings = { ...START, ...settings };
     this.waiting = [];
     this.painting = false;
+    this.side = 0;
+    this.root = html("div", { class: "bcl-explorer" }, parent);
+    this.controls = new Controls(this.root, {
+      change: (change) => this.request(change),
+      chooseSide: (side) => this.chooseSide(side),
+      copy: () => navigator.clipboard.writeText(link.text(this.settings)),
+      save: () => this.save(),
+    }, link.name);
+    const body = html("div", { class: "body" }, this.root);
+    const losses = html("div", { class: "losses" }, body);
+    const camera = new Camera();
+    const choose = (index) => (name) =>
+      this.request({ losses: this.wanted().losses.map((old, i) => (i === index ? name : old)) });
+    this.panels = [0, 1].map((i) => new LossPanel(losses, i, camera, choose(i), (pair) => this.light(pair)));
+    const beside = html("div", { class: "beside" }, body);
+    this.curve = new DeviationCurve(beside);
+    this.counts = new ClassCounts(beside);
+    this.summary = html("p", { class: "summary", "aria-live": "polite" }, this.root);
+    this.legend = html("p", { class: "legend" }, this.root);
     this.draw();
     this.say();
   }
@@ -88,11 +97,11 @@ export class Explorer {
     const { settings } = this;
     this.shown = settings.losses.map((loss) => this.optima.solve(settings, loss));
     const wanted = this.wanted();
-    this.controls.update(settings, wanted);
+    this.controls.update(settings, wanted, settings.losses.map((loss) => LOSSES[loss].label), this.side);
     this.panels.forEach((panel, i) => panel.update(this.shown[i], wanted.losses[i]));
-    this.bars.update(this.optima.classCounts(settings));
-    this.legend.textContent = legendInWords(settings);
+    this.counts.update(this.optima.classCounts(settings));
     this.drawCurve();
+    put(this.summary, { class: "summary stale" });
     clearTimeout(this.curveTimer);
     clearTimeout(this.wordsTimer);
     this.curveTimer = setTimeout(() => this.continueCurve(), PAUSE_BEFORE_CURVE);
@@ -102,18 +111,47 @@ export class Explorer {
 
   /** Put in words what is shown. */
   say() {
-    this.summary.textContent = `${settingsInWords(this.settings)} ${this.shown.map(optimumInWords).join(" ")}`;
+    const { settings } = this;
+    put(this.summary, { class: "summary" });
+    write(this.summary, `${settingsInWords(settings)} ${this.shown.map(optimumInWords).join(" ")}`);
+    write(this.legend, legendInWords(settings));
+    this.panels.forEach((panel) => panel.say());
+    this.counts.say(this.optima.classCounts(settings));
+    this.curve.say(settings.imbalanceFactor, this.shown.map(({ loss, deviation }) => ({
+      label: LOSSES[loss].label,
+      deviation: deviation.rms,
+    })));
+  }
+
+  /** Point at two classes in every picture; null: at none. */
+  light(pair) {
+    this.panels.forEach((panel) => panel.light(pair));
+    this.counts.light(pair);
+  }
+
+  /** On a narrow page, show the first or the second loss. */
+  chooseSide(side) {
+    this.side = side;
+    this.root.dataset.side = side;
+    this.controls.update(this.settings, this.wanted(), this.settings.losses.map((loss) => LOSSES[loss].label), side);
+  }
+
+  /** Save both spheres as a picture. */
+  async save() {
+    const address = URL.createObjectURL(await photograph(this));
+    const link = Object.assign(document.createElement("a"), { href: address, download: "class-means.png" });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(address), 10_000);
   }
 
   drawCurve() {
     const { settings, optima } = this;
     this.curve.update(settings.imbalanceFactor, settings.losses.map((loss, i) => ({
-      label: LOSSES[loss].label,
+      loss,
       deviation: this.shown[i].deviation.rms,
       points: IMBALANCE_FACTORS.flatMap((imbalanceFactor) => {
-        const there = { ...settings, imbalanceFactor };
-        if (!optima.has(there, loss)) return [];
-        return [{ imbalanceFactor, deviation: optima.solve(there, loss).deviation.rms }];
+        const known = optima.known({ ...settings, imbalanceFactor }, loss);
+        return known ? [{ imbalanceFactor, deviation: known.deviation.rms }] : [];
       }),
     })));
   }
@@ -123,7 +161,7 @@ export class Explorer {
     const { settings, optima } = this;
     const distance = (factor) => Math.abs(Math.log(factor / settings.imbalanceFactor));
     const missing = IMBALANCE_FACTORS
-      .filter((imbalanceFactor) => settings.losses.some((loss) => !optima.has({ ...settings, imbalanceFactor }, loss)))
+      .filter((imbalanceFactor) => settings.losses.some((loss) => !optima.known({ ...settings, imbalanceFactor }, loss)))
       .sort((a, b) => distance(a) - distance(b));
     const end = performance.now() + 8;
     for (const imbalanceFactor of missing) {
@@ -165,7 +203,7 @@ export class Explorer {
 }
 
 function legendInWords({ losses, numClasses, batchSize }) {
-  const lines = numClasses <= 4 ? "lines join every two classes" : "the line leads from class to class, head to tail";
+  const body = numClasses <= 4 ? "the filled body joins the class means" : "the line leads from class to class";
   const batches = batchSize
     ? ` The loss is averaged over a fixed sample of about ${SAMPLED_BATCHES} batches in which every two classes meet.`
     : "";
@@ -173,8 +211,9 @@ function legendInWords({ losses, numClasses, batchSize }) {
     ? " Cross-entropy has features and classifier rows of length at most 1, and logits divided by τ; shown are the features."
     : "";
   return (
-    "Large blue markers are head classes, small orange ones tail classes, numbered from 0; dashed rings mark the regular " +
-    `simplex; ${lines}. Every picture is an optimum solved and certified in this page.${batches}${crossEntropy}`
+    "From the head class (large, blue) to the rarest (small, orange); dashed rings mark the regular simplex, dotted arcs " +
+    `lead from there to each class, ${body}. Point at an angle of a table to see it in every picture. Every picture is an ` +
+    `optimum, solved and certified in this page.${batches}${crossEntropy}`
   );
 }
 

@@ -67,6 +67,8 @@ export function alignTo(a, b, rows, n) {
     }
   }
   const u = identity(n);
+  // columns that are nothing but rounding have no direction, and would never be orthogonal
+  const nothing = 1e-26 * m.reduce((sum, value) => sum + value * value, 0);
   for (let sweep = 0; sweep < 60; sweep++) {
     let largest = 0;
     for (let p = 0; p < n - 1; p++) {
@@ -79,7 +81,7 @@ export function alignTo(a, b, rows, n) {
           pq += m[k * n + p] * m[k * n + q];
           qq += m[k * n + q] * m[k * n + q];
         }
-        if (pq === 0) continue;
+        if (pq === 0 || pp <= nothing || qq <= nothing) continue;
         largest = Math.max(largest, Math.abs(pq) / Math.sqrt(pp * qq));
         const { cosine, sine } = jacobiRotation(pp, pq, qq);
         rotateColumns(m, n, n, p, q, cosine, sine);

@@ -58,6 +58,7 @@ function contrastiveTerms(loss, { counts, probabilities }, numClasses) {
     }
   }
 
+  const prototypes = loss.complement ? 1 : 0;
   const start = new Int32Array(numClasses + 1);
   const weight = new Float64Array(batches * numClasses);
   const ratio = new Float64Array(batches * numClasses * numClasses);
@@ -80,9 +81,12 @@ function contrastiveTerms(loss, { counts, probabilities }, numClasses) {
       }
       const own = loss.averaging ? 1 : loss.complement ? n : n - 1; // the anchor itself does not count
       for (let j = 0; j < numClasses; j++) {
-        if (j === y || !(present[m] & (1 << j))) continue;
-        ratio[t * numClasses + j] = loss.averaging ? 1 : (counts[m * numClasses + j] + (loss.complement ? 1 : 0)) / own;
+        // classes that are not there have no samples, and where prototypes join every class is there
+        ratio[t * numClasses + j] = loss.averaging
+          ? (present[m] >> j) & 1
+          : (counts[m * numClasses + j] + prototypes) / own;
       }
+      ratio[t * numClasses + y] = 0;
       weight[t] = w;
       floor += w * Math.log(own);
       t += 1;

@@ -31,60 +31,101 @@ export function makeObjective(loss, terms, temperature) {
 }
 
 /**
- * f and its derivatives where the products are P.
+ * f and its first derivatives where the products are P.
  *
  * @param {object} objective
  * @param {Float64Array} products - P, shape (K, K)
- * @returns {{excess: number, force: Float64Array, curvature: Float64Array}} f - floor, to full relative precision;
- *   df/dP, shape (K, K); second derivatives in the logits x_yj, one (K, K) matrix for each y
+ * @returns {{excess: number, force: Float64Array, exponentials: Float64Array}} f - floor, to full relative precision;
+ *   df/dP, shape (K, K); exp(x_yj), shape (K, K)
  */
 export function evaluate(objective, products) {
   const { terms, numClasses: k } = objective;
+  const { start, weight, ratio } = terms;
   const exponentials = logits(objective, products);
   const offset = objective.atMost ? 0 : -1 / objective.temperature; // an anchor with its own class: 1 / tau
   for (let i = 0; i < k * k; i++) exponentials[i] = Math.exp(exponentials[i] + offset);
 
   const logitGradient = new Float64Array(k * k);
-  const curvature = new Float64Array(k * k * k);
-  const share = new Float64Array(k);
+  const summed = new Float64Array(k);
   let excess = 0;
   for (let y = 0; y < k; y++) {
     const first = y * k;
-    for (let t = terms.start[y]; t < terms.start[y + 1]; t++) {
+    summed.fill(0);
+    for (let t = start[y]; t < start[y + 1]; t++) {
+      const row = t * k;
       let sum = 0;
-      for (let j = 0; j < k; j++) {
-        share[j] = terms.ratio[t * k + j] * exponentials[first + j];
-        sum += share[j];
-      }
-      const weight = terms.weight[t];
-      excess += weight * Math.log1p(sum);
+      for (let j = 0; j < k; j++) sum += ratio[row + j] * exponentials[first + j];
+      excess += weight[t] * Math.log1p(sum);
+      const scale = weight[t] / (1 + sum);
+      for (let j = 0; j < k; j++) summed[j] += scale * ratio[row + j];
+    }
+    for (let j = 0; j < k; j++) logitGradient[first + j] = summed[j] * exponentials[first + j];
+  }
+  return { excess, exponentials, force: toForce(objective, logitGradient) };
+}
+
+/**
+ * Second derivatives in the logits x_yj, one (K, K) matrix for each y. They cost more than all else, and where a step
+ * is refused or the search ends nobody asks for them: they are computed when needed, once for each point.
+ */
+function curvatureOf(objective, point) {
+  point.curvature ??= curvature(objective, point.exponentials);
+  return point.curvature;
+}
+
+function curvature({ terms, numClasses: k }, exponentials) {
+  const { start, weight, ratio } = terms;
+  const second = new Float64Array(k * k * k);
+  // column j holds share j of every term, times the root of the term's weight: sums of products run along columns
+  const most = Math.max(...Array.from({ length: k }, (_, y) => start[y + 1] - start[y]));
+  const columns = new Float64Array(k * most);
+  for (let y = 0; y < k; y++) {
+    const first = y * k;
+    const number = start[y + 1] - start[y];
+    const gradient = new Float64Array(k);
+    for (let t = 0; t < number; t++) {
+      const row = (start[y] + t) * k;
+      let sum = 0;
+      for (let j = 0; j < k; j++) sum += ratio[row + j] * exponentials[first + j];
       const scale = 1 / (1 + sum);
+      const root = Math.sqrt(weight[start[y] + t]);
       for (let j = 0; j < k; j++) {
-        share[j] *= scale;
-        const weighted = weight * share[j];
-        logitGradient[first + j] += weighted;
-        const row = (first + j) * k;
-        for (let l = 0; l <= j; l++) curvature[row + l] -= weighted * share[l];
+        const share = root * scale * ratio[row + j] * exponentials[first + j];
+        columns[j * most + t] = share;
+        gradient[j] += root * share;
       }
     }
     for (let j = 0; j < k; j++) {
-      curvature[(first + j) * k + j] += logitGradient[first + j];
-      for (let l = 0; l < j; l++) curvature[(first + l) * k + j] = curvature[(first + j) * k + l];
+      for (let l = 0; l <= j; l++) {
+        const a = j * most;
+        const b = l * most;
+        let even = 0;
+        let odd = 0;
+        let t = 0;
+        for (; t + 1 < number; t += 2) {
+          even += columns[a + t] * columns[b + t];
+          odd += columns[a + t + 1] * columns[b + t + 1];
+        }
+        if (t < number) even += columns[a + t] * columns[b + t];
+        second[(first + j) * k + l] = second[(first + l) * k + j] = -(even + odd);
+      }
+      second[(first + j) * k + j] += gradient[j];
     }
   }
-  return { excess, curvature, force: toForce(objective, logitGradient) };
+  return second;
 }
 
 /** Directional derivative of the force df/dP along a change of P. */
 export function forceChange(objective, point, change) {
   const k = objective.numClasses;
+  const second = curvatureOf(objective, point);
   const x = logits(objective, change);
   const logitGradient = new Float64Array(k * k);
   for (let y = 0; y < k; y++) {
     for (let j = 0; j < k; j++) {
       const row = (y * k + j) * k;
       let sum = 0;
-      for (let l = 0; l < k; l++) sum += point.curvature[row + l] * x[y * k + l];
+      for (let l = 0; l < k; l++) sum += second[row + l] * x[y * k + l];
       logitGradient[y * k + j] = sum;
     }
   }
@@ -94,10 +135,11 @@ export function forceChange(objective, point, change) {
 /** Sum of the second derivatives of f in the products of each vector: what preconditions the solver. */
 export function vectorCurvature(objective, point) {
   const { numClasses: k, other, temperature } = objective;
+  const derivatives = curvatureOf(objective, point);
   const sums = new Float64Array(objective.vectors);
   for (let y = 0; y < k; y++) {
     for (let j = 0; j < k; j++) {
-      const second = point.curvature[(y * k + j) * k + j] / (temperature * temperature);
+      const second = derivatives[(y * k + j) * k + j] / (temperature * temperature);
       sums[y] += second;
       sums[other + j] += second;
       if (objective.atMost) sums[other + y] += second;

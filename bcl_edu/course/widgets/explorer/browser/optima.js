@@ -33,9 +33,9 @@ export class Optima {
     return this.problemOf(settings).classCounts;
   }
 
-  /** Whether `solve` only has to look it up. */
-  has(settings, loss) {
-    return this.solved.has(optimumKey(settings, loss));
+  /** The optimum if it was solved before, else undefined. */
+  known(settings, loss) {
+    return this.solved.get(optimumKey(settings, loss));
   }
 
   /**
@@ -51,13 +51,13 @@ export class Optima {
     const k = settings.numClasses;
     const { batches, classCounts } = this.problemOf(settings);
     const objective = makeObjective(LOSSES[loss], lossTerms(LOSSES[loss], batches, classCounts), settings.temperature);
-    const family = `${loss} ${k}`;
-    let solution = minimise(objective, this.latest.get(family));
+    const trail = this.trailOf(loss, settings);
+    let solution = minimise(objective, trail.next(settings));
     if (!isCertified(solution)) {
       const again = minimise(objective);
       if (again.gap < solution.gap) solution = again;
     }
-    this.latest.set(family, solution.vectors);
+    trail.add(settings, solution.vectors);
 
     const gram = cosines(solution.vectors, k, objective.dimension);
     const optimum = {
@@ -78,6 +78,13 @@ export class Optima {
     return optimum;
   }
 
+  /** The last solutions of a loss for so many classes. */
+  trailOf(loss, { numClasses }) {
+    const family = `${loss} ${numClasses}`;
+    if (!this.latest.has(family)) this.latest.set(family, new Trail());
+    return this.latest.get(family);
+  }
+
   /** Class counts and batches; both losses, and a change of temperature, use the same ones. */
   problemOf({ imbalanceFactor, numClasses, batchSize }) {
     const key = `${imbalanceFactor} ${numClasses} ${batchSize}`;
@@ -91,6 +98,39 @@ export class Optima {
     }
     return this.problem;
   }
+}
+
+/** The last two solutions of a family, and where the next one may be. */
+class Trail {
+  constructor() {
+    this.solutions = [];
+  }
+
+  /**
+   * Vectors to start from: the last solution, carried on in the direction from the one before it where a slider goes on
+   * in the direction in which it came; null if there is none. A slider moves in equal steps of log IF or log tau.
+   */
+  next(settings) {
+    const [last, before] = this.solutions;
+    if (!before) return last?.vectors ?? null;
+    const here = place(settings);
+    const came = last.place.map((value, i) => value - before.place[i]);
+    const goes = here.map((value, i) => value - last.place[i]);
+    const square = came.reduce((sum, value) => sum + value * value, 0);
+    const along = came.reduce((sum, value, i) => sum + value * goes[i], 0);
+    const share = along / square;
+    const sideways = goes.reduce((sum, value, i) => sum + Math.abs(value - share * came[i]), 0);
+    if (!(share > 0 && share < 2) || sideways > 1e-9) return last.vectors;
+    return last.vectors.map((value, i) => value + share * (value - before.vectors[i]));
+  }
+
+  add(settings, vectors) {
+    this.solutions = [{ place: place(settings), vectors }, ...this.solutions.slice(0, 1)];
+  }
+}
+
+function place({ imbalanceFactor, temperature, batchSize }) {
+  return [Math.log(imbalanceFactor), Math.log(temperature), batchSize];
 }
 
 function isCertified({ gap, excess }) {

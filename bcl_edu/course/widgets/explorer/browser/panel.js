@@ -1,46 +1,48 @@
-// One of the two losses: its name, its class means, its cosines, its numbers.
+// One of the two losses: its name, its class means, its angles, its certificate.
 
-import { drawMarker } from "./curve.js";
-import { Heatmap } from "./heatmap.js";
+import { METHODS } from "../../browser/colours.js";
+import { AngleTable } from "./angles.js";
 import { LOSSES } from "./losses.js";
-import { SERIES } from "./palette.js";
+import { drawMarker, lineOf } from "./palette.js";
 import { SphereView } from "./sphere.js";
-import { html, svg } from "./svg.js";
-import { decimal, lossValue } from "./words.js";
+import { html, put, svg, write } from "./svg.js";
+import { decimal, degrees, lossValue, scientific } from "./words.js";
+
+const SIDES = ["First loss", "Second loss"];
 
 export class LossPanel {
   /**
    * @param {HTMLElement} parent
-   * @param {number} index - 0 or 1
+   * @param {number} side - 0 or 1
    * @param {object} camera - shared by both panels
    * @param {function(string): void} choose - called with the name of the loss that the reader chooses
+   * @param {function(?number[]): void} point - called with the pair of classes that the reader points at
    */
-  constructor(parent, index, camera, choose) {
-    this.root = html("section", { class: "loss", "aria-label": index ? "Second loss" : "First loss" }, parent);
+  constructor(parent, side, camera, choose, point) {
+    this.root = html("section", { class: "loss", "aria-label": SIDES[side] }, parent);
     const heading = html("label", { class: "choice" }, this.root);
     const sample = svg("svg", { viewBox: "0 0 40 12", width: 40, height: 12, "aria-hidden": "true" }, heading);
-    const { colour, dash } = SERIES[index];
-    svg("line", { x1: 0, x2: 40, y1: 6, y2: 6, class: "series", stroke: colour, "stroke-dasharray": dash }, sample);
-    drawMarker(SERIES[index], svg("g", { transform: "translate(20 6)" }, sample));
-    this.select = html("select", { "aria-label": index ? "Second loss" : "First loss" }, heading);
+    this.line = svg("line", { x1: 0, x2: 40, y1: 6, y2: 6, class: "series" }, sample);
+    this.marker = drawMarker(side, svg("g", { transform: "translate(20 6)" }, sample));
+    this.select = html("select", { "aria-label": SIDES[side] }, heading);
     this.select.dataset.lmSuppressShortcuts = "true";
     for (const [name, { label }] of Object.entries(LOSSES)) html("option", { value: name }, this.select, label);
     this.select.addEventListener("change", () => choose(this.select.value));
 
-    this.numbers = html("p", { class: "numbers" }, this.root);
-    const deviation = html("span", { class: "deviation" }, this.numbers);
-    this.deviation = html("b", {}, deviation);
-    deviation.append(" simplex deviation");
-    this.range = html("span", {}, this.numbers);
-    this.value = html("span", {}, this.numbers);
+    const numbers = html("p", { class: "numbers" }, this.root);
+    const tail = html("span", {}, numbers);
+    this.tail = html("b", { class: "tail" }, tail);
+    tail.append(" between the two rarest");
+    const deviation = html("span", {}, numbers);
+    this.deviation = html("b", { class: "deviation" }, deviation);
+    deviation.append(" from the simplex");
+    const certificate = html("span", { class: "certificate" }, numbers);
+    const id = `bcl-certificate-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+    this.badge = html("button", { type: "button", "aria-describedby": id }, certificate);
+    this.proof = html("span", { role: "tooltip", id }, certificate);
 
-    const pictures = html("div", { class: "pictures" }, this.root);
-    this.sphere = new SphereView(pictures, camera);
-    this.heatmap = new Heatmap(pictures);
-    this.details = html("details", {}, this.root);
-    html("summary", {}, this.details, "Cosines as a table");
-    this.table = html("table", {}, this.details);
-    this.details.addEventListener("toggle", () => this.fillTable());
+    this.sphere = new SphereView(this.root, camera);
+    this.angles = new AngleTable(this.root, point);
   }
 
   /**
@@ -50,29 +52,32 @@ export class LossPanel {
    */
   update(optimum, wanted) {
     this.optimum = optimum;
-    const { deviation, numClasses, value } = optimum;
-    const simplex = -1 / (numClasses - 1);
-    this.select.value = wanted;
-    this.deviation.textContent = decimal(deviation.rms, 3);
-    this.range.textContent =
-      `cosines ${decimal(deviation.smallest.value + simplex, 3)} to ${decimal(deviation.largest.value + simplex, 3)}`;
-    this.value.textContent = `loss ${lossValue(value)}`;
+    const { loss, deviation, numClasses, gram, certified } = optimum;
+    if (this.select.value !== wanted) this.select.value = wanted;
+    put(this.line, lineOf(loss));
+    put(this.marker, { fill: METHODS[loss].colour });
+    write(this.tail, degrees(gram[(numClasses - 1) * numClasses - 1], 0));
+    write(this.deviation, decimal(deviation.rms, 3));
+    write(this.badge, certified ? "✓ certified" : "! not certified");
+    this.badge.classList.toggle("doubtful", !certified);
     this.sphere.update(optimum);
-    this.heatmap.update(optimum);
-    this.fillTable();
+    this.angles.update(optimum);
   }
 
-  fillTable() {
-    if (!this.details.open || !this.optimum) return;
-    const { gram, numClasses } = this.optimum;
-    this.table.replaceChildren();
-    const head = html("tr", {}, this.table);
-    html("th", { scope: "col" }, head, "class");
-    for (let j = 0; j < numClasses; j++) html("th", { scope: "col" }, head, j);
-    for (let i = 0; i < numClasses; i++) {
-      const row = html("tr", {}, this.table);
-      html("th", { scope: "row" }, row, i);
-      for (let j = 0; j < numClasses; j++) html("td", {}, row, decimal(gram[i * numClasses + j], 3));
-    }
+  /** Put in words what is shown. */
+  say() {
+    const { value, gap, relativeGap, certified } = this.optimum;
+    write(
+      this.proof,
+      `${certified ? "Proven optimal" : "Not proven optimal"}: the loss is ${lossValue(value)}, at most ` +
+        `${scientific(gap)} above its minimum (relative to the part that geometry changes: ${scientific(relativeGap)}).`,
+    );
+    this.sphere.say();
+    this.angles.say();
+  }
+
+  light(pair) {
+    this.sphere.light(pair);
+    this.angles.light(pair);
   }
 }

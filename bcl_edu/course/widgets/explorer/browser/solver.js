@@ -163,6 +163,9 @@ class Search {
       if (!(ratio >= 0.25)) this.radius = Math.min(this.radius, Math.sqrt(path.at(-1).square)) / 4;
       else if (ratio > 0.75 && atEdge) this.radius *= 2;
       if (ratio > 0.1) {
+        // after a short step that went as predicted, the second derivatives serve once more
+        const alike = decrement <= 1e-4 * this.point.excess && Math.abs(ratio - 1) < 0.02;
+        if (alike) point.curvature = this.point.curvature;
         this.moveTo(v, point);
         return true;
       }

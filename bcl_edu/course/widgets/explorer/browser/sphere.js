@@ -1,16 +1,21 @@
 // Where the class means lie: on the circle for up to three classes, in a sphere that can be turned for more.
 
-import { classColour } from "../../browser/colours.js";
+import { classColour, METHODS } from "../../browser/colours.js";
 import { firstThreeAxes, referenceSimplex } from "./geometry.js";
 import { classRadius } from "./palette.js";
-import { html, picture, setAttributes, svg } from "./svg.js";
-import { classRange, optimumInWords, scientific } from "./words.js";
+import { html, picture, put, svg, write } from "./svg.js";
+import { className, classRange, degrees, optimumInWords } from "./words.js";
 
 const RADIUS = 100;
-const CENTRE = 120;
+/** The picture reaches this far from the centre: the sphere, and a label beside it. */
+const REACH = 124;
 const TURN_BY_KEY = Math.PI / 24;
 /** Markers closer than this on the screen share a label. */
 const LABEL_ROOM = 9;
+/** With more classes than this, not every two are joined, and there are no faces to fill. */
+const MOST_JOINED = 4;
+/** Points of an arc. */
+const ARC_STEPS = 12;
 
 /** How the sphere is seen; both pictures share one, so that they can be compared. */
 export class Camera {
@@ -48,16 +53,19 @@ export class SphereView {
   constructor(parent, camera) {
     this.camera = camera;
     const figure = html("figure", {}, parent);
-    this.root = picture({ class: "sphere", tabindex: "0" }, 2 * CENTRE, 2 * CENTRE, figure);
-    const centred = svg("g", { transform: `translate(${CENTRE} ${CENTRE})` }, this.root);
+    this.root = picture({ class: "sphere", tabindex: "0" }, 2 * REACH, 2 * REACH, figure);
+    const centred = svg("g", { transform: `translate(${REACH} ${REACH})` }, this.root);
     svg("circle", { r: RADIUS, class: "outline" }, centred);
     this.wires = svg("g", { class: "wires" }, centred);
     this.shapes = svg("g", {}, centred);
-    const caption = html("figcaption", {}, figure);
-    this.note = html("span", {}, caption);
-    html("br", {}, caption);
-    this.gap = html("span", {}, caption);
-    camera.listeners.push(() => this.optimum && this.draw());
+    this.lit = svg("g", { class: "lit-pair", visibility: "hidden" }, centred);
+    this.litArc = svg("path", {}, this.lit);
+    this.litAngle = svg("text", { "text-anchor": "middle" }, this.lit);
+    this.note = html("figcaption", {}, figure);
+    camera.listeners.push(() => {
+      this.turned = true;
+      if (this.optimum) this.draw();
+    });
     this.listen();
   }
 
@@ -67,89 +75,135 @@ export class SphereView {
     this.optimum = optimum;
     const { points, kept } = firstThreeAxes(optimum.positions, optimum.numClasses);
     this.points = points;
-    this.note.textContent = this.flat
+    const colour = METHODS[optimum.loss].colour;
+    for (const { shape } of this.faces) put(shape, { fill: colour });
+    put(this.edges, { stroke: colour });
+    write(this.note, this.flat
       ? "exact, on the circle"
       : kept > 1 - 1e-4
         ? "exact, in three dimensions"
-        : `projection: shows ${Math.round(100 * kept)} % of the squared length`;
-    this.gap.textContent = optimum.certified
-      ? `certified optimum: relative gap ≤ ${scientific(optimum.relativeGap)}`
-      : `NOT CERTIFIED: relative gap ≤ ${scientific(optimum.relativeGap)}`;
-    this.gap.title = `The loss is at most ${scientific(optimum.gap)} above its minimum; relative: to the part of it that geometry changes.`;
-    this.gap.classList.toggle("warning", !optimum.certified);
-    const turning = this.flat ? "" : " Arrow keys turn the sphere, Home turns it back.";
-    this.root.setAttribute("aria-label", `Class means. ${optimumInWords(optimum)} ${this.note.textContent}.${turning}`);
+        : `projection: shows ${Math.round(100 * kept)} % of the squared length`);
     this.draw();
+  }
+
+  /** Put in words what is shown. */
+  say() {
+    const turning = this.flat ? "" : " Arrow keys turn the sphere, Home turns it back.";
+    const words = `Class means. ${optimumInWords(this.optimum)} ${this.note.textContent}.${turning}`;
+    put(this.root, { "aria-label": words });
+  }
+
+  /** Point at two classes; null: at none. */
+  light(pair) {
+    this.pair = pair;
+    put(this.lit, { visibility: pair ? "visible" : "hidden" });
+    this.root.classList.toggle("pointing", pair !== null);
+    this.classes?.forEach(({ group }, k) => group.classList.toggle("lit", pair?.includes(k) ?? false));
+    if (pair) this.drawPair(this.seeing());
   }
 
   /** Elements for so many classes. */
   build(numClasses) {
     this.flat = numClasses <= 3;
-    this.root.setAttribute("role", this.flat ? "img" : "application");
+    this.turned = true;
+    this.pair = null;
+    put(this.lit, { visibility: "hidden" });
+    put(this.root, { role: this.flat ? "img" : "application" });
+    this.root.classList.toggle("turns", !this.flat);
     this.wires.replaceChildren();
     this.shapes.replaceChildren();
-    if (!this.flat) {
-      this.circles = [0, 1, 2].map((normal) => ({
-        normal,
-        front: svg("path", {}, this.wires),
-        back: svg("path", { class: "behind" }, this.wires),
-      }));
-    }
+    this.circles = this.flat ? [] : [0, 1, 2].map((normal) => ({
+      normal,
+      front: svg("path", {}, this.wires),
+      back: svg("path", { class: "behind" }, this.wires),
+    }));
     this.reference = firstThreeAxes(referenceSimplex(numClasses), numClasses).points;
-    this.ghosts = this.reference.map(() => svg("circle", { r: 4.5, class: "ghost" }, this.shapes));
-    // up to four classes every edge of the simplex; beyond that the order from head to tail
-    const pairs = [];
-    for (let i = 0; i < numClasses; i++) {
-      for (let j = i + 1; j < numClasses; j++) if (numClasses <= 4 || j === i + 1) pairs.push([i, j]);
-    }
-    this.edges = pairs.map((pair) => ({ pair, line: svg("line", { class: "edge" }, this.shapes) }));
-    this.classes = this.reference.map((_, k) => {
-      const group = svg("g", {}, this.shapes);
+    const all = Array.from({ length: numClasses }, (_, k) => k);
+    const pairs = all.flatMap((i) => all.slice(i + 1).map((j) => [i, j]));
+    const joined = numClasses <= MOST_JOINED;
+    const triples = joined ? all.flatMap((i) => all.slice(i + 1).flatMap((j) => all.slice(j + 1).map((k) => [i, j, k]))) : [];
+    this.faces = triples.map((triple) => ({ triple, shape: svg("path", { class: "face" }, this.shapes) }));
+    // the regular simplex: edges, and a ring for each class that it should be in
+    this.frame = joined ? pairs.map((pair) => ({ pair, line: svg("path", { class: "regular" }, this.shapes) })) : [];
+    this.homes = all.map((k) => ({
+      ring: svg("circle", { r: 5, class: "ghost", stroke: classColour(k, numClasses) }, this.shapes),
+      // in a projection of many classes the ways home would be a tangle
+      arc: joined ? svg("path", { class: "from-home", stroke: classColour(k, numClasses) }, this.shapes) : null,
+    }));
+    // up to four classes every edge; beyond that the order from head to tail
+    this.joins = pairs.filter(([i, j]) => joined || j === i + 1);
+    this.edges = svg("path", { class: "edge" }, this.shapes);
+    this.classes = all.map((k) => {
+      const group = svg("g", { class: "class" }, this.shapes);
       const colour = classColour(k, numClasses);
       return {
         group,
-        spoke: svg("line", { class: "spoke", stroke: colour, "stroke-width": 3.2 - (2 * k) / (numClasses - 1) }, group),
+        spoke: svg("path", { class: "spoke", stroke: colour, "stroke-width": 3.2 - (2 * k) / (numClasses - 1) }, group),
         dot: svg("circle", { class: "class-mean", r: classRadius(k, numClasses), fill: colour }, group),
-        label: svg("text", { class: "class-label" }, group),
+        label: svg("text", { class: "class-label", x: 0, y: 0 }, group),
       };
     });
+    this.order = all;
+  }
+
+  seeing() {
+    return this.flat ? ([x, y]) => [x, y, 1] : (point) => this.camera.see(point);
   }
 
   /** Move everything to where the camera sees it. */
   draw() {
-    const see = this.flat ? ([x, y]) => [x, y, 1] : (point) => this.camera.see(point);
-    const screen = this.points.map((point) => {
-      const [x, y, depth] = see(point);
-      return { x: RADIUS * x, y: -RADIUS * y, depth };
-    });
-    this.ghosts.forEach((ghost, k) => {
-      const [x, y] = see(this.reference[k]);
-      setAttributes(ghost, { cx: (RADIUS * x).toFixed(1), cy: (-RADIUS * y).toFixed(1) });
-    });
-    for (const { pair: [i, j], line } of this.edges) placeLine(line, screen[i], screen[j]);
-    const labels = sharedLabels(screen);
+    const see = this.seeing();
+    const { numClasses } = this.optimum;
+    const screen = this.points.map((point) => onScreen(see(point)));
+    if (this.turned) {
+      this.turned = false;
+      this.homes.forEach(({ ring }, k) => put(ring, { transform: moved(onScreen(see(this.reference[k]))) }));
+      for (const { pair, line } of this.frame) {
+        put(line, { d: polyline(pair.map((k) => onScreen(see(this.reference[k])))) });
+      }
+      this.drawWires(see);
+    }
+    this.homes.forEach(({ arc }, k) => arc && put(arc, { d: this.arc(see, this.reference[k], this.points[k]) }));
+    for (const { triple, shape } of this.faces) put(shape, { d: `${polyline(triple.map((k) => screen[k]))}Z` });
+    put(this.edges, { d: this.joins.map((pair) => polyline(pair.map((k) => screen[k]))).join("") });
+    const labels = sharedLabels(screen, numClasses);
     this.classes.forEach(({ group, spoke, dot, label }, k) => {
       const { x, y, depth } = screen[k];
-      placeLine(spoke, { x: 0, y: 0 }, screen[k]);
-      setAttributes(dot, { cx: x.toFixed(1), cy: y.toFixed(1) });
-      group.setAttribute("opacity", (depth < 0 ? 1 + 0.45 * depth : 1).toFixed(2));
-      label.textContent = labels[k];
+      put(spoke, { d: `M0,0L${x.toFixed(1)},${y.toFixed(1)}` });
+      put(dot, { transform: moved(screen[k]) });
+      const opacity = (depth < 0 ? 1 + 0.45 * depth : 1).toFixed(2);
+      put(spoke, { "stroke-opacity": opacity });
+      put(dot, { "fill-opacity": opacity });
+      write(label, labels[k]);
       // outwards from the centre, where there is room
       const length = Math.hypot(x, y) || 1;
-      const away = classRadius(k, screen.length) + 8;
-      setAttributes(label, { x: (x + (away * x) / length).toFixed(1), y: (y + (away * y) / length + 4).toFixed(1) });
-      label.style.textAnchor = x / length > 0.5 ? "start" : x / length < -0.5 ? "end" : "middle";
+      const away = classRadius(k, numClasses) + 7;
+      const side = x / length > 0.5 ? "start" : x / length < -0.5 ? "end" : "middle";
+      put(label, { transform: moved({ x: x + (away * x) / length, y: y + (away * y) / length + 4 }), "text-anchor": side });
     });
     // what is behind is drawn first
     const order = screen.map((_, k) => k).sort((i, j) => screen[i].depth - screen[j].depth);
-    if (order.some((k, place) => this.shapes.children[this.firstGroup() + place] !== this.classes[k].group)) {
+    if (order.some((k, place) => k !== this.order[place])) {
+      this.order = order;
       order.forEach((k) => this.shapes.append(this.classes[k].group));
     }
-    if (!this.flat) this.drawWires(see);
+    if (this.pair) this.drawPair(see);
   }
 
-  firstGroup() {
-    return this.ghosts.length + this.edges.length;
+  /** An arc between two classes, with the angle that it spans. */
+  drawPair(see) {
+    const { gram, numClasses } = this.optimum;
+    const [from, to] = this.pair.map((k) => this.points[k]);
+    put(this.litArc, { d: this.arc(see, from, to) });
+    const { x, y } = onScreen(see(between(from, to, 0.5)));
+    put(this.litAngle, { transform: moved({ x: 0.86 * x, y: 0.86 * y + 5 }) });
+    write(this.litAngle, degrees(gram[this.pair[0] * numClasses + this.pair[1]], 1));
+  }
+
+  /** The way from one point to another along the sphere (in a projection, at the lengths that are left). */
+  arc(see, from, to) {
+    if (Math.hypot(...from.map((value, i) => value - to[i])) < 0.01) return "";
+    return polyline(Array.from({ length: ARC_STEPS + 1 }, (_, step) => onScreen(see(between(from, to, step / ARC_STEPS)))));
   }
 
   drawWires(see) {
@@ -168,22 +222,22 @@ export class SphereView {
         paths[here] += `${here === side ? "L" : "M"}${place}`;
         side = here;
       }
-      front.setAttribute("d", paths.front);
-      back.setAttribute("d", paths.back);
+      put(front, { d: paths.front });
+      put(back, { d: paths.back });
     }
   }
 
-  /** Turn by dragging and by the arrow keys. */
+  /** Turn by dragging and by the arrow keys. A finger that moves up or down scrolls the page (see the style sheet). */
   listen() {
     let last = null;
     this.root.addEventListener("pointerdown", (event) => {
-      if (this.flat) return;
+      if (this.flat || event.button !== 0) return;
       last = event;
       this.root.setPointerCapture(event.pointerId);
     });
     this.root.addEventListener("pointermove", (event) => {
       if (!last) return;
-      const scale = (2 * CENTRE) / RADIUS / this.root.clientWidth;
+      const scale = (2 * REACH) / RADIUS / this.root.clientWidth;
       this.camera.turn((event.clientX - last.clientX) * scale, (event.clientY - last.clientY) * scale);
       last = event;
     });
@@ -202,12 +256,28 @@ export class SphereView {
   }
 }
 
-function placeLine(line, from, to) {
-  setAttributes(line, { x1: from.x.toFixed(1), y1: from.y.toFixed(1), x2: to.x.toFixed(1), y2: to.y.toFixed(1) });
+function onScreen([x, y, depth]) {
+  return { x: RADIUS * x, y: -RADIUS * y, depth };
+}
+
+function moved({ x, y }) {
+  return `translate(${x.toFixed(1)} ${y.toFixed(1)})`;
+}
+
+function polyline(points) {
+  return `M${points.map(({ x, y }) => `${x.toFixed(1)},${y.toFixed(1)}`).join("L")}`;
+}
+
+/** The point at this share of the way along the sphere; lengths other than 1 change evenly. */
+function between(from, to, share) {
+  const mixed = from.map((value, i) => value + share * (to[i] - value));
+  const length = Math.hypot(...mixed);
+  const wanted = (1 - share) * Math.hypot(...from) + share * Math.hypot(...to);
+  return length < 1e-9 ? mixed : mixed.map((value) => (value * wanted) / length);
 }
 
 /** A label for each class; classes that are in one place on the screen share that of the first. */
-function sharedLabels(screen) {
+function sharedLabels(screen, numClasses) {
   const labels = screen.map(() => "");
   const taken = new Set();
   screen.forEach((point, k) => {
@@ -215,7 +285,7 @@ function sharedLabels(screen) {
     const together = screen.flatMap((other, j) =>
       j >= k && !taken.has(j) && Math.hypot(point.x - other.x, point.y - other.y) < LABEL_ROOM ? [j] : []);
     together.forEach((j) => taken.add(j));
-    labels[k] = classRange(together);
+    labels[k] = together.length > 1 ? classRange(together, numClasses) : className(k, numClasses);
   });
   return labels;
 }

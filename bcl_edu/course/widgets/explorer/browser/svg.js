@@ -1,9 +1,9 @@
-// Elements of the page.
+// Elements of the page, and changes to them that cost nothing where nothing changes.
 
 /** An SVG element under a parent. */
 export function svg(name, attributes, parent) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  setAttributes(element, attributes);
+  put(element, attributes);
   parent?.append(element);
   return element;
 }
@@ -11,8 +11,8 @@ export function svg(name, attributes, parent) {
 /** An HTML element under a parent. */
 export function html(name, attributes, parent, text) {
   const element = document.createElement(name);
-  setAttributes(element, attributes);
-  if (text !== undefined) element.textContent = text;
+  put(element, attributes);
+  if (text !== undefined) write(element, text);
   parent?.append(element);
   return element;
 }
@@ -27,6 +27,20 @@ export function picture(attributes, width, height, parent) {
   return root;
 }
 
-export function setAttributes(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+/** Set attributes; one that an element has already is left alone, since the browser would lay out and paint anew. */
+export function put(element, attributes) {
+  const known = (element.known ??= {});
+  for (const [name, value] of Object.entries(attributes)) {
+    if (known[name] === value) continue;
+    known[name] = value;
+    element.setAttribute(name, value);
+  }
+}
+
+/** Set an element's text, if it is another one. */
+export function write(element, text) {
+  const wanted = String(text);
+  if (element.written === wanted) return;
+  element.written = wanted;
+  element.textContent = wanted;
 }

@@ -2,6 +2,14 @@
 
 import { Explorer } from "./explorer.js";
 
+/** A notebook has no address for its settings: others get the call that makes the same explorer. */
+const PYTHON = {
+  name: "Copy as Python",
+  text: ({ imbalanceFactor, temperature, numClasses, losses, batchSize }) =>
+    `SimplexExplorer(imbalance_factor=${imbalanceFactor}, temperature=${temperature}, num_classes=${numClasses}, ` +
+    `losses=${JSON.stringify(losses)}, batch_size=${batchSize})`,
+};
+
 /** Milliseconds between messages to Python while a slider moves. */
 const BETWEEN_MESSAGES = 120;
 
@@ -30,7 +38,7 @@ export function render({ model, el }) {
   el.dataset.lmSuppressShortcuts = "true"; // JupyterLab takes the arrow keys otherwise
   const explorer = new Explorer(el, settingsOfModel(), () => {
     timer ??= setTimeout(tellPython, BETWEEN_MESSAGES);
-  });
+  }, PYTHON);
   const listen = () => {
     if (telling) return;
     const settings = settingsOfModel();

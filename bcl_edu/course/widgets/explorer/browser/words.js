@@ -21,21 +21,35 @@ export function lossValue(value) {
   return value >= 1e-3 ? value.toFixed(4) : scientific(value);
 }
 
-/** Class numbers as 0, 3, 5–9. */
-export function classRange(classIds) {
+/** The angle of a cosine in degrees, as 109°. */
+export function degrees(cosine, digits) {
+  const angle = (180 / Math.PI) * Math.acos(Math.max(-1, Math.min(1, cosine)));
+  return `${angle.toFixed(digits)}°`;
+}
+
+/** What a class is called where it is drawn: the most frequent one, the rarest one, numbers in between. */
+export function className(classId, numClasses) {
+  if (classId === 0) return "head";
+  return classId === numClasses - 1 ? "rarest" : String(classId);
+}
+
+/** Classes in one place as 1, 3, 5–rarest. */
+export function classRange(classIds, numClasses) {
+  const name = (classId) => className(classId, numClasses);
   const parts = [];
   for (let i = 0; i < classIds.length; ) {
     let end = i;
     while (end + 1 < classIds.length && classIds[end + 1] === classIds[end] + 1) end++;
-    parts.push(end > i + 1 ? `${classIds[i]}–${classIds[end]}` : classIds.slice(i, end + 1).join(","));
+    parts.push(end > i + 1 ? `${name(classIds[i])}–${name(classIds[end])}` : classIds.slice(i, end + 1).map(name).join(", "));
     i = end + 1;
   }
-  return parts.join(",");
+  return parts.join(", ");
 }
 
-/** Class numbers as "0, 3 and 5". */
-function classList(classIds) {
-  return `${classIds.slice(0, -1).join(", ")} and ${classIds.at(-1)}`;
+/** Names of classes as "head, 3 and rarest". */
+function classList(classIds, numClasses) {
+  const names = classIds.map((classId) => className(classId, numClasses));
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 /** Degrees between two classes that rounding may add to what is one point. */
@@ -60,22 +74,22 @@ export function mergedClasses({ gram, numClasses }) {
 }
 
 /** What became of classes that are close together: only some of them are one point. */
-function mergedInWords({ group, angle }) {
+function mergedInWords({ group, angle }, numClasses) {
   return angle < ROUNDING
-    ? `Classes ${classList(group)} merge into one point. `
-    : `Classes ${classList(group)} all but merge: at most ${angle.toFixed(1)}° lie between them. `;
+    ? `Classes ${classList(group, numClasses)} merge into one point. `
+    : `Classes ${classList(group, numClasses)} all but merge: at most ${angle.toFixed(1)}° lie between them. `;
 }
 
 /** What one optimum is, in a sentence or two. */
 export function optimumInWords(optimum) {
   const { loss, numClasses, deviation, relativeGap, certified } = optimum;
   const simplex = -1 / (numClasses - 1);
-  const pair = ({ value, pair: [i, j] }) => `${decimal(value + simplex, 3)} (classes ${i} and ${j})`;
+  const pair = ({ value, pair: classes }) => `${degrees(value + simplex, 1)} (${classList(classes, numClasses)})`;
   const range = deviation.rms < 5e-4
-    ? `a regular simplex: every cosine is ${decimal(simplex, 3)}`
-    : `cosines from ${pair(deviation.smallest)} to ${pair(deviation.largest)}, ` +
+    ? `a regular simplex: every angle is ${degrees(simplex, 1)}`
+    : `angles from ${pair(deviation.largest)} to ${pair(deviation.smallest)}, ` +
       `simplex deviation ${decimal(deviation.rms, 3)}`;
-  const merged = mergedClasses(optimum).map(mergedInWords);
+  const merged = mergedClasses(optimum).map((group) => mergedInWords(group, numClasses));
   const proof = certified
     ? `Certified: at most ${scientific(relativeGap)} (relative) above the minimum.`
     : `Not certified: perhaps ${scientific(relativeGap)} (relative) above the minimum.`;

@@ -1,6 +1,6 @@
 // How many pictures each class has, and which classes the last batch had none of.
 
-import { html, setAttributes } from "../../explorer/browser/svg.js";
+import { html, put } from "../../explorer/browser/svg.js";
 import { classColour } from "../../browser/colours.js";
 import { classNames } from "./point_cloud.js";
 
@@ -38,7 +38,7 @@ export class ClassStrip {
       : missing.length
         ? `Not in the last batch: ${missing.join(", ")}.`
         : "All classes are in the last batch.";
-    setAttributes(this.row, { "aria-label": `Pictures of each class: ${counts.join(", ")}. ${this.note.textContent}` });
+    put(this.row, { "aria-label": `Pictures of each class: ${counts.join(", ")}. ${this.note.textContent}` });
   }
 
   build(numClasses) {
