@@ -23,7 +23,7 @@ DIGITS = 3
 
 def main() -> None:
     """Train and write."""
-    exact = replace(RECIPES["digits-lt"][1], loss="scl", head_dim=3, temperature=0.3)
+    exact = RECIPES["digits-lt"][1].change(method="scl", head_dim=3, temperature=0.3)
     runs = {
         "balanced": (replace(exact, head_count=37, imbalance_factor=1), "Class means of equally many images"),
         "long_tailed": (exact, "Class means with a long tail"),

@@ -122,7 +122,7 @@ def _theorem_1_for_2(embeddings: Tensor, labels: Tensor, *, temperature: float) 
     """Bounds of SCL, compared with the class-averaged loss."""
     scl = geometry.theorem_1(embeddings, labels, temperature=temperature)
     averaged = _anchor_losses(embeddings, labels, averaging="outside", temperature=temperature)
-    return scl.change(method=averaged.value)
+    return dataclasses.replace(scl, loss=averaged.value)
 
 
 def _swapped_averaging(*arguments: Any, averaging: Any = "none", **options: Any) -> Any:
