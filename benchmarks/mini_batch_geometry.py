@@ -1,6 +1,6 @@
 """Is BCL closer to the regular simplex than SCL on the way, without a network? When, and why?
 
-    python benchmarks/mini_batch_geometry.py                       five seeds, about three minutes on one core;
+    python benchmarks/mini_batch_geometry.py                       five seeds, about four minutes on one core;
                                                                    writes benchmarks/results/mini_batch_geometry.json
     python benchmarks/mini_batch_geometry.py --seeds 2 --steps 500 --output two-seeds.json
 
@@ -32,11 +32,14 @@ COUNTS = [50, 29, 17, 10, 6, 3, 2, 1, 1, 1]
 THREE = (("scl", None), ("bcl", "free"), ("bcl", "means"))
 AVERAGING, COMPLEMENT = ("scl-averaging", None), ("scl-complement", "free")
 STUDIES = (
-    ("together", 0.1, 8, (*THREE, AVERAGING, COMPLEMENT)),
-    ("together", 0.1, 120, (*THREE, AVERAGING)),
-    ("anywhere", 0.3, 8, THREE),
+    ("together", 0.1, 8, 1, (*THREE, AVERAGING, COMPLEMENT)),
+    ("together", 0.1, 120, 1, (*THREE, AVERAGING)),
+    ("anywhere", 0.3, 8, 1, THREE),
+    ("together", 0.1, 120, 10, (("bcl", "free"),)),
+    ("together", 0.1, 120, 120, (("bcl", "free"),)),
 )
-"""Start, temperature, batch size, and losses with where their prototypes are."""
+"""Start, temperature, batch size, how much faster prototypes step than the mean loss of a batch asks for, and losses
+with where their prototypes are. A factor of 120 lets prototypes step on the sum of a full batch, as samples do."""
 VIEWS = 2
 CONE = 0.3
 """Width of the cone: the class means' cosines are about 0.95."""
@@ -74,6 +77,7 @@ def trained(case: dict[str, Any], steps: int, seeds: int) -> dict[str, Any]:
             steps=steps,
             learning_rate=case["temperature"],
             prototypes=case["prototypes"] or "free",
+            prototype_learning_rate=case["prototype_rate"] * case["temperature"],
             record_every=EVERY,
             start=cones[seed] if case["start"] == "together" else None,
             seed=seed,
@@ -116,12 +120,13 @@ def main() -> None:
         rows = stored.pop("rows")
         if stored != facts:
             raise SystemExit(f"{arguments.output} is of another study; remove it, or choose another --output")
-    for start, temperature, batch_size, losses in STUDIES:
+    for start, temperature, batch_size, prototype_rate, losses in STUDIES:
         for loss, prototypes in losses:
             case = {
                 "start": start,
                 "temperature": temperature,
                 "batch_size": batch_size,
+                "prototype_rate": prototype_rate,
                 "loss": loss,
                 "prototypes": prototypes,
             }

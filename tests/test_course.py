@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bcl_edu.course.outline import FILE_NAME, course_map, read_course, short_table
+from bcl_edu.course.outline import FILE_NAME, course_map, number_of, read_course, short_table
 from tools.notebooks import NOTEBOOKS, from_twin, twin_of, twins
 
 LESSONS = read_course(NOTEBOOKS)
@@ -21,7 +21,7 @@ def test_a_notebook_says_at_its_top_how_long_it_takes_and_what_it_needs(lesson: 
     assert "of computing" in first
     assert "of reading" in first
     for need in lesson.needs:  # type: ignore[attr-defined]
-        assert f"notebook {need[:2]}" in first or f"[{need}]" in first or f"({need}.ipynb)" in first
+        assert f"notebook {number_of(need)}" in first or f"[{need}]" in first or f"({need}.ipynb)" in first
 
 
 def test_a_lesson_is_a_row_with_a_link(tmp_path: Path) -> None:

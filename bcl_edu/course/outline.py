@@ -32,8 +32,13 @@ class Lesson:
 
     @property
     def number(self) -> str:
-        """The two digits in front of its name."""
-        return self.name[:2]
+        """What stands in front of its name: two digits, and a letter for a second part."""
+        return number_of(self.name)
+
+
+def number_of(name: str) -> str:
+    """The number of a notebook of that name: 08 of 08_how_training_gets_there, 08b of 08b_trained_networks."""
+    return name.split("_", 1)[0]
 
 
 def read_course(folder: Path | str = ".") -> list[Lesson]:
@@ -61,7 +66,7 @@ def course_map(lessons: Sequence[Lesson]) -> str:
     """The course as a table in Markdown, with links that work beside the notebooks."""
     rows = [
         f"| [{lesson.name}]({lesson.name}.ipynb) | {lesson.question} | {lesson.computing:g} + {lesson.reading} "
-        f"| {lesson.you_can} | {', '.join(need[:2] for need in lesson.needs) or '–'} |"
+        f"| {lesson.you_can} | {', '.join(number_of(need) for need in lesson.needs) or '–'} |"
         for lesson in lessons
     ]
     head = "| notebook | question | minutes: computing + reading | afterwards you can | needs |"

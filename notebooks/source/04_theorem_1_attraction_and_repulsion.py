@@ -387,7 +387,7 @@ figures.bound_versus_loss(loss_at_one, bounds_at_one, title="Temperature 1: the 
 # from the three largest classes?
 
 # %%
-z, labels, counts = untrained_embeddings()
+counts = untrained_embeddings().class_counts
 sample_share = counts.double() / counts[:9].sum()  # for an anchor of class 9
 sample_share[9] = 0
 
@@ -409,25 +409,33 @@ assert sample_share[5:9].sum() < 0.1
 #
 # The weights depend on the embeddings. We take those that the loss meets at its very first step: `untrained_embeddings`
 # passes all digits as one batch through a freshly initialised network with two random views, in train mode, as training
-# does. They are not random directions: images of different classes have a mean cosine of about 0.3.
+# does. They are not random directions: images of different classes have a mean cosine of about 0.3. With so few 9s the
+# result varies from draw to draw, so we use ten draws of weights and views.
 
 # %%
-other = labels[:, None] != labels[None, :]
-print(f"mean cosine of two images of different classes: {(z @ z.T)[other].mean():.2f}")
-gradient_share = geometry.gradient_shares(z, labels, loss="scl", temperature=0.1)[labels == 9].mean(dim=0)
-for k in (0, 1, 2, 4):
-    print(f"class {k}: {sample_share[k]:.0%} of the samples, {gradient_share[k]:.0%} of the push on class 9")
-assert (gradient_share - sample_share).abs().max() > 0.1
-assert gradient_share[:3].sum() > 0.6
+draws, between = [], []
+for seed in range(10):
+    z, labels, _ = untrained_embeddings(seed=seed)
+    share = geometry.gradient_shares(z, labels, loss="scl", temperature=0.1)[labels == 9].mean(dim=0)
+    draws.append(share)
+    between.append((z @ z.T)[labels[:, None] != labels].mean())
+gradient_share = torch.stack(draws).mean(dim=0)
+off = (torch.stack(draws) - sample_share).abs()
+
+# %%
+print(f"mean cosine of two images of different classes: {torch.stack(between).mean():.2f}")
+print(f"share of the gradient minus share of the samples: at most {off.max():.0%} in a draw, "
+      f"{(gradient_share - sample_share).abs().max():.1%} on average over the draws")  # fmt: skip
+assert 0.05 < off.max() < 0.1
+assert (gradient_share - sample_share).abs().max() < 0.03
 
 shares = {"share of the samples": sample_share, "share of the gradient": gradient_share}
 figures.gradient_shares(shares, counts, anchor_class=9, title="Who pushes class 9")
 
 # %% [markdown]
-# The gradient follows the class sizes in the main: the three largest classes have almost two thirds of the push. It also
-# sees likeness: the 4, which resembles a 9 even to an untrained network, has three times the share of its samples, at
-# the expense of the 0. *The dotted line shows the share if every class counted alike.* (One draw of weights and views;
-# with seeds 1 and 2 of `untrained_embeddings` the shares of gradient and samples differ by at most five points.)
+# On average the gradient divides as the samples do, to within three percentage points. In a single draw the share of a class
+# can be off by up to nine, because a class that happens to be closer pushes more. *The dotted line shows the share if
+# every class counted alike.*
 #
 # ## 9. In which direction?
 #
@@ -515,7 +523,8 @@ for name, sizes in {"equal": torch.full((10,), 74), "long tail": counts}.items()
 # and that expression is not a bound: nine in ten random anchors have a smaller loss. The bound depends on an anchor's mean
 # similarity to its own class (attraction) and to all samples of other classes (repulsion). The repulsion is a mean over
 # samples, so large classes dominate it: on long-tailed digits three of ten classes have three quarters of the weight in the
-# bound and almost two thirds of the push on the smallest class. At a simplex they push all small classes the same way.
+# bound and, for an untrained network, about as much of the push on the smallest class. At a simplex they push all small
+# classes the same way.
 # Equal classes have their optimum at the regular simplex; with a long tail it is elsewhere. The obvious repair is to give
 # each class the same weight. That is the next notebook.
 #

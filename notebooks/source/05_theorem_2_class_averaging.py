@@ -94,53 +94,57 @@ assert torch.allclose(averaged.mean(), losses.class_averaged_loss(z, y, temperat
 # %% [markdown]
 # ## 2. Who pushes, before and after
 #
-# Take the long-tailed digits of notebook 04 again, as an untrained network embeds them: ten classes, two views of each of
-# 134 images down to 2. How much of the push on an anchor of class 9 comes from each class? **Before you look:** what will
-# the bars of the averaged loss look like, compared with the dotted line of equal shares?
+# Take the long-tailed digits of notebook 04 again, as untrained networks embed them: ten classes, two views of each of 134
+# images down to 2. How much of the push on an anchor of class 9 comes from each class? **Before you look:** what will the
+# bars of the averaged loss look like, compared with the dotted line of equal shares?
 
 # %%
 names = {"SCL": "scl", "class-averaged": "scl-averaging"}
 
 
-def shares_on_class_9(imbalance_factor):
-    """Mean share of each class in the push on the anchors of class 9 under both losses, and the class counts."""
-    points, labels, sizes = untrained_embeddings(imbalance_factor)
-    shares = {}
-    for name, loss in names.items():
-        share = geometry.gradient_shares(points, labels, loss=loss, temperature=0.1)
-        shares[name] = share[labels == 9].mean(dim=0)
-    return shares, sizes
+def shares_on_class_9(imbalance_factor, draws):
+    """Share of each class in the push on class 9 under both losses, (draws, 10) each; and the class counts."""
+    shares = {name: [] for name in names}
+    for seed in range(draws):
+        points, labels, sizes = untrained_embeddings(imbalance_factor, seed=seed)
+        for name, loss in names.items():
+            share = geometry.gradient_shares(points, labels, loss=loss, temperature=0.1)
+            shares[name].append(share[labels == 9].mean(dim=0))
+    return {name: torch.stack(rows) for name, rows in shares.items()}, sizes
 
 
 # %%
-shares, long_tail = shares_on_class_9(50)
-for name, share in shares.items():
-    print(f"{name:14}: class 0 {share[0]:.0%}, class 4 {share[4]:.0%}, class 8 {share[8]:.0%}")
-assert shares["class-averaged"][0] < 0.1 < 0.2 < shares["SCL"][0]
-assert shares["class-averaged"].argmax() == 4
+draws, long_tail = shares_on_class_9(50, draws=10)
+for name, share in draws.items():
+    mean = share.mean(dim=0)[:9]
+    print(f"{name:14}: {mean.min():.1%} to {mean.max():.1%} on average, {share[:, :9].min():.1%} to "
+          f"{share.max():.1%} over all draws")  # fmt: skip
+of_averaged = draws["class-averaged"].mean(dim=0)[:9]
+assert of_averaged.min() > 0.09 and of_averaged.max() < 0.14
+assert draws["SCL"].mean(dim=0)[0] > 0.3 > 0.02 > draws["SCL"].mean(dim=0)[8]
+
+shares = {name: share.mean(dim=0) for name, share in draws.items()}
 figures.gradient_shares(shares, long_tail, anchor_class=9, title="Who pushes class 9")
 
 # %% [markdown]
-# Under SCL the bars roughly follow the class sizes. Averaged, they do not: class 0, with 67 times as many images as class 9,
-# drops from a quarter to 7 %, below the dotted line of equal shares. What remains is likeness. The 4 resembles a 9, and
-# pushes it more than any other class: it has only few images, but they are the closest. So averaging removes the class
-# *sizes* from the push. It does not make the shares equal, and should not: a class that is closer pushes more.
+# Under SCL the bars follow the class sizes. Averaged, they lie around the dotted line of equal shares. *Look at the tail:*
+# its bars are what the second loss restores. In a single draw the averaged shares lie between 6 % and 18 %. They are not
+# equal, and should not be: a class that is closer pushes more. What no longer counts is how many samples it has.
 #
 # Slide the imbalance factor. The grey bars change with it. Do the blue ones?
 
 # %%
 positions = {}
 for factor in (1, 2, 5, 10, 20, 50):
-    now, sizes = shares_on_class_9(factor)
+    now, sizes = shares_on_class_9(factor, draws=2)
+    now = {name: share.mean(dim=0) for name, share in now.items()}
     positions[str(factor)] = figures.gradient_shares(now, sizes, anchor_class=9, title="Who pushes class 9")
-    positions[str(factor)].update_yaxes(range=[0, 35])
-    if factor <= 20:
-        assert now["class-averaged"].max() < 0.15
+    positions[str(factor)].update_yaxes(range=[0, 40])
+    assert now["class-averaged"].max() < 0.16
 figures.film(positions, quantity="imbalance factor", start="10")
 
 # %% [markdown]
-# Up to a factor of 20 the blue bars stay close to the dotted line at one ninth, and no class has more than 15 %. At 50 only
-# two images of class 9 are left, so the bars depend on how these two happen to look.
+# No: at every factor they stay around the dotted line, and no class has more than 16 %.
 #
 # ## 3. The bound after averaging
 #

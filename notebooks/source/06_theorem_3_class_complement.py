@@ -16,33 +16,29 @@
 # **Every class is in every batch, and every class counts once in the denominator. Are all classes now equally far apart
 # at the optimum, whatever their sizes?**
 #
-# The paper says yes. You will follow its argument line by line, find the one line that needs equal class counts, take
-# the theorem apart with your own hands, and put it together again so that it is true, with a complete proof and a
-# solver that agrees with it to twelve digits.
+# The paper says yes. You will follow its argument line by line, find the one line that needs equal class counts, build a
+# counter-example with your own hands, and repair the theorem: with a complete proof, and a solver that agrees with it to
+# twelve digits.
 #
-# *Half a minute of computing, an hour of reading. You need the regular simplex (notebook 03), attraction and repulsion
-# (notebook 04) and Theorem 2 (notebook 05). Nothing is trained, nothing is downloaded. The theorem is that of Zhu et al.,
-# CVPR 2022, section 3.*
+# *Half a minute of computing, an hour and a half of reading (twenty minutes of them for section 7, which you may skip);
+# exercises take longer. You need the regular simplex (notebook 03), attraction and repulsion (notebook 04) and Theorem 2
+# (notebook 05). Nothing is trained, nothing is downloaded. The theorem is in section 3 of Zhu et al., CVPR 2022.*
 
 # %%
-import json
-from pathlib import Path
-
 import torch
 from torch.nn.functional import normalize
 
 from bcl_edu import geometry, losses
 from bcl_edu.course import figures, widgets
 from bcl_edu.course.exercises import check
-from bcl_edu.data import exponential_profile
 
-torch.set_num_threads(1)  # many tiny matrices: threads would only wait for each other
+torch.set_num_threads(1)  # many tiny matrices: more threads would only wait for each other
 
 # %% [markdown]
 # ## 1. The claim
 #
-# *Class-complement* lets a prototype $c_j$ of every class, a learned unit vector, join every batch: as a positive for the
-# anchors of its class, as contrast for all others, as an anchor never. So no class is ever missing. Together with
+# *Class-complement* adds a prototype $c_j$ of every class, a learned unit vector, to every batch: as a positive for the
+# anchors of its class, as contrast for all others, never as an anchor. So no class is ever missing. Together with
 # class-averaging (notebook 05) this is **BCL** (Eq. 9). An anchor $i$ of class $y$ has the positives $P_i = (B_y \setminus
 # \{i\}) \cup \{c_y\}$, and
 #
@@ -55,8 +51,8 @@ torch.set_num_threads(1)  # many tiny matrices: threads would only wait for each
 # $$\sum_{i \in D} L_i \;\ge\; |D| \, \log\Bigl(1 + (K-1) \exp\bigl(-\tfrac{K}{K-1}\bigr)\Bigr),$$
 #
 # *attained only by classes that have collapsed to the vertices of a regular simplex.* We divide both sides by $|D|$: the
-# left side is then the *mean over all samples*, which is what training minimises. Where every class has samples there is
-# nothing to complement, so we leave the prototypes out at first; sections 4 and 7 put them back.
+# left side is then the *mean over all samples*, which is what training minimises. If every class has samples in the batch,
+# none needs a prototype to be present, so we leave the prototypes out at first; sections 4 and 7 put them back.
 #
 # | in the paper | in the code | what it is |
 # |---|---|---|
@@ -68,13 +64,13 @@ torch.set_num_threads(1)  # many tiny matrices: threads would only wait for each
 # | not named | `.attraction`, `.repulsion` | $a_i$ and $r_i$ of Theorem 2 (notebook 05) |
 # | not named | `geometry.class_means` | $\mu_j$, mean embedding of class $j$ |
 #
-# Three classes live on a circle, so we can see everything. Take 200, 2 and 2 samples, each class at one point, the points
+# With three classes a circle is enough to see everything. Take 200, 2 and 2 samples, each class at one point, the points
 # 120° apart. **Before you run the cell:** $\log(1 + 2 e^{-3/2})$ is 0.369. On which side of it is the loss?
 
 
 # %%
 def collapsed(angles, counts):
-    """Samples that sit at their class means on the circle, and their labels."""
+    """Collapsed classes: all samples of a class at one angle of the circle; and their labels."""
     y = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
     angle = torch.tensor(angles, dtype=torch.float64).deg2rad()[y]
     return torch.stack([angle.cos(), angle.sin()], dim=1), y
@@ -86,21 +82,21 @@ print(f"mean loss {claim.loss:.6f}, claimed bound {claim.bound:.6f}")
 assert abs(claim.gap) < 1e-12
 
 # %% [markdown]
-# On neither: at the regular simplex every anchor sees the same, so the mean is the claimed value whatever the counts.
-# This half of the theorem is right. The other half says that no other configuration does as well.
+# The loss equals the claimed value. At the regular simplex every anchor has the same loss, whatever the counts, so this half
+# of the theorem is right. The other half says that no other configuration is as good.
 #
 # ## 2. The argument, line by line
 #
 # Write $\psi(x) = \log(1 + (K-1)e^x)$ and $x_i = (r_i - a_i)/\tau$. The slope of $\psi$ is $\frac{(K-1)e^x}{1 + (K-1)e^x}$:
-# positive, so $\psi$ grows, and growing, so $\psi$ is convex. We use the line of argument from Theorem 2 onwards; the paper
-# has $\tau = 1$.
+# it is positive, so $\psi$ is increasing, and it increases itself, so $\psi$ is convex. This is the argument from Theorem 2
+# onwards; the paper sets $\tau = 1$.
 #
 # 1. **Theorem 2**, for every anchor: $\;L_i \ge \psi(x_i)$.
 # 2. **Jensen**, over the anchors: $\;\frac1{|D|}\sum_i \psi(x_i) \ge \psi(\bar x)$ with $\bar x = \frac1{|D|}\sum_i
 #    x_i$.
 # 3. **Geometry**: $\;\bar x \ge -\frac{K}{(K-1)\tau}$, so $\psi(\bar x) \ge$ the claimed bound.
 #
-# Each line is a number. Here they are for one batch, as `geometry.theorem_3_steps` has them for the corrected theorem.
+# Each line is a number. `printed_steps` computes them for one batch:
 
 
 # %%
@@ -141,14 +137,15 @@ for equal in (True, False):
 assert below == 0
 
 # %% [markdown]
-# The first two steps hold for any counts: they are Jensen's inequality, and it does not care what is averaged. The third
-# one fails in a few batches, all of them with unequal counts. *And the loss itself never came below the claim.* Had we tested only the
-# statement, on random data, we would have believed it.
+# The first two steps hold for any counts, because they are Jensen's inequality. The third one fails in a few batches, all of
+# them with unequal counts. *The loss itself was never below the claim.* If we had tested only the statement, on random
+# data, we would have believed it.
 #
 # ## 3. The line that needs equal counts
 #
 # What is the mean repulsion? An anchor $i$ of class $y$ has $r_i = \frac{1}{K-1} \sum_{j \ne y} z_i \cdot \mu_j$. Take the
-# mean over the anchors of each class, then over the classes with $p_y = |B_y|/|D|$, the share of class $y$ in the samples:
+# mean over the anchors of each class, then over the classes, weighted by $p_y = |B_y|/|D|$, the share of class $y$ in the
+# samples:
 #
 # $$\bar r = \frac{1}{K-1} \sum_y p_y\, \mu_y \cdot \sum_{j \ne y} \mu_j
 # = \frac{1}{K-1} \sum_y p_y\, \mu_y \cdot (K \bar\mu - \mu_y)
@@ -159,10 +156,10 @@ assert below == 0
 #
 # $$\bar x \;\ge\; -\frac{K}{(K-1)\tau} \;+\; \frac{K}{(K-1)\tau}\; \bar z \cdot \bar\mu .$$
 #
-# If all classes are equally large, $\bar z$ *is* $\bar\mu$, the last term is a square, and the third line holds. Otherwise
-# it is a product of two different vectors, and such a product may be negative.
+# If all classes are equally large, $\bar z = \bar\mu$, the last term is a square, and the third line holds. Otherwise it is
+# the product of two different vectors, which may be negative.
 #
-# Let us check the identity on all unequal batches, and the sign where the third step failed.
+# Here we check the identity on all unequal batches, and the sign of the product where the third step failed.
 
 # %%
 for seed in range(200):
@@ -181,11 +178,11 @@ for seed in range(200):
 #
 # ## 4. A counter-example to hold in your hands
 #
-# So make it as negative as you can: put the mean of the samples *opposite* the mean of the class means. Nearly all samples
-# at one place, nearly all classes at the opposite one: a head class here, all tail classes there, on top of each other.
+# Now make it as negative as possible: put the mean of the samples *opposite* to the mean of the class means. Nearly all
+# samples at one point, nearly all classes at the opposite one: the head here, all tail classes together there.
 #
-# **Before you run the cell:** two tail classes at the same point cannot be told apart at all. Their anchors will have a
-# terrible loss. What does that do to the mean over all 204 samples?
+# **Before you run the cell:** two tail classes at the same point cannot be told apart, and their anchors have a large loss.
+# What happens to the mean over all 204 samples?
 
 # %%
 z, y = collapsed([0, 180, 180], [200, 2, 2])
@@ -199,35 +196,34 @@ figures.counter_example([0, 180, 180], [200, 2, 2])
 
 # %% [markdown]
 # The loss is 0.25, and Theorem 3 says that it cannot be below 0.369. *Look at the three lines below the bars:* the loss of
-# the tail's anchors doubles, and nobody notices, since they are 4 of 204. That of the head falls by a third, with both
-# tail classes as far away as possible, and the head has 98 % of the votes. Averaging the *denominator* over classes has not balanced
-# the *anchors*.
+# the tail's anchors more than doubles, but they are only 4 of 204. The loss of the head's anchors falls by a third, because
+# both tail classes are now as far away as possible, and the head has 98 % of the anchors. Averaging the *denominator* over
+# classes has not balanced the *anchors*.
 #
-# Now you. **Drag the classes around the circle** (or use the sliders; every slider answers the arrow keys). Start from
-# the simplex: does moving one tail class a little towards the other help or hurt? Then make the head smaller: how many
-# samples does it need before the simplex is no longer the best place?
+# **Drag the classes around the circle** (or use the sliders; each answers the arrow keys). Start from the simplex: does
+# moving one tail class a little towards the other lower or raise the loss? Then change the size of the head: for which
+# sizes is the simplex the best place? *(Without a kernel, the figures above and below show two of its positions and all of
+# them.)*
 
 # %%
 widgets.counter_example()
 
 # %% [markdown]
-# *Did you find a place below 0.2497?* This is the whole landscape, for every position of the two tail classes while the
-# head stays at 0°:
+# *Did you find a place below 0.2497?* This is the loss at every position of the two tail classes, with the head at 0°:
 
 # %%
 figures.counter_example_map([200, 2, 2])
 
 # %% [markdown]
-# On the left, for the mean over all samples, the two regular simplices lie on the *edge* of an orange lake, in which every
-# place is below the claimed bound. On the right is the same loss with the anchors averaged over the classes: no orange,
-# and the lowest places are the two simplices. We shall prove that.
+# On the left, for the mean over all samples, the two regular simplices lie on the *edge* of the orange region, in which the
+# loss is below the claimed bound. On the right is the same loss with the anchors averaged per class: there is no orange, and
+# the minima are the two simplices. Section 6 proves that.
 #
-# The circle is all there is for three classes with a head at 0°, but would more dimensions help? No, and that is
-# proved too: `geometry.certified_optimum` returns the best configuration together with a lower bound for all others, in
-# any dimension (you know it from notebook 03; notebook 07 opens it).
+# Would more dimensions help, or classes that do not collapse? No: `geometry.certified_optimum` returns the best
+# configuration together with a lower bound for all others, in any dimension (notebook 07 shows how).
 
 # %%
-best = geometry.certified_optimum([200, 2, 2], "bcl", temperature=1.0)
+best = geometry.certified_optimum([200, 2, 2], "scl-averaging", temperature=1.0)
 print(f"loss {best.value:.6f}, at least {best.lower_bound:.6f} anywhere")
 print("cosines:", {pair: round(best.gram[pair].item(), 6) for pair in ((0, 1), (0, 2), (1, 2))})
 assert best.certified
@@ -235,10 +231,11 @@ assert abs(best.value - claim.loss) < 1e-9
 assert torch.allclose(best.gram, z[[0, 200, 202]] @ z[[0, 200, 202]].T)
 
 # %% [markdown]
-# The counter-example is no curiosity: it *is* the optimum. For these counts, the loss of the paper is minimised completely
-# by giving two classes the same embedding.
+# The counter-example is not a curiosity: it *is* the optimum. At the temperature of the theorem, the class-averaged loss of
+# these counts is smallest when two classes have the same embedding. (The temperature matters: at the paper's training
+# temperature $\tau = 0.1$ the optimum keeps them apart, as the cell after next shows.)
 #
-# Do the prototypes of class-complement save the theorem? They are free to sit at their class means, too:
+# Do the prototypes of class-complement save the theorem? They are free to move to their class means, too:
 
 # %%
 prototypes = torch.stack([z[0], z[200], z[202]])
@@ -249,24 +246,44 @@ assert with_prototypes.gap < -0.1
 assert torch.isclose(with_prototypes.loss, bcl)
 
 # %% [markdown]
-# They do not: Eq. 9 has the same value there.
+# They do not: Eq. 9 has the same value there. If they may move anywhere, they can lower the minimum further:
+
+# %%
+for counts in ([200, 2, 2], [20, 2, 2]):
+    tied, free = (
+        geometry.certified_optimum(counts, "bcl", temperature=1.0, prototypes=kind)
+        for kind in ("tied", "free")
+    )
+    print(f"{counts}: prototypes at the class means {tied.value:.6f}, free {free.value:.6f}")
+    assert free.certified and free.value < tied.value + 1e-9 < geometry.simplex_value(3)
+
+at_low = geometry.certified_optimum([200, 2, 2], "bcl", temperature=0.1)
+angle = at_low.gram[1, 2].acos().rad2deg()
+print(f"temperature 0.1: {angle:.0f}° between the two tail classes, {at_low.value:.2e} against the claimed "
+      f"{geometry.simplex_value(3, 0.1):.2e}")  # fmt: skip
+assert 100 < angle < 110
+assert at_low.value < geometry.simplex_value(3, 0.1)
+
+# %% [markdown]
+# With 20 samples in the head, free prototypes reach a slightly lower value than prototypes at the class means; with 200 there
+# is no difference. At temperature 0.1 the two tail classes stay 104° apart, and the claimed bound is still too high.
 #
 # ## 5. How unequal is too unequal?
 #
-# 200 : 2 : 2 is extreme. **Before you look:** which of the counts (3, 2, 2), (6, 2, 2), (20, 2, 2) still have the simplex
-# as their optimum?
+# 200 : 2 : 2 is extreme. **Before you look:** for which of the counts (3, 2, 2), (6, 2, 2), (20, 2, 2) is the simplex still
+# the optimum?
 
 # %%
 for n in (3, 6, 20, 200):
-    best = geometry.certified_optimum([n, 2, 2], "bcl", temperature=1.0)
+    best = geometry.certified_optimum([n, 2, 2], "scl-averaging", temperature=1.0)
     print(f"{n:3}, 2, 2: claimed bound minus optimum {geometry.simplex_value(3) - best.value:.5f}")
     assert best.value < geometry.simplex_value(3) - 1e-3
 
 figures.tail_angle_curves([2, 3, 6, 20, 200])
 
 # %% [markdown]
-# None of them. All curves start at the simplex (left), and all but the dotted one of equal counts go *down* from
-# there. A slope at the simplex can be computed by hand. At collapse, an anchor of class $y$ has the loss $L_y = \log\bigl(1 +
+# For none of them. All curves start at the simplex (left), and all but the dotted one of equal counts go *down* from
+# there. The slope at the simplex can be computed by hand. At collapse, an anchor of class $y$ has the loss $L_y = \log\bigl(1 +
 # \sum_{j \ne y} e^{(\mu_y \cdot \mu_j - 1)/\tau}\bigr)$. Its derivative with respect to each of the cosines $\mu_y \cdot \mu_j$ is,
 # at the simplex, $s/\tau$ with $s = e^{x}/(1 + (K-1)e^{x})$ and $x = -K/((K-1)\tau)$, the same for all. The cosine of classes
 # $i$ and $j$ occurs in the losses of both, with weights $p_i$ and $p_j$:
@@ -274,10 +291,10 @@ figures.tail_angle_curves([2, 3, 6, 20, 200])
 # $$\frac{\partial}{\partial \mu_i} \sum_y p_y L_y = \frac{s}{\tau}\Bigl( p_i \sum_{j \ne i} \zeta_j
 # + \sum_{j \ne i} p_j \zeta_j \Bigr) = \frac{s}{\tau}\bigl(\bar z - 2\, p_i\, \zeta_i\bigr),$$
 #
-# since the vertices add up to zero. What counts is the part along the sphere: **every class mean is pushed
-# straight away from $\bar z$, the mean of all samples.** The push is zero for all classes only if $\bar z$ is parallel
-# to every vertex. For $K \ge 3$ that means $\bar z = 0$, and then all $p_y$ are equal, because adding all vertices with equal
-# weights is the only way to get zero from them.
+# since the vertices add up to zero. Only the part along the sphere matters: **every class mean is pushed straight away
+# from $\bar z$, the mean of all samples.** The push is zero for all classes only if $\bar z$ is parallel to every vertex. For
+# $K \ge 3$ that means $\bar z = 0$. Then all $p_y$ are equal, because a weighted sum of the vertices is zero only for equal
+# weights.
 
 
 # %%
@@ -293,7 +310,7 @@ def push_at_simplex(p, temperature=1.0):
 
 # %%
 def push_by_hand(p, temperature=1.0):
-    """The same, by the formula."""
+    """The same by the formula."""
     zeta, K = geometry.regular_simplex(len(p)), len(p)
     e = torch.tensor(-K / ((K - 1) * temperature)).double().exp()
     s, z_bar = e / (1 + (K - 1) * e), p @ zeta
@@ -305,7 +322,7 @@ for K in (3, 4, 7):
     assert torch.allclose(push_at_simplex(p / p.sum(), 0.5), push_by_hand(p / p.sum(), 0.5))
 
 # %% [markdown]
-# Autograd and the formula agree. **Before you look:** which way will the three classes of our counter-example be pushed?
+# Autograd and the formula agree. **Before you look:** in which direction are the three classes of the counter-example pushed?
 
 # %%
 counts, fair = torch.tensor([200, 2, 2]), torch.full((3,), 1 / 3).double()
@@ -320,29 +337,31 @@ figures.push_circles(simplex, pushes, counts, title="At the simplex: where the m
 
 # %% [markdown]
 # With the mean over all samples both tail classes are pushed away from the head, and so towards each other; with the mean
-# over the classes all three rest. (With two classes there is nowhere to go: both have the repulsion $\mu_0 \cdot \mu_1 \ge
-# -1$, so $\bar x \ge -2/\tau$ for any weights.) We have proved:
+# over the classes all three are at rest. (For two classes the claim is true: the mean repulsion is $\mu_0 \cdot \mu_1 \ge
+# -1$ under any weights, so $\bar x \ge -2/\tau$.) We have proved:
 #
 # > **As printed, Theorem 3 is true for equal class counts and for $K = 2$, and false for all other counts.** For
 # > $K \ge 3$ and unequal counts the simplex is not even a stationary point: a small step away from the head brings
 # > the loss below the claimed bound.
 #
-# One sample in a hundred is enough:
+# One extra sample in a hundred is enough:
 
 # %%
-best = geometry.certified_optimum([101, 100, 100], "bcl", temperature=1.0)
+best = geometry.certified_optimum([101, 100, 100], "scl-averaging", temperature=1.0)
 print(f"101, 100, 100: {geometry.simplex_value(3) - best.value:.2e} below the claimed bound")
 assert geometry.simplex_value(3) - best.value > 1e-7 > 1e-12 > best.gap
 
 for counts in ([5, 5, 5], [300, 7]):
-    equal_or_two = geometry.certified_optimum(counts, "bcl", temperature=1.0)
+    equal_or_two = geometry.certified_optimum(counts, "scl-averaging", temperature=1.0)
     assert abs(equal_or_two.value - geometry.simplex_value(len(counts))) < 1e-9
 
 # %% [markdown]
 # ## 6. The theorem that is true
 #
-# The cure follows from the diagnosis. The third line needs $\bar z = \bar\mu$: so average the anchors of each class first,
-# and then over the classes.
+# The diagnosis suggests the repair. The third line needs $\bar z = \bar\mu$, so average the anchors of each class first and
+# then over the classes. (At collapse this is the loss of equal classes, and the three lines of notebook 03 already prove
+# that its minimum is the simplex: it is convex in $G$, treats all classes alike, and grows with every cosine. The proof
+# below needs no collapse.)
 #
 # **Theorem 3, corrected.** Let every class have at least two samples in the batch (with prototypes: one). Then
 #
@@ -383,8 +402,8 @@ for counts in ([5, 5, 5], [300, 7]):
 # the same for all $j \ne y$, hence $-\frac{1}{K-1}$ for every pair: a regular simplex. In $h$ dimensions it
 # exists if $K \le h + 1$ (notebook 03); if not, the bound holds and is not attained.
 #
-# Now every line as a number, for four configurations of 40, 8 and 2 samples. **Before you run the cell:** in which columns
-# will which lines be equal?
+# Here is every line as a number, for four configurations of 40, 8 and 2 samples. **Before you run the cell:** in which
+# columns will which lines be equal?
 
 
 # %%
@@ -421,12 +440,12 @@ assert (values[:, :-1] - values[:, 1:]).min() > -1e-12
 assert values[3].max() - values[3].min() < 1e-12
 
 # %% [markdown]
-# Read each column downwards: no line is larger than the one above it. Where the tail has merged, classes have collapsed, so
-# (1) costs nothing; it is step (2), seeing one class far away and another one at the same place, that costs the tail
-# dearly. Only at the simplex are all five lines one number.
+# Read each column downwards: no line is larger than the one above it. In "tail merged" the classes have collapsed, so step
+# (1) is an equality; the tail loses most in step (2), because it has one class opposite and one at the same point. Only at
+# the simplex are all five lines equal.
 #
-# "Only" is a strong word. Leave the simplex in each of the three possible ways, by 5°: move one class, spread one
-# class, move one prototype.
+# Is it really the only place? Leave the simplex by 5° in each of three ways: move one class, spread one class, move one
+# prototype.
 
 # %%
 z, y = collapsed([0, 120, 240], [40, 8, 2])
@@ -446,14 +465,16 @@ assert min(gaps.values()) > 1e-5
 assert abs(geometry.theorem_3_corrected(z, y, corners).gap) < 1e-12
 
 # %% [markdown]
+# All three gaps are positive, and the gap at the simplex is zero.
+#
 # ## 7. The same with prototypes
 #
-# In training a prototype is what a small network makes of a classifier row, and nothing ties it to its class mean. Does the
-# theorem survive prototypes anywhere? It does, but step (4) needs more work. *(This section is for those who want the whole
-# proof. You can go on with section 8 and miss nothing that comes later.)*
+# In training, a small network computes each prototype from a row of the classifier, and nothing ties it to its class mean.
+# Does the theorem hold for prototypes anywhere? It does, but step (4) needs more work. *(This section is for those who want
+# the whole proof. Nothing later depends on it.)*
 #
 # Write $n_j = |B_j|$, $c_j = \mu_j + d_j$, $b_j = \frac{1}{n_j+1}$, $M = \sum_j \mu_j$ and $E = \sum_j b_j d_j$. Steps (1) to (3) do
-# not change. The mean of the $n_j + 1$ terms of another class is now $\frac{n_j \mu_j + c_j}{n_j + 1} = \mu_j + b_j d_j$. The
+# not change. The mean over the $n_j + 1$ terms of another class is now $\frac{n_j \mu_j + c_j}{n_j + 1} = \mu_j + b_j d_j$. The
 # $n_y$ positives of an anchor add up to $n_y \mu_y - z_i + c_y$, so its attraction is $a_i = z_i \cdot ((n_y + 1) \mu_y + d_y -
 # z_i)/n_y$, and the mean of that over the anchors of class $y$ is $\|\mu_y\|^2 + (\|\mu_y\|^2 + \mu_y \cdot d_y - 1)/n_y$. So
 #
@@ -497,7 +518,7 @@ def geometry_lines(z, y, c):
 
 
 # %% [markdown]
-# The first three must be equal, the others must lead down. On 100 random batches with prototypes anywhere on the sphere:
+# The first three numbers must be equal, and the others must decrease. On 100 random batches with random prototypes:
 
 # %%
 batches = [random_batch(seed, equal=False) for seed in range(100)]
@@ -526,156 +547,37 @@ for temperature in (0.1, 0.5, 1.0):
     assert smallest > 0
 
 # %% [markdown]
-# ## 8. The certified optimum agrees
+# The theorem holds in all of them.
 #
-# A theorem and a solver that know nothing of each other should meet. Take CIFAR-10-LT: ten classes, 5,000 images of the
-# first, 50 of the last. `certified_optimum` minimises each loss over all collapsed configurations and proves how near to the
-# minimum it is. The regular simplex has all cosines at $-1/9 = -0.111$.
+# ## 8. What this says about the paper's results, and what it does not
 #
-# **Before you run the cell:** BCL was built to reach the simplex, SCL was not. At the exact optimum, which is nearer?
-
-# %%
-counts = exponential_profile(5000, 10, imbalance_factor=100)
-named = {"scl": "SCL", "bcl": "BCL (Eq. 9)", "bcl-class-anchors": "BCL, anchors averaged per class"}
-optimum = {
-    (tau, name): geometry.certified_optimum(counts, name, temperature=tau)
-    for tau in (0.1, 1.0)
-    for name in named
-}
-print("tau  loss                             smallest  largest   rms from simplex")
-for (tau, name), found in optimum.items():
-    far = found.deviation
-    print(f"{tau}  {named[name]:31} {far.smallest_cosine:9.3f} {far.largest_cosine:8.3f} {far.rms:18.1e}")
-    assert found.certified
-
-# %%
-for tau in (0.1, 1.0):
-    scl, bcl, corrected = (optimum[tau, name] for name in named)
-    assert corrected.deviation.rms < 1e-9
-    assert abs(corrected.value - geometry.simplex_value(10, tau)) < 1e-12
-    assert bcl.value < geometry.simplex_value(10, tau)  # what Theorem 3 as printed rules out
-    assert bcl.deviation.rms > 0.95 * scl.deviation.rms > 0.07  # no nearer than SCL
-assert optimum[1.0, "bcl"].gram[7, 9].acos().rad2deg() < 3
-
-figures.cosine_heatmap(optimum[1.0, "bcl"].gram, counts, title="BCL (Eq. 9) at its optimum, temperature 1")
-
-# %% [markdown]
-# With class-averaged anchors the solver finds the simplex to machine precision, and its value is the theorem's bound to
-# twelve digits. BCL as printed does not go there. At $\tau = 1$ its optimum all but merges the tail: *look at the orange corner*,
-# where the three smallest classes are less than three degrees apart. At the paper's $\tau = 0.1$ all classes are apart, but those of the
-# tail are crowded into cosines up to 0.088, and it is **no nearer to the simplex than SCL**. The prediction that the name of the loss
-# invites is wrong.
+# **It says** that Theorem 3 does not explain why BCL works on long-tailed data, because on long-tailed data it is false: at
+# the minimum of Eq. 9 over a batch with unequal classes, the class means are not equally far apart. It also says what would
+# make the statement true.
 #
-# Why does the temperature matter so? The bound itself tells:
-
-# %%
-for tau in (1.0, 0.5, 0.1):
-    bound, best = geometry.simplex_value(10, tau), geometry.certified_optimum(counts, "bcl", temperature=tau)
-    change = best.value / bound - 1
-    print(f"temperature {tau}: simplex {bound:.2e}, optimum of BCL {best.value:.2e} ({change:+.0%})")
-    assert best.value < bound
-
-# %% [markdown]
-# At low temperature both are nearly zero: every class is far enough from every other one to be told apart for free, and a
-# whole region of geometries costs next to nothing. There the exact optimum says less and less about where training stops.
+# **It does not say** that BCL does not work. The paper's accuracies are measurements, and no theorem about a minimum refutes
+# a measurement. Real training differs from the theorem's setting in many ways: the network cannot place embeddings freely; a
+# cross-entropy branch with logit compensation is trained at the same time; mini-batches miss classes; and training ends long
+# before the minimum of this one term. Nor does it say that class-averaged anchors train better networks.
 #
-# ## 9. Mini-batches take some of it back
-#
-# The corrected theorem is about one batch that holds every class. In a mini-batch, prototypes make every class *seen*, but
-# only classes with samples in the batch are *anchors*. If the anchors are averaged per class of each batch, a tail class has
-# its fair say in the batches where it occurs, and none in the others. Its *say* is its share of the weight of all anchors,
-# averaged over batches, and times $K$, so that 1 is fair. **Before you run the cell:** how much of its fair say does the
-# smallest class of CIFAR-10-LT keep at batch size 256? And that of CIFAR-100-LT?
-
-# %%
-profiles = {
-    "CIFAR-10-LT": exponential_profile(5000, 10, 100),
-    "CIFAR-100-LT": exponential_profile(500, 100, 100),
-}
-batches = {name: geometry.sampled_batches(counts, 256, num_batches=500) for name, counts in profiles.items()}
-for name, sampled in batches.items():
-    present = sampled.counts > 0
-    say = present.shape[1] * (sampled.probabilities @ (present / present.sum(axis=1, keepdims=True)))
-    print(f"{name:12}: say of the smallest class {say[-1]:.2f}, of the largest {say[0]:.2f}")
-    assert say[-1] < 0.7
-
-# %%
-for name, sampled in batches.items():
-    averaged, printed = (
-        geometry.certified_optimum(sampled, loss, temperature=0.1).deviation.rms
-        for loss in ("bcl-class-anchors", "bcl")
-    )
-    print(
-        f"{name:12}: deviation {averaged:.4f} with class-averaged anchors, {printed:.4f} with BCL as printed"
-    )
-    assert 1e-3 < averaged < printed / 3
-
-# %% [markdown]
-# Much nearer to the simplex than BCL as printed, and not at it: with a hundred classes the smallest one has less than a
-# fifth of its fair say, since most batches have none of its five images. What restores the theorem *on average* is to weigh each anchor by
-# the size of its class in the **training set**, $1/n_y$, instead of in the batch: in expectation every class then has the same
-# weight.
-
-# %%
-counts = exponential_profile(5000, 10, imbalance_factor=100)
-batches = geometry.sampled_batches(counts, 256, num_batches=20_000)
-weight = batches.probabilities @ (batches.counts / batches.class_counts)  # mean of |B_y| / n_y
-print("weight of each class:", (weight / weight.mean()).round(2).tolist())
-assert abs(weight / weight.mean() - 1).max() < 0.03  # 20,000 sampled batches; exactly 1 in expectation
-
-# %% [markdown]
-# (A class has $|B_y|$ anchors in a batch of size $B$, and $\mathbb E\,|B_y| = 2 B\, n_y / |D|$ with two views. At collapse the
-# expected loss is then proportional to $\sum_y L_y$, which is the left side of the corrected theorem.)
-#
-# ## 10. What this says about the paper's results, and what it does not
-#
-# **It says** that Theorem 3 does not explain why BCL works on long-tailed data, since for long-tailed data it is not true: at
-# the optimum of Eq. 9, classes are *not* equally far apart. It also says what would make the explanation true.
-#
-# **It does not say** that BCL does not work. The paper's accuracies are measurements, and no theorem about optima refutes a
-# measurement. Between the two lie a network that cannot place embeddings freely, a cross-entropy branch with logit
-# compensation that is trained beside, batches in which classes are missing, and a training that ends long before the optimum
-# of this one term. It does not say that class-averaged anchors train better networks, either.
-#
-# How far apart the two are can be seen in this project's own runs: ten seeds of the long-tailed digits of notebook 01, by each
-# of two losses. **Before you run the cell:** at the optimum SCL and BCL are about equally far from the simplex. And the
-# trained networks?
-
-# %%
-stored = Path("../results/digits-lt-seeds/runs.jsonl").read_text().splitlines()
-runs = [json.loads(line) for line in stored]
-digits = exponential_profile(134, 10, imbalance_factor=50)
-trained = {}
-for loss in ("scl", "bcl"):
-    at_best = geometry.certified_optimum(digits, loss, temperature=0.1).deviation.rms
-    trained[loss] = sorted(run["simplex_deviation"] for run in runs if run["loss"] == loss)
-    nearest, furthest = trained[loss][0], trained[loss][-1]
-    print(f"{loss}: optimum {at_best:.3f}; ten trained networks {nearest:.2f} to {furthest:.2f}")
-    assert nearest > 6 * at_best
-assert trained["bcl"][-1] < trained["scl"][0]
-
-# %% [markdown]
-# The trained networks (class means of test images) are at least six times further from the simplex than either optimum,
-# and *there* every BCL run is nearer to it than every SCL run. So BCL does help the geometry of these networks, and the
-# optimum that Theorem 3 speaks of is not the reason. Is it the path of the optimisation, the classes that are missing from
-# mini-batches, or the rest of the network? Notebook 08 looks at each.
+# Three questions remain. *Where* is the minimum of each loss for a long tail, and is BCL's closer to the simplex than SCL's?
+# That is notebook 07. What do missing classes and the path of optimisation change (notebook 08), and what does a trained
+# network show (08b)?
 #
 # ## In one paragraph
 #
-# Theorem 3 claims that the class-averaged loss of a data set, every class present, is smallest at the regular simplex,
-# whatever the class counts. Its first two steps are Jensen's inequality and hold always; the third needs the product of the
-# mean of all samples and the mean of the class means not to be negative, which equal counts guarantee and unequal counts do not.
-# For three or more classes of unequal counts the simplex is not even stationary, since the head's many anchors push all others
-# away from the mean of the samples: with 200, 2 and 2 samples the certified optimum merges the two tail classes, at a loss of
-# 0.25 where the theorem claims at least 0.369. Averaging the anchors per class, too, makes the theorem true, at every
-# temperature and with prototypes anywhere, with equality only at a collapsed regular simplex; the solver finds exactly that.
-# At its exact optimum BCL as printed is no nearer to the simplex than SCL. Trained networks are another matter: they are far from
-# both optima, and what helps them needs evidence of its own.
+# Theorem 3 claims that the class-averaged loss of a data set, with every class present, is smallest at the regular simplex,
+# whatever the class counts. Its first two steps are Jensen's inequality and always hold. The third needs the product of the
+# mean of all samples and the mean of the class means to be non-negative; equal counts guarantee that, unequal counts do not.
+# For three or more classes of unequal counts the simplex is not even a stationary point, because the mean loss pushes every
+# class away from the mean of all samples, which is near the head. With 200, 2 and 2 samples and temperature 1, the optimum
+# merges the two tail classes, at a loss of 0.25 where the theorem claims at least 0.369. Averaging the anchors per class too
+# makes the theorem true, at every temperature and with prototypes anywhere, with equality only at a collapsed regular simplex.
 #
 # ## Exercises
 #
 # **1. The bound.** Derive the right side of the corrected theorem from attraction and repulsion at the simplex. The
-# checker says what kind of mistake it sees, never the answer.
+# checker tells you what kind of mistake it sees, never the answer.
 
 
 # %%
@@ -687,13 +589,13 @@ def theorem_3_bound(num_classes, temperature):
 check("theorem_3_bound", theorem_3_bound)
 
 # %% [markdown]
-# **2. Class-complement.** Let the prototypes join a batch of the plain supervised contrastive loss: as contrast for
-# everyone, as positives for their own class, as anchors never.
+# **2. Class-complement.** Add the prototypes to a batch of the plain supervised contrastive loss: as contrast for every
+# anchor, as positives for their own class, never as anchors. There is no averaging here.
 
 
 # %%
 def class_complement(embeddings, labels, prototypes, temperature):
-    """Eq. 2 over the batch and all prototypes, averaged over the samples."""
+    """Eq. 1 over the batch and all prototypes, averaged over the samples."""
     ...  # return one number
 
 
@@ -701,10 +603,10 @@ check("class_complement", class_complement)
 
 # %% [markdown]
 # **3. When do the tail classes merge?** For counts $(n, 2, 2)$ and $\tau = 1$ the optimum keeps the tail classes apart if $n$
-# is small, and merges them if it is large. Find the smallest $n$ with the widget, then with `certified_optimum`, then with a
-# pencil: let the tail classes be $2\delta$ apart opposite of the head, and compare the terms in $\delta^2$. *(All three should
-# say 34.)*
+# is small and merges them if it is large. Find the smallest such $n$ with the widget, then with `certified_optimum`, then
+# with a pencil: put the tail classes $2\delta$ apart, opposite to the head, and compare the terms in $\delta^2$. *(All three
+# should give 34.)*
 #
-# **4. Half a correction.** Weigh class $y$ by $w_y$ with $\sum_y w_y = 1$ instead of $p_y$ or $1/K$. Show that the simplex
-# is stationary only for $w_y = 1/K$ if $K \ge 3$. So every compromise, such as $w_y \propto \sqrt{n_y}$, misses the simplex.
+# **4. Half a correction.** Weight class $y$ by $w_y$ with $\sum_y w_y = 1$ instead of $p_y$ or $1/K$. Show that for $K \ge 3$
+# the simplex is stationary only if $w_y = 1/K$. So every compromise, such as $w_y \propto \sqrt{n_y}$, misses the simplex.
 # By how much? *(At collapse `certified_optimum(w, "bcl")` takes any positive "counts".)*

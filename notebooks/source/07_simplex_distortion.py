@@ -11,22 +11,20 @@
 # ---
 
 # %% [markdown]
-# # The simplex, bent: where the class means go in the end
+# # The simplex, bent: where a loss leads the class means
 #
 # **One class has a hundred times as many images as another. A loss is minimised completely. Where are the class means?**
 #
-# For every loss of the paper this question has an answer that can be computed *and proved*, in milliseconds. So you will
-# slide the imbalance factor and watch the class means leave the regular simplex, and what you see at every position
-# is the optimum, with a certificate. Then you will take the certificate apart, find out how many dimensions an optimum
-# needs, and compare the losses. Not everything will come out as the paper says.
+# For every loss of the paper this question has an answer that can be computed *and proved*, in milliseconds. You will slide
+# the imbalance factor and watch the class means leave the regular simplex; each position is the optimum, with a certificate.
+# Then you will take the certificate apart, find out how many dimensions an optimum needs, and compare the losses. Some
+# results contradict what the paper suggests.
 #
-# *Half a minute of computing, an hour of reading and playing. You need the regular simplex (notebook 03) and, for the
-# reasons, Theorem 3 (notebook 06). Nothing is trained, nothing is downloaded.*
+# *Half a minute of computing, an hour and a quarter of reading and playing; exercises take longer. You need the regular
+# simplex (notebook 03) and Theorem 3 (notebook 06). Nothing is trained, nothing is downloaded.*
 
 # %%
-import json
 import math
-from pathlib import Path
 
 import torch
 from IPython.display import display
@@ -37,39 +35,39 @@ from bcl_edu.course.exercises import check
 from bcl_edu.course.widgets.explorer import SimplexExplorer
 from bcl_edu.data import exponential_profile
 
-torch.set_num_threads(1)  # many small matrices: threads would only wait for each other
+torch.set_num_threads(1)  # many small matrices: more threads would only wait for each other
 
 # %% [markdown]
 # ## 1. Bend it
 #
-# The explorer shows two losses side by side. The largest class always has 5,000 images, the others fall by the same
-# factor from class to class (notebook 02). **Write down your predictions before you touch anything:**
+# The explorer shows two losses side by side. The largest class always has 5,000 images, and the counts of the others fall by
+# a constant factor from class to class (notebook 02). **Write down your predictions before you touch anything:**
 #
 # 1. At imbalance factor 1, where are the class means under each loss? Is a factor of 2 enough to move them?
-# 2. The temperature is 0.5 and the factor 100. SCL on the left, BCL on the right: which of the two is nearer to the simplex,
+# 2. The temperature is 0.5 and the factor 100. SCL on the left, BCL on the right: which of the two is closer to the simplex,
 #    and by how much?
 # 3. The same at temperature 0.1, as in the paper? And at 1?
-# 4. Which classes come close to each other, and can two of them end up in *one point*?
+# 4. Which classes come close to each other, and can two of them end up at *one point*?
 # 5. Choose *BCL, class-averaged anchors* on the right. What will the imbalance factor do?
 #
-# Every slider answers the arrow keys. With up to four classes the picture is exact; with more it is a projection, and the
-# angles and the curve are what to trust.
+# Every slider answers the arrow keys. With up to four classes the picture is exact. With more it is a projection; rely on the
+# angles and the curve.
 
 # %%
 explorer = SimplexExplorer(imbalance_factor=100, temperature=0.5, losses=["scl", "bcl"])
 display(explorer)
 
 # %% [markdown]
-# *(No kernel? `python -m bcl_edu.course.widgets.explorer explorer.html` writes the same explorer as a page that needs
-# none, and `make site` has it. This is what it looks like:)*
+# *(No kernel? `python -m bcl_edu.course.widgets.explorer explorer.html` writes the same explorer as a page that needs none,
+# and `make site` has it. This is what it looks like:)*
 #
 # ![The explorer: four class means on a sphere at imbalance factor 100 and temperature 0.5, under SCL, where the two rarest
 # are 62 degrees apart, and under BCL with class-averaged anchors, where every two are 109 degrees apart; tables of the angles,
 # the class counts, and the distance from the simplex over the imbalance factor](../docs/simplex_explorer.png)
 #
-# The sliders set one problem, and Python can solve it again. **What the browser shows and what
-# `geometry.certified_optimum` finds are two programmes in two languages;** if you run this cell after moving a slider,
-# it compares them at *your* settings. The explorer counts each image twice, for its two views.
+# The browser solves the problem that the sliders set, and Python can solve it again with another program,
+# `geometry.certified_optimum`. If you run this cell after moving a slider, it compares the two at *your* settings. (The
+# explorer counts each image twice, for its two views.)
 
 # %%
 for loss in explorer.losses:
@@ -80,13 +78,14 @@ for loss in explorer.losses:
     assert all(abs(rms - found.deviation.rms) < 2e-3 for rms in shown)
 
 # %% [markdown]
-# (An empty list: nothing was drawn yet when the cell ran. With the explorer in sight, run it again.) Here is the plainest case, to keep: three classes under BCL at temperature 1.
-# Three class means at an optimum always lie in a plane, so a circle shows all there is. Slide the factor.
+# (An empty list means that nothing was drawn yet when the cell ran. Run it again with the explorer in sight.) Here is the
+# simplest case: three classes under BCL at temperature 1. Three class means at an optimum always lie in a plane (section 4),
+# so the circle shows everything. Slide the factor.
 
 
 # %%
 def profile(imbalance_factor, num_classes):
-    """Class counts as the explorer has them: without the floor, so nothing jumps."""
+    """Class counts as the explorer has them: not rounded, so that nothing jumps."""
     k = torch.arange(num_classes, dtype=torch.float64)
     return 5000 * imbalance_factor ** (-k / (num_classes - 1))
 
@@ -113,9 +112,9 @@ for factor in (1, 2, 5, 10, 20, 50, 100, 1000):
 figures.film(positions, quantity="imbalance factor", start="10")
 
 # %% [markdown]
-# At 1 the three classes are 120° apart. From then on the two smaller ones close up behind the back of the head, and at
-# 100 they are in one point. *No network, no optimiser, no randomness is in this picture:* it is where the loss itself
-# wants the classes to be. What stands behind it?
+# At factor 1 the three classes are 120° apart. As the factor grows, the two smaller ones approach each other opposite to the
+# head, and at 100 they coincide. *There is no network, no optimiser and no randomness in this picture:* it shows the minimum
+# of the loss itself. How do we know?
 #
 # ## 2. A valley without side valleys
 #
@@ -130,13 +129,13 @@ figures.film(positions, quantity="imbalance factor", start="10")
 # | $z_i$, $c_j$ | a row of `optimum.means` | at collapse, every sample and its prototype are at the class mean $\mu_y$ |
 # | $\tau$ | `temperature` | temperature |
 # | not named | `optimum.gram` | $G$, cosines between class means |
-# | not named | `optimum.lower_bound` | what no configuration goes below |
+# | not named | `optimum.lower_bound` | no configuration has a lower loss |
 #
 # Each term is a log-sum-exp of the entries of $G$, and that is a **convex** function: on the straight line between two
-# matrices it lies nowhere above the chord. The Gram matrices are a convex set as well: positive semidefinite,
-# with ones on the diagonal. A convex function on a convex set has no local minimum that is not global.
+# matrices it is never above the chord. The Gram matrices form a convex set as well: positive semidefinite, with ones on the
+# diagonal. A convex function on a convex set has no local minima other than global ones.
 #
-# **Before you run the cell:** 300 pairs of random geometries, a random place between each. How often will the loss
+# **Before you run the cell:** take 300 pairs of random geometries and a random point between each. How often will the loss
 # there be above the chord?
 
 
@@ -165,8 +164,8 @@ for loss in ("scl", "scl-complement", "scl-averaging", "bcl", "bcl-class-anchors
     assert max(above) < 1e-12
 
 # %% [markdown]
-# Never, for any of the losses. The *embeddings* have no such luck. A geometry and its mirror image have the same loss,
-# and half way between them, back on the sphere, there need not be anything good:
+# Never, for any of the losses. As a function of the *embeddings*, however, the loss is not convex. A geometry and its mirror
+# image have the same loss, but half way between them, projected back onto the sphere, the loss can be larger:
 
 # %%
 optimal = geometry.certified_optimum(profile(100, 6), "bcl", temperature=1.0).means
@@ -178,29 +177,34 @@ print(f"at both ends {ends[0]:.4f} and {ends[1]:.4f}, half way between them {bet
 assert abs(ends[0] - ends[1]) < 1e-12 < 0.01 < between - ends[0]
 
 # %% [markdown]
-# That is why gradient descent on embeddings proves nothing, and why we look at $G$. (What does *not* follow: that no
-# spread-out, uncollapsed configuration is better. For SCL and class-averaging, Jensen's inequality shows that none is;
-# with prototypes at the class means none was found.)
+# Gradient descent on embeddings therefore proves nothing, and we work with $G$ instead.
+#
+# *Is collapse itself optimal?* Without prototypes, yes, for SCL and for class-averaging. Average the cosines of all samples
+# over all renamings of samples within each class: the loss is convex and does not notice the names, so it does not increase.
+# Now all cosines within class $y$ are one number, and all cosines between two classes are one number. Raising those within
+# a class to 1 lowers every term and keeps the matrix positive semidefinite: that is collapse. With prototypes at the class
+# means, we only compare collapsed configurations. With free prototypes (notebook 08) the last step is no proof; collapse was
+# optimal in all 160 random problems in which we left it open.
 #
 # ## 3. The certificate
 #
-# "My solver stopped here" is no proof. This is, and you could check it by hand. A convex function lies above its tangent
-# planes: with $g = \nabla f(G)$,
+# "My solver stopped here" is not a proof. The following is, and you could check it by hand. A convex function lies above its
+# tangent planes: with $g = \nabla f(G)$,
 #
 # $$f(H) \;\ge\; f(G) + \langle g, H - G\rangle \qquad \text{for every Gram matrix } H.$$
 #
-# So we need to know how negative $\langle g, H \rangle$ can be. Take *any* numbers $\lambda_1, \dots, \lambda_K$ and
+# So how negative can $\langle g, H \rangle$ be? Take *any* numbers $\lambda_1, \dots, \lambda_K$ and
 # put them on the diagonal: $S = g + \operatorname{Diag}(\lambda)$. Since $H_{ii} = 1$,
 #
 # $$\langle g, H\rangle = \langle S, H\rangle - \sum_i \lambda_i \;\ge\; -K \max\bigl(0, -\lambda_{\min}(S)\bigr) - \sum_i
 # \lambda_i ,$$
 #
-# because $H$ has no negative eigenvalue and its eigenvalues add up to $K$. Put together, for the minimum $f^*$:
+# because $H$ has no negative eigenvalue and its eigenvalues add up to $K$. Together, for the minimum $f^*$:
 #
 # $$f(G) - f^* \;\le\; \langle g, G \rangle + \sum_i \lambda_i + K \max\bigl(0, -\lambda_{\min}(S)\bigr) .$$
 #
-# The right side is the **duality gap**. Any $\lambda$ makes it true; $\lambda_i = -(gG)_{ii}$ makes it small. In code, first
-# $g$ by automatic differentiation (`terms` lists the logarithms that $f$ is a sum of), then the gap and $S$:
+# The right side is the **duality gap**. It is true for any $\lambda$ and small for $\lambda_i = -(gG)_{ii}$. In code, first
+# compute $g$ by automatic differentiation (`terms` lists the terms of $f$), then the gap and $S$:
 
 
 # %%
@@ -224,8 +228,8 @@ def gap_and_slack(gram, terms):
 
 
 # %% [markdown]
-# **Before you run the cell:** the gap at the optimum, at the regular simplex, and at random geometries. A gap is a
-# promise about how much could be gained at most. How much of it is really there to gain?
+# **Before you run the cell:** it computes the gap at the optimum, at the regular simplex, and at a random geometry. The gap
+# is an upper bound of what could still be gained. How much can really be gained?
 
 # %%
 counts = profile(100, 6)
@@ -235,14 +239,15 @@ best = geometry.certified_optimum(counts, "bcl", temperature=1.0)
 simplex = geometry.cosine_matrix(geometry.regular_simplex(6))
 for name, gram in {"optimum": best.gram, "simplex": simplex, "random": random_gram(generator)}.items():
     gap, _ = gap_and_slack(gram, terms)
-    print(f"{name:8} loss {terms.value(gram):.6f}, gap {gap:.1e}, truly {terms.value(gram) - best.value:.1e}")
+    above = terms.value(gram) - best.value
+    print(f"{name:8} loss {terms.value(gram):.6f}, gap {gap:.1e}, really above the optimum by {above:.1e}")
     assert terms.value(gram) - best.value <= gap + 1e-12
 assert gap_and_slack(best.gram, terms)[0] < 1e-10
 
 # %% [markdown]
-# At the optimum nothing is left to gain, to ten digits or more. At the simplex a good deal is, and the gap, a promise
-# that must hold for the worst case, is larger still. **Try to break it:** ten thousand random geometries and small
-# changes of the optimum. Does any of them go below the lower bound?
+# At the optimum there is nothing left to gain, to ten digits or more. At the simplex there is, and the gap, being an upper
+# bound, is larger still. **Try to break it:** take ten thousand random geometries and small changes of the optimum. Is any
+# of them below the lower bound?
 
 # %%
 lowest = math.inf
@@ -254,12 +259,14 @@ print(f"lowest of 10,000: {lowest:.6f}; optimum {best.value:.6f}, at least {best
 assert lowest >= best.lower_bound
 
 # %% [markdown]
+# None is. (A random search proves nothing; the certificate does.)
+#
 # ## 4. How many dimensions an optimum needs
 #
-# Why is a circle enough for three classes, and a sphere for four? At an optimum the gap is 0, which means $\langle S,
-# G\rangle = 0$ with both matrices positive semidefinite, so $SG = 0$: the columns of $G$ lie where $S$ vanishes. But
-# $S$ is not zero. Off its diagonal it is $g$, and every entry of $g$ is positive, since two classes that come closer
-# always make the loss larger. So $\operatorname{rank} S \ge 1$, and
+# Why is a circle enough for three classes, and a sphere for four? At an optimum the gap is 0, so $\langle S, G\rangle = 0$
+# with both matrices positive semidefinite, and therefore $SG = 0$: the columns of $G$ lie in the null space of $S$. But $S$
+# is not zero. Off its diagonal it equals $g$, and every off-diagonal entry of $g$ is positive, because a larger cosine between
+# two classes always increases the loss. So $\operatorname{rank} S \ge 1$, and
 #
 # $$\operatorname{rank} G \;\le\; K - \operatorname{rank} S \;\le\; K - 1 .$$
 
@@ -272,10 +279,10 @@ assert slack[~torch.eye(6, dtype=torch.bool)].min() > 0
 assert best.means.shape[1] <= 6 - rank_of_slack <= 5
 
 # %% [markdown]
-# Here the optimum needs even fewer than five, and we shall come back to that.
+# Here the optimum needs even fewer than five; section 6 comes back to that.
 #
-# **And with less room?** If the embedding has too few dimensions, the Gram matrices of that rank are no convex set, and
-# the proof is gone. `certified_optimum` then returns the best of several starts and says that it proves nothing:
+# **And in fewer dimensions?** Gram matrices of a smaller rank do not form a convex set, so the proof no longer applies.
+# `certified_optimum` then returns the best of several starts, and `certified` is False:
 
 # %%
 for dimension in (2, 3, 4):
@@ -286,14 +293,14 @@ for dimension in (2, 3, 4):
     assert best_found.certified == (dimension == 4)
 
 # %% [markdown]
-# Every certified result in this notebook has room for $K-1$ dimensions; the paper's heads have 128 and more, so for 100
-# classes that is no restriction.
+# All certified results in this notebook have room for $K-1$ dimensions. The paper's projection heads have 128 dimensions or
+# more, so for 100 classes that is no restriction.
 #
 # ## 5. Is BCL nearer to the simplex than SCL?
 #
-# Back to your second prediction, now for ten classes as in CIFAR-10-LT and for all factors. **Before you look:** sketch
-# the four curves, SCL, BCL, BCL with anchors averaged per class (notebook 06), and logit compensation (LC, Eq. 10), for which
-# features and classifier rows are of length 1 at most and their products are divided by the temperature.
+# Back to your second and third predictions, now for ten classes as in CIFAR-10-LT and for all factors. **Before you look:** sketch the
+# four curves: SCL, BCL, BCL with anchors averaged per class (notebook 06), and logit compensation (LC, Eq. 10), in which
+# features and classifier rows have length at most 1 and their products are divided by the temperature.
 
 # %%
 factors = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -309,7 +316,7 @@ def deviations(loss, temperature):
 
 # %%
 def curves(found, positions, varied, title):
-    """A line a loss; every mark is a certified optimum."""
+    """One line for each loss; every mark is a certified optimum."""
     runs = {name: torch.tensor([values]) for name, values in found.items()}
     look_at = "0 is the regular simplex; every mark is a certified optimum."
     return figures.deviation_curves(
@@ -326,11 +333,10 @@ assert max(low["BCL, class-averaged anchors"]) < 1e-6
 curves(low, factors, "imbalance factor", "Temperature 0.1, ten classes")
 
 # %% [markdown]
-# **At the paper's temperature the two curves are one.** At its exact optimum BCL is no closer to the regular simplex
-# than SCL, at any imbalance factor; averaging the *denominator* over classes has changed the geometry by less than two
-# thousandths. Averaging the *anchors*, too, keeps it a simplex at every factor: that is the corrected Theorem 3. *(If
-# you predicted otherwise, you read the paper well. It is its Theorem 3 that misleads.)* And at temperature 1, that of
-# the theorem?
+# **At the paper's temperature the two curves coincide.** For these counts the optimum of BCL is no closer to the regular simplex
+# than that of SCL; averaging the *denominator* over classes changes the deviation by less than two thousandths. Averaging the
+# *anchors* as well keeps the optimum at the simplex for every factor: that is the corrected Theorem 3. What about
+# temperature 1, the one of the theorem?
 
 # %%
 high = {name: deviations(loss, 1.0) for loss, name in named.items()}
@@ -342,9 +348,52 @@ assert at_100["BCL (Eq. 9)"] > 2 * at_100["SCL"]
 curves(high, factors, "imbalance factor", "Temperature 1, ten classes")
 
 # %% [markdown]
-# For a mild imbalance BCL bends a little less, for a strong one much more. So neither "BCL is nearer" nor "SCL is
-# nearer" is true of the optima in general: it depends on the temperature, the factor and the number of classes. Here is
-# a corner where BCL is the nearer one, four classes at temperature 0.3. Set it in the explorer, too:
+# It depends on the factor. At 2, BCL is closer to the simplex than SCL, by 30 %; from 5 on it is further away, and at 100 more
+# than twice as far. So neither loss is closer in general.
+#
+# ### Small imbalance: BCL is always closer
+#
+# For small imbalance there is a formula. Let the counts be $n_y = n(1 + \varepsilon_y)$ with $\sum_y \varepsilon_y = 0$ and
+# large $n$, and let $s = e^x/(1+(K-1)e^x)$ with $x = -\frac{K}{(K-1)\tau}$, as in notebook 06. At collapse the two losses are
+#
+# $$f_{\text{BCL}} = \sum_y p_y \log\Bigl(1 + \sum_{j \ne y} e^{(G_{yj}-1)/\tau}\Bigr), \qquad
+# f_{\text{SCL}} = \sum_y p_y \log\Bigl(1 + \sum_{j \ne y} \tfrac{n_j}{n_y}\, e^{(G_{yj}-1)/\tau}\Bigr) + \text{const} .$$
+#
+# The cosine of classes $i$ and $j$ appears in the terms of both. Its derivative at the simplex is, to first order in
+# $\varepsilon$,
+#
+# $$\frac{s}{K\tau}\bigl(2 + \varepsilon_i + \varepsilon_j\bigr) \quad\text{(BCL)}, \qquad
+# \frac{s}{K\tau}\bigl(2 + (1 + Ks)(\varepsilon_i + \varepsilon_j)\bigr) \quad\text{(SCL)} .$$
+#
+# *(SCL: $p_i \frac{n_j}{n_i} = \frac{1+\varepsilon_j}{K}$, and the sum in the logarithm changes by $-K e^x \varepsilon_i$, because
+# $\sum_{j\ne i}(\varepsilon_j - \varepsilon_i) = -K\varepsilon_i$.)* So to first order SCL with imbalance $\varepsilon$ has the
+# same slopes as BCL with imbalance $(1+Ks)\,\varepsilon$. The curvature at $\varepsilon = 0$ is the same, hence so is the optimum:
+#
+# $$\frac{\text{deviation of BCL}}{\text{deviation of SCL}} \;\longrightarrow\; \frac{1}{1 + Ks}
+# \qquad\text{as the imbalance factor goes to 1.}$$
+#
+# **Before you run the cell:** $Ks$ grows from 0 at low temperature to 1 at high temperature. What is the ratio at $\tau = 0.1$,
+# and what is the smallest it can be?
+
+# %%
+for num_classes, tau in ((10, 0.1), (4, 0.3), (10, 1.0), (10, 5.0)):
+    x = -num_classes / ((num_classes - 1) * tau)
+    s = math.exp(x) / (1 + (num_classes - 1) * math.exp(x))
+    mild = profile(1.01, num_classes)
+    scl, bcl = (
+        geometry.certified_optimum(mild, loss, temperature=tau, tolerance=1e-10).deviation.rms
+        for loss in ("scl", "bcl")
+    )
+    print(f"K = {num_classes:2}, tau = {tau}: ratio {bcl / scl:.4f}, formula {1 / (1 + num_classes * s):.4f}")
+    assert abs(bcl / scl - 1 / (1 + num_classes * s)) < 2e-3
+
+# %% [markdown]
+# Formula and certified optima agree. Two things bend SCL: the head has more anchors, and it has more samples in each
+# denominator. Averaging the denominator removes the second. At high temperature the two are equally strong, so BCL bends half
+# as much. At $\tau = 0.1$ the second is negligible, and averaging changes nothing.
+#
+# For strong imbalance the order can turn around, as the curves showed. Four classes at $\tau = 0.3$ (set it in the explorer,
+# too) stay on one side up to a factor of 1,000:
 
 # %%
 for factor in (2, 10, 100, 1000):
@@ -353,11 +402,10 @@ for factor in (2, 10, 100, 1000):
         for loss in ("scl", "bcl")
     )
     print(f"4 classes, temperature 0.3, factor {factor:4}: SCL {scl:.4f}, BCL {bcl:.4f}")
-    assert 0.9 * scl < bcl < scl
+    assert bcl < scl
 
 # %% [markdown]
-# A tenth at best. And for ten classes at factor 100, over the temperatures? **Before you look:** is a low temperature
-# good or bad for the simplex?
+# And ten classes at factor 100, over the temperature? **Before you look:** is a low temperature good or bad for the simplex?
 
 # %%
 temperatures = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
@@ -372,13 +420,26 @@ assert all(curve == sorted(curve) for curve in by_temperature.values())
 curves(by_temperature, temperatures, "temperature", "Ten classes, imbalance factor 100")
 
 # %% [markdown]
-# Both bend more the higher the temperature, and BCL more than SCL. **A low temperature protects the simplex**, under
-# either loss: the exponential forgets classes that are far away, and each class minds its nearest neighbour, whatever its
-# size. What bends is what the loss still notices.
+# Both bend more at higher temperatures, and BCL more than SCL. **A low temperature protects the simplex** under either loss:
+# the exponential makes the nearest classes dominate the sum, and the sizes of the classes matter less.
+#
+# Why is that? At low temperature the loss is nearly zero over a whole region around the simplex:
+
+# %%
+for tau in (1.0, 0.5, 0.1):
+    bound = geometry.simplex_value(10, tau)
+    best_bcl = geometry.certified_optimum(profile(100, 10), "bcl", temperature=tau)
+    change = best_bcl.value / bound - 1
+    print(f"temperature {tau}: simplex {bound:.2e}, optimum of BCL {best_bcl.value:.2e} ({change:+.0%})")
+    assert best_bcl.value < bound
+
+# %% [markdown]
+# At $\tau = 0.1$ the simplex and the optimum both have a loss below $2 \cdot 10^{-4}$. A network can hardly notice the
+# difference, so the exact optimum says little about where training stops. Keep that in mind for notebook 08.
 #
 # ## 6. Do the tail classes merge?
 #
-# In the film two classes ended in one point. What happens with ten? Here are the cosines at factor 100, temperature 1:
+# In the film two classes ended at one point. What happens with ten? Here are the cosines at factor 100, temperature 1:
 
 # %%
 optima = {
@@ -392,8 +453,8 @@ figures.cosine_heatmap(
 )
 
 # %% [markdown]
-# *Look at the lower right corner of BCL:* 1.00 between the three smallest classes. **Before you run the cell:** is that
-# one point, or nearly one? A certified optimum is exact enough to tell.
+# *Look at the lower right corner of BCL:* 1.00 between the three smallest classes. **Before you run the cell:** do they
+# coincide, or only nearly? A certified optimum is exact enough to tell.
 
 
 # %%
@@ -416,9 +477,9 @@ print("dimensions of the optimum, by imbalance factor:", dimensions)
 assert (dimensions[1], dimensions[100], dimensions[1000]) == (9, 6, 4)
 
 # %% [markdown]
-# They *all but* merge: less than three degrees apart, and no more than that. What vanishes exactly is something else,
-# the **dimensions**. Ten classes need nine at factor 1, six at 100 and four at 1,000. Three classes have one dimension
-# to lose, and losing it puts both smaller ones into one point. Classes of *equal* counts, too, can merge exactly:
+# They *nearly* merge: they are less than three degrees apart, but not zero. What is lost completely are **dimensions**. Ten
+# classes need nine at factor 1, six at 100 and four at 1,000. Three classes have one dimension to lose, and losing it puts
+# both smaller ones at one point. Tail classes of *equal* counts can also merge exactly:
 
 # %%
 two_tails = geometry.certified_optimum([200, 2, 2], "bcl", temperature=1.0)
@@ -429,16 +490,16 @@ assert abs(equal_tail.gram[5:, 5:].min() - 1) < 1e-6
 assert equal_tail.means.shape[1] == 5  # as for six classes: the tail is one
 
 # %% [markdown]
-# A step profile with a small tail: all five tail classes are one point, and the optimum is a picture of six classes.
-# This is *minority collapse* (Fang et al., PNAS 2021, found it for cross-entropy), and a loss with "balanced" in its
-# name has it. The reason is that of notebook 06: the denominator is balanced, the anchors are not. Five tail classes at
-# one point pay dearly, but they are one per cent of the anchors.
+# In the second case, a step profile with a small tail, all five tail classes are at one point, and the optimum is that of six
+# classes. This is *minority collapse*, which Fang et al. (PNAS 2021) found for cross-entropy; a loss with "balanced" in its
+# name has it, too. The reason is that of notebook 06: the denominator is balanced, the anchors are not. The loss of the five
+# tail classes is large, but they have only one per cent of the anchors.
 #
 # ## 7. Full data or mini-batches?
 #
-# All this was the full data as one batch. Training takes mini-batches, and in most of them some classes are missing. In
-# the explorer, choose a batch size: SCL's picture moves. And BCL's? **Before you run the cell**, think of what the loss
-# of a collapsed batch depends on, with every prototype present and at its class mean.
+# So far the full data were one batch. Training uses mini-batches, and most of them miss some classes. In the explorer, choose
+# a batch size: SCL's picture moves. Does BCL's? **Before you run the cell**, think about what the loss of a collapsed batch
+# depends on if every prototype is present and at its class mean.
 
 # %%
 small = exponential_profile(500, 5, imbalance_factor=100)
@@ -454,66 +515,62 @@ assert all(abs(rms[size, "bcl"] - full) < 0.01 for size in (8, 32, 256))
 assert rms[8, "bcl-class-anchors"] > 0.1 > 0.01 > rms[256, "bcl-class-anchors"]
 
 # %% [markdown]
-# BCL does not care: each anchor sees all $K$ prototypes at the class means whoever else is in the batch, so only the
-# frequency of anchors counts, and that is the class frequency in any batch size (the differences are those of
-# sampling). Averaging the anchors per class repairs the geometry only if the batch is large enough to have all classes.
+# BCL's does not move: each anchor meets all $K$ prototypes at the class means, whatever else is in the batch. So only the
+# frequency of anchors matters, and that is the class frequency for any batch size (the small differences come from
+# sampling). Averaging the anchors of each class *in the batch* helps only if the batch is large enough to contain all
+# classes: a class without a sample has no anchor to average. How much weight does the smallest class keep, relative to
+# the equal weight $1/K$?
+
+# %%
+profiles = {
+    "CIFAR-10-LT": exponential_profile(5000, 10, 100),
+    "CIFAR-100-LT": exponential_profile(500, 100, 100),
+}
+for name, class_counts in profiles.items():
+    sampled = geometry.sampled_batches(class_counts, 256, num_batches=500)
+    present = sampled.counts > 0
+    weight = present.shape[1] * (sampled.probabilities @ (present / present.sum(axis=1, keepdims=True)))
+    in_batch, printed = (
+        geometry.certified_optimum(sampled, loss, temperature=0.1).deviation.rms
+        for loss in ("bcl-class-anchors", "bcl")
+    )
+    print(
+        f"{name:12}: weight of the smallest class {weight[-1]:.2f}; deviation {in_batch:.4f}, BCL {printed:.4f}"
+    )
+    assert weight[-1] < 0.7
+    assert 1e-3 < in_batch < printed / 3
+
+# %% [markdown]
+# Much closer to the simplex than BCL, but not at it: with a hundred classes, the smallest one has less than a fifth of an
+# equal weight, because most batches contain none of its five images.
 #
-# But we put each prototype *at* its class mean. In training it is a free vector. If we leave it free, the optimum is another
-# one, and now BCL has something that SCL has not. Ten classes, 50 images down to 1, as in
-# `benchmarks/mini_batch_geometry.py` (notebook 08):
-
-# %%
-record = json.loads(Path("../benchmarks/results/mini_batch_geometry.json").read_text())
-kinds = {"SCL": ("scl", "tied"), "BCL, tied": ("bcl", "tied"), "BCL, free": ("bcl", "free")}
-found = {}
-for size in (8, 32):
-    batches = geometry.sampled_batches(record["counts"], size, num_batches=4000, views=record["views"])
-    for name, (loss, prototypes) in kinds.items():
-        found[size, name] = geometry.certified_optimum(batches, loss, temperature=0.3, prototypes=prototypes)
-        assert found[size, name].certified
-
-# %%
-for size in (8, 32):
-    rms = {name: found[size, name].deviation.rms for name in kinds}
-    print(f"batch {size:2}:", {name: round(value, 3) for name, value in rms.items()})
-    assert rms["BCL, free"] < 0.7 * rms["SCL"] < rms["SCL"] < rms["BCL, tied"]
-assert found[8, "BCL, free"].deviation.rms < 0.3 * found[8, "SCL"].deviation.rms
-
-case = {"temperature": 0.3, "batch_size": 8, "loss": "bcl", "prototypes": "free"}
-(stored,) = (row["optimum"] for row in record["rows"] if row | case == row)
-assert abs(stored - found[8, "BCL, free"].deviation.rms) < 1e-6
-
-# %% [markdown]
-# With free prototypes and small batches BCL *is* much nearer to the simplex than SCL. Here class-complement helps the
-# geometry, in a way that Theorem 3 does not speak of. **Before you run the cell:** something must have given way. What?
-
-# %%
-best_8 = found[8, "BCL, free"]
-prototypes = geometry.simplex_deviation(best_8.keys)
-print(f"class means {best_8.deviation.rms:.4f} from the simplex, their prototypes {prototypes.rms:.4f}")
-assert prototypes.rms > 3 * best_8.deviation.rms
-
-# %% [markdown]
-# The class means keep to the simplex, and their prototypes do not. Whether *training* gets to such an optimum, and
-# what it does on the way, is the next notebook's question.
+# The remedy is to weight each anchor by $1/n_y$, with the class size of the **training set** instead of the batch. A batch of
+# $B$ images contains $2 B\, n_y / |D|$ anchors of class $y$ on average (two views), so every class then has the same average
+# weight. At collapse the average loss is $\sum_y w_y L_y$ with equal $w_y$, the loss of equal classes, and its minimum is the
+# simplex by the three lines of notebook 03.
+#
+# All this has prototypes *at* the class means. In training a prototype is free to go elsewhere. What that changes in
+# mini-batches is the subject of notebook 08.
 #
 # ## In one paragraph
 #
-# At collapse each of the paper's losses is a convex function of the cosines between the class means, so its optimum can
-# be computed and certified by a duality gap: a tangent plane, a multiplier for each class and one smallest eigenvalue.
-# The optimum has at most $K-1$ dimensions, so three classes on a circle and four on a sphere are exact pictures; in
-# fewer dimensions nothing is certified. As soon as the classes are unequal every loss but one leaves the regular
-# simplex; the one is BCL with anchors averaged per class. At the paper's temperature of 0.1 BCL and SCL have the same
-# geometry to within two thousandths: at its exact optimum BCL is no closer to the simplex than SCL. At temperature 1 it
-# is a little closer for a factor of 2 and further away from five on, at 100 more than twice as far; there the optimum loses
-# dimensions, and the tail classes all but merge, or merge exactly if they are equal or only one dimension is left. With
-# small batches and free prototypes, on the other hand, BCL's class means are several times nearer to the simplex than
-# SCL's. What is balanced is thus not the optimum that the paper's theorem is about.
+# At collapse each of the paper's losses is a convex function of the cosines between the class means, so its optimum can be
+# computed and certified by a duality gap: a tangent plane, a multiplier for each class and one smallest eigenvalue. The
+# optimum has at most $K-1$ dimensions, so three classes on a circle and four on a sphere give exact pictures; in fewer
+# dimensions nothing is certified. As soon as classes are unequal, every loss but one leaves the regular simplex; the exception
+# is BCL with anchors averaged per class. For small imbalance the optimum of BCL is $1/(1+Ks)$ times as far from the simplex
+# as that of SCL: half as far at high temperature, equally far at the paper's temperature of 0.1. With ten classes at
+# $\tau = 0.1$ the two agree to two thousandths at every factor; at $\tau = 1$ BCL is 30 % closer at factor 2 and more than twice
+# as far at 100. There the optimum loses dimensions, and the tail classes nearly merge, or merge exactly if their counts are
+# equal. So whatever BCL balances, it is not the optimum of Theorem 3.
+#
+# **Read more:** Fang et al., *Exploring deep neural networks via layer-peeled model: minority collapse in imbalanced training*,
+# PNAS 2021.
 #
 # ## Exercises
 #
-# **1. The loss at collapse.** Write $f(G)$ of section 2. The checker tries your function on hidden cases and tells you
-# what kind of mistake it sees, never the answer.
+# **1. The loss at collapse.** Write $f(G)$ of section 2. The checker tries your function on hidden cases and tells you what
+# kind of mistake it sees, never the answer.
 
 
 # %%
@@ -540,6 +597,6 @@ check("duality_gap", duality_gap)
 # **3. The first lost dimension.** At factor 10 the optimum of BCL at temperature 1 uses all nine dimensions, at 30 only
 # eight. At which whole factor does it lose the first? How far apart are the two smallest classes there?
 #
-# **4. Half a correction.** Let a class weigh as $n_y^{\,a}$ among the anchors: $a = 1$ is Eq. 9, $a = 0$ are
-# class-averaged anchors. *(At collapse* `certified_optimum(counts ** a, "bcl")` *computes it.)* How much of the
-# deviation is left for $a = \frac12$, at the paper's temperature? Would you expect a network to notice?
+# **4. Half a correction.** Weight the anchors of a class by $n_y^{\,a}$ in total: $a = 1$ is Eq. 9, $a = 0$ gives
+# class-averaged anchors. *(At collapse* `certified_optimum(counts ** a, "bcl")` *computes it.)* How much of the deviation
+# is left for $a = \frac12$ at the paper's temperature?

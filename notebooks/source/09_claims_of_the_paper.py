@@ -20,9 +20,9 @@
 # No verdict is typed in: you will break a function and see the verdict change.
 #
 # *Half a minute of computing, half an hour of reading. You need Theorem 3 (notebook 06) and what a certified optimum is
-# (notebook 07); for the other rows the reasons are where the row's links lead. The statements are those of Zhu et al.,
-# CVPR 2022, in our words. They were read from a transcription of the paper, not from its PDF: a misprint that is reported
-# below may be the transcriber's. Nothing is trained, nothing is downloaded.*
+# (notebook 07); for the other rows, follow the links. The statements are those of Zhu et al., CVPR 2022, in our words. They
+# were read from a transcription of the paper, not from its PDF, so a misprint reported below may be the transcriber's.
+# Nothing is trained, nothing is downloaded.*
 
 # %%
 import torch
@@ -39,13 +39,13 @@ from bcl_edu.course.claims import (
 )
 from bcl_edu.course.claims.all_claims import SECTIONS
 
-torch.set_num_threads(1)  # many small matrices: threads would only wait for each other
+torch.set_num_threads(1)  # many small matrices: more threads would only wait for each other
 
 # %% [markdown]
 # ## 1. How a verdict comes about
 #
-# A claim has a *check*: a function that tries the statement in as many cases as it can (random batches, class counts,
-# certified optima, records of trained networks) and counts the failures. The verdict follows:
+# A claim has a *check*: a function that tries the statement in many cases (random batches, class counts, certified optima,
+# records of trained networks) and counts the failures. The verdict follows:
 #
 # | verdict | when |
 # |:---|:---|
@@ -55,11 +55,11 @@ torch.set_num_threads(1)  # many small matrices: threads would only wait for eac
 # | ≠ not reproduced here | trained networks of ours disagree with a printed figure |
 # | ○ needs … | no case at all: what it takes is not here |
 #
-# ✓ has two strengths. For a theorem it means that no case contradicts it, and *the proof is in the notebook that the
-# row links to*. For a number or a certified optimum it is final. ✗ is final too: one counter-example is enough. ≠ is not:
-# our networks are trained with choices that the paper leaves open, so they cannot prove a printed figure wrong.
+# What a ✓ means depends on the row. For a theorem it only means that no case contradicts it; *the proof is in the notebook
+# that the row links to*. For a number or a certified optimum it is final. ✗ is final too: one counter-example is enough. ≠ is
+# not: our networks are trained with choices that the paper leaves open, so they cannot prove a printed figure wrong.
 #
-# Here is one check, with everything that came out of it:
+# Here is one check with its result:
 
 # %%
 one = check(CLAIMS["theorem-1-printed"])
@@ -68,12 +68,12 @@ print(f"{one.evidence.failures:,} failures in {one.evidence.cases:,} cases")
 assert one.verdict is Verdict.FALSE
 
 # %% [markdown]
-# **Before you go on, write down two numbers:** there are some fifty rows below. How many will be true as they stand,
-# and how many false as printed?
+# **Before you go on, write down two numbers:** there are about fifty claims. How many are true as they stand, and how many
+# false as printed?
 #
 # ## 2. The regular simplex
 #
-# *Look at the rows from the fourth on: who reaches the simplex, and when?*
+# *Look at the rows from the fourth on: which loss reaches the simplex, and when?*
 
 
 # %%
@@ -88,8 +88,8 @@ assert simplex["bcl-simplex"].verdict is Verdict.CONDITION
 Markdown(as_markdown(simplex))
 
 # %% [markdown]
-# What the paper says about SCL is true. What it says about its own loss holds for equal classes, for which SCL would
-# have done as well. For unequal ones it takes one more average.
+# What the paper says about SCL is true. What it says about its own loss is true for equal classes, where SCL has the same
+# optimum. For unequal classes it needs one more average.
 #
 # ## 3. The theorems
 
@@ -101,39 +101,38 @@ assert theorems["theorem-1"].verdict is theorems["theorem-3-corrected"].verdict 
 Markdown(as_markdown(theorems))
 
 # %% [markdown]
-# Two of the three theorems hold, one of them after a bracket was moved. The third is true in one direction and false in
-# the other: the regular simplex has the claimed value, and something else has a smaller one.
+# Theorems 1 and 2 hold, the first of them after a bracket is moved. The third is half true: the regular simplex has the claimed
+# value, but other configurations have smaller ones.
 #
-# ## 4. The losses
+# ## 4. Equations and data
+#
+# Fifteen further rows check equations and sizes of data sets. Most are simply true; they also test that the functions of
+# this project compute what is printed. Only the others are shown. (To see them all, display
+# `Markdown(as_markdown(equations | data))`.)
 
 # %%
-equations = checked_table("the losses")
-assert equations["eq-10-balanced"].verdict is Verdict.CONDITION
+equations, data = checked_table("the losses"), checked_table("the data")
+both = equations | data
+true = [name for name, one in both.items() if one.verdict is Verdict.TRUE]
+notable = {name: one for name, one in both.items() if one.verdict is not Verdict.TRUE}
+print(f"{len(true)} of {len(both)} are true as they stand")
+
+assert both["eq-10-balanced"].verdict is Verdict.CONDITION
+assert both["shot-groups"].verdict is Verdict.FALSE
 assert all(one.verdict is Verdict.TRUE for name, one in equations.items() if name != "eq-10-balanced")
-Markdown(as_markdown(equations))
+Markdown(as_markdown(notable))
 
 # %% [markdown]
-# The equations check out: the functions of this project compute what is printed. What is said about logit compensation
-# holds for unlimited data and a classifier that can represent the answer; notebook 02 shows a network where it does not.
+# What is said about logit compensation holds for unlimited data and a classifier that can represent the answer; notebook 02
+# shows a network for which it does not hold. With "2~100" images for a medium-shot class, thirty classes would be both
+# medium-shot and few-shot. Rows about ImageNet-LT and iNaturalist are decided once the published list is where `bcl_edu` looks
+# for it (`data/README.md`).
 #
-# ## 5. The data
-
-# %%
-data = checked_table("the data")
-assert data["cifar100-lt"].verdict is data["cifar10-lt"].verdict is Verdict.TRUE
-assert data["shot-groups"].verdict is Verdict.FALSE
-Markdown(as_markdown(data))
-
-# %% [markdown]
-# One misprint: with "2~100" thirty classes would be medium-shot *and* few-shot. The sizes of the two CIFAR sets are not
-# stated in the paper; they follow from the profile. The rows of ImageNet-LT and iNaturalist are decided as soon as the
-# published list is where `bcl_edu` looks for it (`data/README.md`).
+# ## 5. The tables
 #
-# ## 6. The tables
-#
-# First the printed figures themselves, against one another and against their sources. **Before you look:** the text says
-# that BCL "consistently outperforms" the others. Twelve comparisons over all classes, nine by shot group: in how many is
-# it ahead?
+# First, compare the printed figures with each other and with their sources. **Before you look:** the text says that BCL
+# "consistently outperforms" the other methods. There are twelve comparisons over all classes and nine by shot group. In how
+# many is it ahead?
 
 # %%
 figures = checked_table("the printed figures")
@@ -142,38 +141,39 @@ assert figures["consistently-better"].evidence.failures == 1
 Markdown(as_markdown(figures))
 
 # %% [markdown]
-# A tie in one of twelve, and two of nine groups where another method is ahead. Some figures of compared methods are not
-# those of their sources. None of this touches BCL's own figures. Those are *run records* away: a row below is decided by
-# finished runs in `results/` that agree with the table's row in every value that the paper states, at least three seeds
-# of it. **Before you look:** how many rows can be decided today?
+# There is a tie in one of the twelve, and in two of the nine shot groups another method is ahead. Some figures of compared
+# methods differ from their sources. BCL's own figures can only be checked by training. A row is decided by finished runs in
+# `results/` that agree with it in every value that the paper states, at least three seeds of it. **Before you look:** how many
+# rows can be decided today?
 
 # %%
 tables = checked_table("the tables")
-needed = [name for name, one in tables.items() if one.verdict is Verdict.OPEN]
-print(f"{len(needed)} of {len(tables)} rows wait for a full training run")
-Markdown(as_markdown(tables))
+waiting = {name: one for name, one in tables.items() if one.verdict is Verdict.OPEN}
+print(f"{len(waiting)} of {len(tables)} rows wait for a full training run")
+title = f"The {len(waiting)} rows that wait"
+Markdown(f"<details><summary>{title}</summary>\n\n{as_markdown(waiting)}\n\n</details>")
 
 # %% [markdown]
-# On a laptop, hardly any. That is not a verdict about the paper: *nobody here has trained for 200 epochs.* Shorter
-# runs in `results/` are left out, since they are not the row. Train a row (`python -m bcl_edu.train
-# table1-l1`, three seeds), put its `run.json` into `results/`, run this notebook again, and the row decides itself.
+# That is not a verdict about the paper: *nobody here has trained for 200 epochs.* Shorter runs in `results/` do not count. To
+# decide a row, train it (`python -m bcl_edu.train table1-l1`, three seeds), put its `run.json` into `results/`, and run this
+# notebook again.
 #
-# ## 7. All together
+# ## 6. All together
 #
 # Compare with your two numbers:
 
 # %%
 everything = simplex | theorems | equations | data | figures | tables
-print(count_verdicts(everything))
 assert set(everything) == set(CLAIMS)
-assert sum(count_verdicts(everything).values()) == len(CLAIMS)
+rows = [f"| {verdict} | {number} |" for verdict, number in count_verdicts(everything).items()]
+Markdown("\n".join(["| verdict | claims |", "|:---|---:|", *rows]))
 
 # %% [markdown]
-# ## 8. Break it
+# ## 7. Break it
 #
-# Would these tables notice if something were wrong? Each claim comes with *wrong variants*: a bound that promises a
-# hundredth too much, Eq. 7 in the place of Eq. 9, prototypes left out, a solver that believes that every optimum is a
-# simplex. **Before you run the cell:** what will the rows say then?
+# Would these checks notice if something were wrong? Each claim comes with *wrong variants*: a bound that is a hundredth too
+# high, Eq. 7 in place of Eq. 9, prototypes left out, a solver for which every optimum is a simplex. **Before you run the
+# cell:** what will the rows say then?
 
 # %%
 for name in ("theorem-1", "theorem-3", "scl-long-tailed", "eq-9"):
@@ -185,29 +185,26 @@ for name in ("theorem-1", "theorem-3", "scl-long-tailed", "eq-9"):
 
 # %% [markdown]
 # Every verdict changes, or the check refuses the evidence. *Look at the flattering solver:* it returns the optimum of equal
-# classes, with a valid certificate for *those*. Believed, it would make Theorem 3 true. The check does not take its word:
-# it recomputes the duality gap (notebook 07) of the returned Gram matrix for the row's own class counts, finds it large,
-# and refuses. The tests of this project run every wrong variant of every claim.
+# classes, with a valid certificate for *those*. If it were believed, Theorem 3 would be true. The check recomputes the duality
+# gap (notebook 07) of the returned Gram matrix for the row's own class counts, finds it large, and refuses. The tests of
+# this project run every wrong variant of every claim.
 #
 # ## In one paragraph
 #
-# Each checkable statement of the paper is one row, with a verdict computed from cases and failures. Most of what it
-# says about supervised contrastive learning, about its losses and about the data is true as it stands. False as printed
-# are the bracket in Eq. 3, the limits of the medium-shot group, some remarks about the compared figures, and Theorem 3,
-# whose bound is undercut as soon as three or more classes are unequal; true under the condition of equal classes is what
-# is said to follow from it, that BCL leads to a regular simplex. With the anchors averaged per class it holds for all
-# classes. The tables of trained networks wait for full training runs.
+# Each checkable statement of the paper is one row, with a verdict computed from cases and failures. Most of what it says about
+# supervised contrastive learning, about its losses and about the data is true as it stands. False as printed are the bracket in
+# Eq. 3, the limits of the medium-shot group, some remarks about compared figures, and Theorem 3, whose bound is violated as
+# soon as three or more classes are unequal. That BCL leads to a regular simplex is true for equal classes, and with anchors
+# averaged per class for all. The tables of trained networks wait for full training runs.
 #
 # ## Exercises
 #
-# **1. A row of your own.** Theorem 2, too, is an equality somewhere: where classes have collapsed and are equally far
-# apart. Write the check (an `Evidence` from `bcl_edu.course.claims`), and a wrong variant under which it fails.
+# **1. A row of your own.** Theorem 2 is also an equality where classes have collapsed and are equally far apart. Write the check (an `Evidence` from `bcl_edu.course.claims`), and a wrong variant under which it fails.
 # *(*`theorem-1-equality` *is a model.)*
 #
 # **2. The wrong evidence.** Theorem 3 was tried on certified optima. Try it on random batches instead, as Theorem 2 was
-# (`bcl_edu.course.claims.samples.random_batches`, `geometry.theorem_3_as_printed`). Which verdict would the row have got? What
-# does this say about the ✓ of rows that were tried on random batches only?
+# (`bcl_edu.course.claims.samples.random_batches`, `geometry.theorem_3_as_printed`). Which verdict would the row get? What does
+# this say about the ✓ of rows that were tried on random batches only?
 #
-# **3. What it would take.** How long would this machine train for the tables' rows to be decided? Take the seconds of
-# an epoch from a record in `results/cifar100-lt-10-epochs`, and epochs and number of images from
-# `bcl_edu.rows.ROWS`.
+# **3. What it would take.** How long would your machine have to train to decide the rows of the tables? Take the seconds per
+# epoch from a record in `results/cifar100-lt-10-epochs`, and epochs and number of images from `bcl_edu.rows.ROWS`.

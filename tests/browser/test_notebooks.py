@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bcl_edu.course.outline import number_of
 from tests.browser.jupyterlab import MINUTES, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -17,7 +18,7 @@ HERE = Path(__file__).parent
 
 def own_test(notebook: str) -> Path:
     """Where the widgets of a notebook are driven, if it has any."""
-    return HERE / f"test_notebook_{notebook[:2]}.py"
+    return HERE / f"test_notebook_{number_of(notebook)}.py"
 
 
 @pytest.mark.parametrize("notebook", [name for name in MINUTES if not own_test(name).exists()])

@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 import torch
 
-from bcl_edu.course.untrained import untrained_embeddings
+from bcl_edu.course.untrained import digits_views, long_tailed_digits, untrained_embeddings
 from bcl_edu.geometry import class_means, cosine_matrix
 
 MODES: tuple[Literal["train", "eval"], ...] = ("train", "eval")
@@ -43,3 +43,12 @@ def test_seeds_differ_and_the_global_random_state_does_not_move() -> None:
 def test_an_unknown_mode_is_named() -> None:
     with pytest.raises(ValueError, match="'test'"):
         untrained_embeddings(mode="test")  # type: ignore[arg-type]
+
+
+def test_the_views_of_an_image_change_with_the_epoch_and_not_otherwise() -> None:
+    images = long_tailed_digits().images[:5]
+    assert images.shape == (5, 1, 8, 8)
+    first, again, later = (digits_views(images, epoch=epoch) for epoch in (0, 0, 1))
+    assert first.shape == (3, 5, 1, 8, 8)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, later)

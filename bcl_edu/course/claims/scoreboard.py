@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bcl_edu.course.claims.claim import Claim, Evidence, Link, Verdict
+from bcl_edu.course.outline import number_of
 
 SYMBOLS = {
     Verdict.TRUE: "✓",
@@ -79,5 +80,5 @@ def _link(link: Link) -> str:
     name = link.file.rsplit("/", 1)[-1]
     if name.endswith(".ipynb"):
         anchor = link.place.replace(" ", "-")
-        return f"[{name[:2]}, section {link.place.split('.')[0]}]({name}#{anchor})"
+        return f"[{number_of(name)}, section {link.place.split('.')[0]}]({name}#{anchor})"
     return f'[{name}](../{link.file} "{link.place}")'

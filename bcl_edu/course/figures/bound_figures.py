@@ -145,7 +145,7 @@ def proof_ladder(
     ]
     figure = style.page(
         title,
-        "One ladder an anchor, head class first. Look at which step goes furthest down.",
+        "One ladder for each anchor, head class first. Which step is the larger one?",
         f"Lines of a proof for {len(order)} anchors. " + "; ".join(steps) + ".",
         height=400,
     )

@@ -48,7 +48,7 @@ def counter_example_map(class_counts: Sequence[int], *, temperature: float = 1.0
     reach = max(0.1, *(-float(gap.min()) for gap in gaps.values()))  # losses far above the bound saturate
     figure = style.page(
         f"Loss minus claimed bound, for {class_counts[0]}, {class_counts[1]} and {class_counts[2]} samples",
-        "Every orange place refutes the claim. Triangles: the two regular simplices. Circle: the lowest place.",
+        "Every orange point refutes the claim. Triangles: simplices. Circle: lowest point.",
         _in_words(angles, gaps),
         height=460,
     )
@@ -110,7 +110,7 @@ def tail_angle_curves(
     losses = collapsed_class_losses(places, temperature)
     figure = style.page(
         "From the regular simplex until the tail classes merge",
-        "Only the curve of equal counts stays on or above the claimed bound. A marker is where a curve is lowest.",
+        "Only the dotted curve stays above the claimed bound. Markers: lowest points.",
         "",
         height=430,
     )

@@ -50,7 +50,7 @@ def gradient_shares(
     words = "; ".join(f"{loss}: " + ", ".join(f"{p:.1f}" for p in row) for loss, row in percent.items())
     figure = style.page(
         title,
-        f"An anchor of class {names[anchor_class]} (no bar) is pushed by all others; the line is an equal say.",
+        f"An anchor of class {names[anchor_class]} (no bar) is pushed by all others. Dotted line: equal shares.",
         f"Shares in percent from head to tail, equal would be {equal:.1f}. {words}.",
         height=400,
     )
