@@ -467,7 +467,7 @@ assert abs(geometry.theorem_3_corrected(z, y, corners).gap) < 1e-12
 # %% [markdown]
 # All three gaps are positive, and the gap at the simplex is zero.
 #
-# ## 7. The same with prototypes (optional)
+# ## 7. The same with prototypes
 #
 # In training, a small network computes each prototype from a row of the classifier, and nothing ties it to its class mean.
 # Does the theorem hold for prototypes anywhere? It does, but step (4) needs more work. *(This section is for those who want

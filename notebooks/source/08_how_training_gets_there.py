@@ -34,8 +34,16 @@ from torch.nn.functional import normalize
 from bcl_edu import geometry
 from bcl_edu.course import figures
 from bcl_edu.course.exercises import check
+from bcl_edu.course.widgets import training_sphere
 
 torch.set_num_threads(1)  # small matrices: more threads would only wait for each other
+
+# %% [markdown]
+# Watch such embeddings first: four classes at temperature 0.5, where training takes seconds, SCL on the left and BCL with
+# class-averaged anchors on the right. **Before you slide the imbalance factor:** which classes will move together, and on which side?
+
+# %%
+training_sphere()
 
 # %% [markdown]
 # ## 1. A small long tail
