@@ -13,6 +13,7 @@ from bcl_edu.models.heads import ProjectionHead, PrototypeHead
 from bcl_edu.models.parameter_count import parameter_count
 from bcl_edu.models.resnet_cifar import ResNetCifar, resnet32
 from bcl_edu.models.resnet_imagenet import ResNetImageNet, resnet50, resnext50
+from bcl_edu.models.two_branch_model import TwoBranchModel, TwoBranchOutput
 
 __all__ = [
     "BACKBONE_NAMES",
@@ -26,6 +27,8 @@ __all__ = [
     "PrototypeHead",
     "ResNetCifar",
     "ResNetImageNet",
+    "TwoBranchModel",
+    "TwoBranchOutput",
     "build_backbone",
     "build_classifier",
     "digits_net",

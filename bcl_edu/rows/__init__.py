@@ -5,7 +5,19 @@ of every method.
 trained; it imports no torch. The method itself is bcl_edu/methods/NAME.py.
 """
 
+from bcl_edu.rows.listing import description, list_recipes
 from bcl_edu.rows.registry import METHODS, RECIPES, ROWS, method_options, register_method
-from bcl_edu.rows.row import PaperFigure, Row
+from bcl_edu.rows.row import PaperFigure, Row, provenance
 
-__all__ = ["METHODS", "RECIPES", "ROWS", "PaperFigure", "Row", "method_options", "register_method"]
+__all__ = [
+    "METHODS",
+    "RECIPES",
+    "ROWS",
+    "PaperFigure",
+    "Row",
+    "description",
+    "list_recipes",
+    "method_options",
+    "provenance",
+    "register_method",
+]
