@@ -30,6 +30,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bcl_edu.course import figures, widgets
+from bcl_edu.course.exercises import check
 from bcl_edu.data import exponential_profile, long_tailed_subset, open_dataset, shot_groups
 from bcl_edu.geometry import cosine_matrix
 from bcl_edu.training import RECIPES
@@ -308,6 +309,19 @@ assert wins("simplex_deviation", "SCL", "BCL")[0] == 10
 #
 # ## Exercises
 #
+# **A checked one first.** You looked at many cosines between class means. Compute them yourself from embeddings and
+# labels: `check` tries your function on hidden cases and names the kind of mistake.
+
+
+# %%
+def class_mean_cosines(embeddings, labels):
+    """Cosines between the class means, shape (K, K)."""
+    ...  # return a matrix
+
+
+check("class_mean_cosines", class_mean_cosines)
+
+# %% [markdown]
 # 1. **Where is the limit?** Train cross-entropy at an imbalance factor of 1, 10 and 100 (`replace(recipe, loss="ce",
 #    imbalance_factor=...)`). At which factor do the few-shot digits fall below 50 %? *Careful: the number of images
 #    falls, too. How would you tell the two effects apart? Section 3 did.*
