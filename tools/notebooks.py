@@ -36,6 +36,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from PIL import Image
 
+from bcl_edu.course.figures.style import fitted_to
 from bcl_edu.course.outline import read_course, short_table
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
@@ -181,8 +182,9 @@ def _add_still(bundle: dict[str, Any]) -> None:
     data, layout = bundle[PLOTLY]["data"], bundle[PLOTLY]["layout"]
     bundle.pop("text/html", None)
     bundle["text/plain"] = layout.get("meta", {}).get("alternative", "(a figure)")
-    still = plotly.graph_objects.Figure(data=data, layout=layout)
-    picture = still.to_image(format="png", width=layout.get("width", 640), height=layout.get("height", 400))
+    width = layout.get("width", 640)
+    still = fitted_to(plotly.graph_objects.Figure(data=data, layout=layout), width)
+    picture = still.to_image(format="png", width=width, height=still.layout.height or 400)
     small = io.BytesIO()
     image = Image.open(io.BytesIO(picture))
     # 4 steps of transparency are enough for the edges of letters, and leave the colours to what is drawn

@@ -30,6 +30,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bcl_edu.course import figures, widgets
+from bcl_edu.course.exercises import check
 from bcl_edu.data import exponential_profile, long_tailed_subset, open_dataset, shot_groups
 from bcl_edu.geometry import cosine_matrix
 from bcl_edu.training import RECIPES
@@ -84,7 +85,7 @@ figures.image_columns(subset.images, subset.labels, digits.class_names)
 # %%
 description, recipe = RECIPES["digits-lt"]
 print(description)
-cross_entropy = widgets.train_quietly(recipe.change(method="ce"))
+cross_entropy = widgets.train_quietly(replace(recipe, loss="ce"))
 assert cross_entropy.class_counts.tolist() == counts.tolist()
 
 last = cross_entropy.last.metrics
@@ -129,7 +130,7 @@ figures.accuracy_by_class_count(
 # digit's test images, drawn after every epoch. **Turn the sphere with the mouse while it trains.**
 
 # %%
-exact = recipe.change(method="scl", head_dim=3, temperature=0.3)
+exact = replace(recipe, loss="scl", head_dim=3, temperature=0.3)
 balanced = widgets.train_live(replace(exact, head_count=37, imbalance_factor=1))
 
 # %% [markdown]
@@ -213,7 +214,7 @@ long_tailed.film("Class means with a long tail", every=3)
 losses = {"compensated": "lc", "SCL": "scl", "BCL": "bcl"}
 runs = {"cross-entropy": cross_entropy}
 for name, loss in losses.items():
-    runs[name] = widgets.train_quietly(recipe.change(method=loss))
+    runs[name] = widgets.train_quietly(replace(recipe, loss=loss))
     print(f"{name}: few-shot accuracy {runs[name].last.metrics['few']:.1f} %")
 
 # %%
@@ -308,10 +309,23 @@ assert wins("simplex_deviation", "SCL", "BCL")[0] == 10
 #
 # ## Exercises
 #
-# 1. **Where is the limit?** Train cross-entropy at an imbalance factor of 1, 10 and 100 (`recipe.change(method="ce",
+# **A checked one first.** You looked at many cosines between class means. Compute them yourself from embeddings and
+# labels: `check` tries your function on hidden cases and names the kind of mistake.
+
+
+# %%
+def class_mean_cosines(embeddings, labels):
+    """Cosines between the class means, shape (K, K)."""
+    ...  # return a matrix
+
+
+check("class_mean_cosines", class_mean_cosines)
+
+# %% [markdown]
+# 1. **Where is the limit?** Train cross-entropy at an imbalance factor of 1, 10 and 100 (`replace(recipe, loss="ce",
 #    imbalance_factor=...)`). At which factor do the few-shot digits fall below 50 %? *Careful: the number of images
 #    falls, too. How would you tell the two effects apart? Section 3 did.*
-# 2. **A sphere for BCL.** Repeat the live run with `method="bcl"`. Do the five smallest classes part? Try three seeds
+# 2. **A sphere for BCL.** Repeat the live run with `loss="bcl"`. Do the five smallest classes part? Try three seeds
 #    before you answer.
 # 3. **One change at a time.** The loss `"scl-averaging"` has only class-averaging, `"scl-complement"` only the
 #    prototypes. Which of the two opens the tail's corner of the cosine matrix? Predict, then measure `mean_cosine` of

@@ -38,6 +38,7 @@ from bcl_edu.course.claims import (
     verdict_under,
 )
 from bcl_edu.course.claims.all_claims import SECTIONS
+from bcl_edu.course.exercises import check as check_exercise
 
 torch.set_num_threads(1)  # many small matrices: more threads would only wait for each other
 
@@ -199,6 +200,19 @@ for name in ("theorem-1", "theorem-3", "scl-long-tailed", "eq-9"):
 #
 # ## Exercises
 #
+# **0. What a verdict is made of.** From the losses and bounds of many anchors to the number of cases and failures. *What
+# is NaN, and what is only rounding?*
+
+
+# %%
+def count_failures(losses, bounds, rounding):
+    """Number of cases, and of failures of a lower bound."""
+    ...  # return two numbers
+
+
+check_exercise("count_failures", count_failures)
+
+# %% [markdown]
 # **1. A row of your own.** Theorem 2 is also an equality where classes have collapsed and are equally far apart. Write the check (an `Evidence` from `bcl_edu.course.claims`), and a wrong variant under which it fails.
 # *(*`theorem-1-equality` *is a model.)*
 #

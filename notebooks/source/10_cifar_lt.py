@@ -32,6 +32,7 @@ from IPython.display import Markdown
 
 from bcl_edu import geometry, report
 from bcl_edu.course import figures, widgets
+from bcl_edu.course.exercises import check
 from bcl_edu.data import exponential_profile, shot_groups
 from bcl_edu.data.check import check_dataset
 from bcl_edu.data.cifar import CIFAR
@@ -246,7 +247,20 @@ assert (between > 0).sum() == 90  # all pairs, each counted twice
 #
 # ## Exercises
 #
-# 1. **The habit of a classifier.** Train without compensation: `plan_run(recipe.change(method="ce"),
+# **A checked one first.** The three numbers after every accuracy (many / medium / few), from the accuracy of each
+# class.
+
+
+# %%
+def shot_accuracy(class_accuracy, class_counts):
+    """Accuracy of the many-, medium- and few-shot classes, shape (3,)."""
+    ...  # return three numbers
+
+
+check("shot_accuracy", shot_accuracy)
+
+# %% [markdown]
+# 1. **The habit of a classifier.** Train without compensation: `plan_run(dataclasses.replace(recipe, loss="ce"),
 #    "../runs")` plans the same with plain cross-entropy, in a folder of its own. How do the blue parts of the
 #    confusion change, and how does the first bar pay for the last?
 # 2. **One seed is an anecdote.** Repeat section 5 with `dataclasses.replace(recipe, seed=1)` and `seed=2`. How large is

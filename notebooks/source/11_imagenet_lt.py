@@ -31,6 +31,7 @@ from IPython.display import Markdown
 
 from bcl_edu import report
 from bcl_edu.course import figures, widgets
+from bcl_edu.course.exercises import check
 from bcl_edu.data import shot_groups
 from bcl_edu.data.check import check_dataset
 from bcl_edu.rows import ROWS, provenance
@@ -174,6 +175,18 @@ Markdown(report.as_markdown(replace(results, tables=tables, apart=[])))
 #
 # ## Exercises
 #
+# **A checked one first.** The learning rate of the photographs' recipes falls along a cosine. Write it.
+
+
+# %%
+def cosine_schedule(step, steps, peak):
+    """Learning rate at a step: `peak` at first, 0 at the end."""
+    ...  # return a number
+
+
+check("cosine_schedule", cosine_schedule)
+
+# %% [markdown]
 # 1. **Break it.** Overwrite one training image of a copy of the tree with a few letters, and train. What does the run
 #    say, and when? What changes with `--unreadable-images replace`, and which line of the record tells a reader that
 #    it happened?

@@ -33,6 +33,7 @@ from scipy.optimize import brentq
 
 from bcl_edu import geometry, report
 from bcl_edu.course import figures, widgets
+from bcl_edu.course.exercises import check
 from bcl_edu.data.check import check_dataset
 from bcl_edu.rows import ROWS, provenance
 from bcl_edu.training.data import prepare_data
@@ -202,6 +203,19 @@ Markdown(report.as_markdown(replace(results, tables=tables, apart=[])))
 #
 # ## Exercises
 #
+# **A checked one first.** Most classes have no image in the batch. Which share of an anchor's repulsion comes from
+# their prototypes? *Counting classes answers it only if all similarities are alike.*
+
+
+# %%
+def share_of_absent(to_classes, to_prototypes, own, present, temperature):
+    """Share of the repulsion that comes from classes without an image in the batch."""
+    ...  # return a number
+
+
+check("share_of_absent", share_of_absent)
+
+# %% [markdown]
 # 1. **How large a batch?** For which batch size does half of the repulsion come from classes that have an image in
 #    the batch? Use `counts` of section 2. Is there a GPU that could hold it?
 # 2. **One say each.** In section 2 every class pushes alike, head or tail. Compute with `loss="scl"` and the labels

@@ -34,6 +34,7 @@ from IPython.display import Markdown
 
 from bcl_edu import report
 from bcl_edu.course import figures, widgets
+from bcl_edu.course.exercises import check
 from bcl_edu.data.check import check_dataset
 from bcl_edu.rows import ROWS
 from bcl_edu.training.data import prepare_data
@@ -291,6 +292,18 @@ assert (
 #
 # ## Exercises
 #
+# **A checked one first.** Every "±" of this notebook is a standard error of differences, seed by seed. Write it.
+
+
+# %%
+def paired_difference(first, second):
+    """Mean difference of two rows with the same seeds, and its standard error."""
+    ...  # return two numbers
+
+
+check("paired_difference", paired_difference)
+
+# %% [markdown]
 # 1. **The smallest difference.** How many seeds would it take on *digits* to show that L1 and L3 differ by one point?
 #    Use the standard deviations of section 2, for all classes and for the few-shot ones.
 # 2. **Choosing the best epoch.** The records of `results/cifar100-lt-10-epochs` have a best and a last epoch. By how

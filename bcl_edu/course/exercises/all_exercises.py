@@ -13,10 +13,23 @@ from bcl_edu.course.exercises.loss_exercises import (
 )
 from bcl_edu.course.exercises.optimum_exercises import DUALITY_GAP, LOSS_AT_COLLAPSE
 from bcl_edu.course.exercises.path_exercises import CHANCE_TO_BE_MISSING, PAIR_PUSHES
-from bcl_edu.course.exercises.simplex_exercises import IS_REGULAR_SIMPLEX, REGULAR_SIMPLEX, SIMPLEX_DEVIATION
+from bcl_edu.course.exercises.run_exercises import (
+    COSINE_SCHEDULE,
+    COUNT_FAILURES,
+    PAIRED_DIFFERENCE,
+    SHARE_OF_ABSENT,
+    SHOT_ACCURACY,
+)
+from bcl_edu.course.exercises.simplex_exercises import (
+    CLASS_MEAN_COSINES,
+    IS_REGULAR_SIMPLEX,
+    REGULAR_SIMPLEX,
+    SIMPLEX_DEVIATION,
+)
 from bcl_edu.course.exercises.theorem_exercises import ATTRACTION_AND_REPULSION, THEOREM_3_BOUND
 
 _IN_NOTEBOOKS = {
+    "01_first_look": (CLASS_MEAN_COSINES,),
     "02_long_tails": (CLASS_COUNTS, LOGIT_COMPENSATION),
     "03_regular_simplex": (IS_REGULAR_SIMPLEX, REGULAR_SIMPLEX, SIMPLEX_DEVIATION),
     "04_theorem_1_attraction_and_repulsion": (ATTRACTION_AND_REPULSION, SUPERVISED_CONTRASTIVE_LOSS),
@@ -24,6 +37,11 @@ _IN_NOTEBOOKS = {
     "06_theorem_3_class_complement": (THEOREM_3_BOUND, CLASS_COMPLEMENT),
     "07_simplex_distortion": (LOSS_AT_COLLAPSE, DUALITY_GAP),
     "08_how_training_gets_there": (PAIR_PUSHES, CHANCE_TO_BE_MISSING),
+    "09_claims_of_the_paper": (COUNT_FAILURES,),
+    "10_cifar_lt": (SHOT_ACCURACY,),
+    "11_imagenet_lt": (COSINE_SCHEDULE,),
+    "12_inaturalist": (SHARE_OF_ABSENT,),
+    "13_ablations": (PAIRED_DIFFERENCE,),
 }
 
 EXERCISES: dict[str, Exercise] = {
@@ -46,5 +64,5 @@ def exercise_named(name: str) -> Exercise:
     if name in EXERCISES:
         return EXERCISES[name]
     near = difflib.get_close_matches(str(name), EXERCISES, n=1)
-    guess = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"there is no exercise {name!r}{guess} There are: {', '.join(EXERCISES)}")
+    guess = f"; did you mean {near[0]!r}?" if near else "."
+    raise ValueError(f"there is no exercise {name!r}{guess} There are: {', '.join(EXERCISES)}.")

@@ -10,7 +10,11 @@ from torch import Tensor
 
 from bcl_edu.course.exercises.exercise import Case, Exercise, Mistake
 from bcl_edu.course.exercises.points import at, unit_vectors
-from bcl_edu.losses import class_complement_loss, supervised_contrastive_loss
+from bcl_edu.losses import (
+    balanced_contrastive_loss,
+    class_complement_loss,
+    supervised_contrastive_loss,
+)
 
 Batch = tuple[Tensor, Tensor]
 
@@ -45,7 +49,7 @@ def scl_with(
     contrast: Literal["others", "all", "other classes"] = "others",
     positives: Literal["others", "all", "counted with the anchor", "added"] = "others",
     logarithm: Literal["of each positive", "of their mean"] = "of each positive",
-    anchors: Literal["with a positive", "all", "added", "by class"] = "with a positive",
+    anchors: Literal["with a positive", "all", "added", "by class", "itself a positive"] = "with a positive",
 ) -> Tensor:
     """Eq. 1-2, or a wrong variant of it for each choice that is not the first."""
     factor = {"divided": 1 / temperature, "multiplied": temperature, "forgotten": 1.0}[scale]
@@ -63,20 +67,27 @@ def scl_with(
     else:
         losses = -log_probability.masked_fill(~chosen, 0).sum(dim=1) / divisor.clamp(min=1)
 
-    counted = same.sum(dim=1) > 1
+    counted = same.sum(dim=1) > (0 if anchors == "itself a positive" else 1)
     losses = torch.where(counted, losses, 0)
     if anchors == "by class":
         classes = labels[counted].unique()
         return torch.stack([losses[labels == k].mean() for k in classes]).mean()
-    number_of_anchors = {"with a positive": int(counted.sum()), "all": len(labels), "added": 1}[anchors]
+    number_of_anchors = {"all": len(labels), "added": 1}.get(anchors, int(counted.sum()))
     return losses.sum() / number_of_anchors
+
+
+def _with_a_near_pair(embeddings: Tensor, labels: Tensor) -> Batch:
+    """Two samples of one class at one point: at temperature 0.01, exp(100) is more than float32 holds."""
+    first, second = (labels == labels[0]).nonzero().flatten()[:2]
+    embeddings[second] = embeddings[first]
+    return embeddings, labels
 
 
 def _contrastive_cases(exercise: str) -> list[Case]:
     def named(case: str, sizes: list[int]) -> Batch:
         return batch(f"{exercise}, {case}", sizes)
 
-    z, y = named("small temperature", [4, 3, 2])
+    z, y = _with_a_near_pair(*named("small temperature", [4, 3, 2]))
     return [
         Case("classes are equal in size and the temperature is 1", (*named("equal", [3, 3, 3]), 1.0)),
         Case("one class is larger than the others", (*named("unequal", [7, 3, 2]), 1.0)),
@@ -133,6 +144,14 @@ SUPERVISED_CONTRASTIVE_LOSS = Exercise(
             positives="all",
         ),
         _scl(
+            "anchor never excluded",
+            "The anchor is nowhere left out: it is its own positive, its own contrast, and in a class by itself it "
+            "even has a loss. Which sample is a comparison of an anchor with itself about?",
+            contrast="all",
+            positives="all",
+            anchors="itself a positive",
+        ),
+        _scl(
             "divided by |B_y|",
             "The positives are the right ones, but their number is not. Is the anchor one of them?",
             positives="counted with the anchor",
@@ -180,7 +199,7 @@ def denominator_with(
     divisor: Literal["terms", "all of the class", "all others", "none"] = "terms",
     average: Literal["outside", "inside"] = "outside",
     classes: Literal["all", "others"] = "all",
-    over_classes: Literal["added", "averaged"] = "added",
+    over_classes: Literal["added", "averaged", "averaged over all names"] = "added",
     logarithm: bool = True,
 ) -> Tensor:
     """log D_i of Eq. 6 for every anchor i, or a wrong variant of it for each choice that is not the first."""
@@ -205,7 +224,8 @@ def denominator_with(
                 inside if average == "inside" else row[members].logsumexp(dim=0) - torch.tensor(number).log()
             )
         total = torch.stack(terms).logsumexp(dim=0)
-        per_class.append(total - (torch.tensor(len(terms)).log() if over_classes == "averaged" else 0))
+        number_of_classes = {"added": 1, "averaged": len(terms)}.get(over_classes, int(labels.max()) + 1)
+        per_class.append(total - torch.tensor(number_of_classes).log())
     answer = torch.stack(per_class)
     return answer if logarithm else answer.exp()
 
@@ -255,6 +275,13 @@ CLASS_AVERAGED_DENOMINATOR = Exercise(
             average="inside",
         ),
         _averaging(
+            "averaged inside, with the anchor",
+            "Two things at once: the mean is taken inside the exponential (that is L2, Eq. 7), and the anchor is one "
+            "of the samples of its own class.",
+            average="inside",
+            itself_excluded=False,
+        ),
+        _averaging(
             "own class left out",
             "Only the other classes are in your denominator. Which classes does Eq. 6 sum over?",
             classes="others",
@@ -263,6 +290,12 @@ CLASS_AVERAGED_DENOMINATOR = Exercise(
             "classes averaged",
             "The mean within each class is right. How are the classes brought together?",
             over_classes="averaged",
+        ),
+        _averaging(
+            "classes averaged, absent ones too",
+            "The mean within each class is right. Then you take a mean over all class names, also those without a "
+            "sample. How does Eq. 6 bring the classes together?",
+            over_classes="averaged over all names",
         ),
         _averaging(
             "no logarithm",
@@ -288,7 +321,8 @@ def complement_with(
     counted: Literal["with the prototype", "samples only"] = "with the prototype",
     as_anchors: bool = False,
     anchor_excluded: bool = True,
-    total: Literal["mean", "sum"] = "mean",
+    total: Literal["mean", "sum", "mean over all samples"] = "mean",
+    anchor_a_positive: bool = False,
 ) -> Tensor:
     """Eq. 2 of a batch that the prototypes joined, or a wrong variant for each choice that is not the first."""
     n, num_classes = len(labels), len(prototypes)
@@ -312,13 +346,14 @@ def complement_with(
         in_denominator = in_denominator & ~itself
     log_denominator = logits.masked_fill(~in_denominator, -torch.inf).logsumexp(dim=1)
 
-    positives = same & ~itself & (~is_prototype | (joins if contrast == "absent" else positive))
+    not_itself = torch.ones_like(itself) if anchor_a_positive else ~itself
+    positives = same & not_itself & (~is_prototype | (joins if contrast == "absent" else positive))
     number = positives.sum(dim=1) - (counted == "samples only") * positive
     has_loss = number > 0
     attraction = logits.masked_fill(~positives, 0).sum(dim=1) / number.clamp(min=1)
     share = positives.sum(dim=1) / number.clamp(min=1)
     losses = torch.where(has_loss, share * log_denominator - attraction, 0)
-    return losses.sum() / (has_loss.sum() if total == "mean" else 1)
+    return losses.sum() / {"mean": int(has_loss.sum()), "sum": 1}.get(total, n)
 
 
 def _complement_cases() -> list[Case]:
@@ -327,6 +362,7 @@ def _complement_cases() -> list[Case]:
         return z, y, unit_vectors(f"prototypes, {case}", len(sizes), z.shape[1]), temperature
 
     z, y, c, _ = named("small temperature", [4, 0, 2], 0.01)
+    z, y = _with_a_near_pair(z, y)
     return [
         Case("every class is in the batch", named("complete", [3, 3, 2], 1.0)),
         Case("not every class is in the batch", named("absent", [4, 0, 3, 0], 1.0)),
@@ -371,6 +407,13 @@ CLASS_COMPLEMENT = Exercise(
             positive=False,
         ),
         _complement(
+            "contrast but no positive, all samples counted",
+            "The prototypes repel, but none attracts, so an anchor that is alone in its class has no loss. What is a "
+            "prototype to the anchors of its own class?",
+            positive=False,
+            total="mean over all samples",
+        ),
+        _complement(
             "positive but no contrast",
             "The prototypes attract, but are not in the denominator. What are they to the anchors of other classes?",
             contrast="none",
@@ -394,6 +437,18 @@ CLASS_COMPLEMENT = Exercise(
             "anchor in the denominator",
             "The denominator has one term too many. Does an anchor have to be told apart from itself?",
             anchor_excluded=False,
+        ),
+        _complement(
+            "anchor never excluded",
+            "The anchor is nowhere left out: it attracts itself, and stands in its own denominator.",
+            anchor_excluded=False,
+            anchor_a_positive=True,
+        ),
+        Mistake(
+            "averaged over classes",
+            "Your denominator is averaged per class: that is BCL (Eq. 9). Class-complement alone adds the prototypes "
+            "as they are.",
+            lambda z, y, c, temperature: balanced_contrastive_loss(z, y, c, temperature=temperature),
         ),
         _complement(
             "prototype not counted among positives",

@@ -1,4 +1,4 @@
-"""Exercises on the regular simplex: construct it, recognise it, measure the distance to it (notebook 03)."""
+"""Exercises on class means and the regular simplex: notebooks 01 (cosines) and 03 (construct, recognise, measure)."""
 
 from __future__ import annotations
 
@@ -298,6 +298,83 @@ SIMPLEX_DEVIATION = Exercise(
             "largest deviation",
             "This is the largest deviation. Asked for is one of all pairs together.",
             lambda means: (_off_diagonal(means) + 1 / (len(means) - 1)).abs().max(),
+        ),
+    ),
+)
+
+
+# ---- cosines between class means (notebook 01)
+
+
+def _means(embeddings: Tensor, labels: Tensor) -> Tensor:
+    return torch.stack([embeddings[labels == k].mean(dim=0) for k in range(int(labels.max()) + 1)])
+
+
+def _class_mean_cosines(embeddings: Tensor, labels: Tensor) -> Tensor:
+    means = normalize(_means(embeddings, labels), dim=1)
+    return means @ means.T
+
+
+def _mean_of_cosines(embeddings: Tensor, labels: Tensor) -> Tensor:
+    """Mean cosine between the samples of two classes, instead of the cosine of their means."""
+    means = _means(normalize(embeddings, dim=1), labels)
+    return means @ means.T
+
+
+def _cosine_cases() -> list[Case]:
+    labels = torch.tensor([2, 0, 1, 0, 2, 2, 1, 0, 0])
+    scattered = unit_vectors("class means, scattered", 9, 4)
+    centres = unit_vectors("class means, centres", 3, 4)
+    return [
+        Case("the classes have collapsed", (centres[labels], labels)),
+        Case("embeddings scatter", (scattered, labels)),
+        Case(
+            "one class is far larger",
+            (unit_vectors("class means, large", 12, 3), torch.tensor([0] * 9 + [1, 2, 2])),
+        ),
+    ]
+
+
+CLASS_MEAN_COSINES = Exercise(
+    name="class_mean_cosines",
+    task="the cosines between the class means of a batch of unit embeddings; every class 0..K-1 has a sample.",
+    arguments=("embeddings", "labels"),
+    returns="a matrix of shape (K, K)",
+    reference=_class_mean_cosines,
+    by_hand=Case(
+        "class 0 has samples at 0° and 90°, class 1 one sample at 45°",
+        (at(0, 90, 45), torch.tensor([0, 0, 1])),
+    ),
+    hidden=_cosine_cases,
+    mistakes=(
+        Mistake(
+            "means not normalised",
+            "Right for collapsed classes only: your diagonal is not 1. How long is the mean of scattered unit vectors?",
+            _mean_of_cosines,
+        ),
+        Mistake(
+            "cosines of samples",
+            "The diagonal is right. Elsewhere you have the mean cosine between the samples of two classes; the cosine "
+            "between their means is another number.",
+            lambda embeddings, labels: _mean_of_cosines(embeddings, labels).fill_diagonal_(1),
+        ),
+        Mistake(
+            "first sample of each class",
+            "Right for collapsed classes only: you take one sample for its class.",
+            lambda embeddings, labels: _class_mean_cosines(
+                torch.stack([embeddings[labels == k][0] for k in range(int(labels.max()) + 1)]),
+                torch.arange(int(labels.max()) + 1),
+            ),
+        ),
+        Mistake(
+            "distances",
+            "The larger your number, the further two classes are apart. A cosine is 1 for classes at one point.",
+            lambda embeddings, labels: 1 - _class_mean_cosines(embeddings, labels),
+        ),
+        Mistake(
+            "angles",
+            "These are angles. Their cosines are asked for.",
+            lambda embeddings, labels: _class_mean_cosines(embeddings, labels).clamp(-1, 1).arccos(),
         ),
     ),
 )

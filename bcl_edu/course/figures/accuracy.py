@@ -13,7 +13,7 @@ from bcl_edu.course.figures import style
 Runs = Sequence[Mapping[str, float | None]]
 """Accuracies in percent of several seeds of one method: per run, by group name; None where a group is empty."""
 
-MOST_NUMBERS_ABOVE = 4
+MOST_NUMBERS_ABOVE = 3
 """With more methods than this side by side, numbers above the bars would overlap."""
 
 GROUPS = {"top1": "all classes", "many": "many-shot", "medium": "medium-shot", "few": "few-shot"}
@@ -45,10 +45,9 @@ def accuracy_by_class_count(
     ticks = [f"{names[k]}<br>({int(class_counts[k])})" for k in order]
     words = []
     figure = style.page(title, look_at, "", height=400)
-    for position, (method, values) in enumerate(per_class.items()):
+    for (method, values), look in zip(per_class.items(), style.looks(per_class), strict=True):
         if len(values) != classes:
             raise ValueError(f"{method} has {len(values)} accuracies for {classes} classes")
-        look = style.series(position)
         sorted_values = [values[k] for k in order]
         figure.add_trace(
             go.Scatter(
@@ -101,8 +100,7 @@ def shot_group_bars(
     figure = style.page(title, look_at, "", height=400)
     words = []
     narrow = len(results) > MOST_NUMBERS_ABOVE
-    for position, (method, runs) in enumerate(results.items()):
-        look = style.series(position)
+    for (method, runs), look in zip(results.items(), style.looks(results), strict=True):
         values = {group: _of_all_runs(runs, group, method) for group in GROUPS}
         means = [sum(of) / len(of) if of else None for of in values.values()]
         figure.add_trace(
@@ -185,7 +183,7 @@ def _add_numbers(
             mode="text",
             text=[_percent(mean) for mean in means],
             textposition="top center",
-            textfont={"size": 11, "color": style.INK},
+            textfont={"size": 13, "color": style.INK},
             offsetgroup=method,
             showlegend=False,
             cliponaxis=False,

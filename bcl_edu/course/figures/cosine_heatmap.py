@@ -16,9 +16,9 @@ SCALE = ((0.0, "#6aa5dc"), (0.5, "#f4f2ee"), (1.0, "#f08a3c"))
 CELL_INK = "#1a1a1a"
 MOST_NUMBERS = 12
 """With more classes than this, the cells are too small for numbers."""
-CELL = 34
+CELL = 40
 """Pixels of a cell, as long as there are few classes."""
-NUMBERED_CELL = 26
+NUMBERED_CELL = 32
 """In a smaller cell there is no room for a number."""
 WIDEST = 1060
 """Pixels that a notebook has in a small window."""
@@ -75,8 +75,12 @@ def cosine_heatmap(
                 coloraxis="coloraxis",
                 xgap=1,
                 ygap=1,
-                texttemplate="%{z:.2f}" if classes <= MOST_NUMBERS and cell >= NUMBERED_CELL else None,
-                textfont={"color": CELL_INK, "size": 11},
+                text=[
+                    ["" if i == j else _short(value) for j, value in enumerate(row)]
+                    for i, row in enumerate(matrix.tolist())
+                ],
+                texttemplate="%{text}" if classes <= MOST_NUMBERS and cell >= NUMBERED_CELL else None,
+                textfont={"color": CELL_INK, "size": 13},
                 hovertemplate="%{y} and %{x}: %{z:.3f}<extra></extra>",
                 hoverongaps=False,
             ),
@@ -114,6 +118,11 @@ def cosine_heatmap(
         },
     )
     return figure
+
+
+def _short(cosine: float) -> str:
+    """Two digits, without a zero in front of them, which a cell has no room for: -.11."""
+    return f"{cosine:.2f}".replace("0.", ".", 1)
 
 
 def _checked(cosines: Float[Tensor, "k k"], classes: int) -> Float[Tensor, "k k"]:

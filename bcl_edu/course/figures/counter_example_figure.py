@@ -205,7 +205,7 @@ def _two_means(shown: ThreeClasses) -> list[go.Scatter]:
             marker={"symbol": symbol, "size": 11, "color": colour, "line": {"color": line, "width": 2}},
             text=[f"mean of {name}"],
             textposition=place,
-            textfont={"size": 12},
+            textfont={"size": 13},
             hovertext=f"mean of {name}",
             hoverinfo="text",
         )

@@ -216,7 +216,7 @@ def _marks(angles: Float[Tensor, " n"], gap: Float[Tensor, "n n"]) -> go.Scatter
         marker={"symbol": symbols, "size": 12, "color": CELL_INK, "line": {"color": "#ffffff", "width": 1}},
         text=names,
         textposition="top center",
-        textfont={"color": CELL_INK, "size": 12},
+        textfont={"color": CELL_INK, "size": 13},
         hoverinfo="skip",
     )
 

@@ -44,8 +44,7 @@ def deviation_curves(
     _check(runs, moments, ends, logarithmic)
     figure = style.page(title, look_at, "")
     words = []
-    for position, (name, values) in enumerate(runs.items()):
-        look = style.series(position)
+    for (name, values), look in zip(runs.items(), style.looks(runs), strict=True):
         low, mean, high = values.amin(dim=0), values.mean(dim=0), values.amax(dim=0)
         if len(values) > 1:
             figure.add_trace(_band(moments, low, high, look.colour))

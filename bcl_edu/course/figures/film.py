@@ -93,7 +93,7 @@ def frame_slider(
         "y": 0.0,
         "yanchor": "top",
         "currentvalue": {"prefix": f"{quantity} ", "font": {"size": 14, "color": style.INK}},
-        "font": {"color": style.INK, "size": 12},
+        "font": {"color": style.INK, "size": 13},
         "bgcolor": style.FAINT,
         "activebgcolor": style.INK,
         "bordercolor": style.INK,

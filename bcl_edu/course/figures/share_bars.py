@@ -54,8 +54,7 @@ def gradient_shares(
         f"Shares in percent from head to tail, equal would be {equal:.1f}. {words}.",
         height=400,
     )
-    for position, (loss, row) in enumerate(percent.items()):
-        look = style.series(position)
+    for (loss, row), look in zip(percent.items(), style.looks(percent), strict=True):
         figure.add_trace(
             go.Bar(
                 x=list(range(classes)),

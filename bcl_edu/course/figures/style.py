@@ -12,7 +12,9 @@ words and numbers) in `layout.meta`; see `caption` and `text_alternative`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -34,6 +36,11 @@ WIRE = "#8f8f8f"
 HEAD = "#2f7fc1"
 TAIL = "#d55e00"
 MIDDLE = "#85798c"
+
+CHARACTER = 7.8
+"""Pixels of a character of a caption, on average."""
+LINE = 19
+"""Pixels of one more line of a caption."""
 
 GROUP_COLOURS = {"many": HEAD, "medium": MIDDLE, "few": TAIL}
 GROUP_PATTERNS = {"many": "", "medium": "/", "few": "x"}
@@ -62,8 +69,8 @@ SERIES = (
 METHOD_LOOKS = {
     "ce": Series("#6b6b6b", "dot", "circle-open", ""),
     "lc": Series("#b8860b", "dashdot", "square-open", "."),
-    "scl": Series("#7a4fb5", "solid", "circle", ""),
-    "scl-complement": Series("#b45fb4", "dot", "triangle-down", "+"),
+    "scl": Series("#7a4fb5", "solid", "circle", "+"),
+    "scl-complement": Series("#b45fb4", "dot", "triangle-down", ""),
     "scl-averaging": Series("#9a6fd0", "longdash", "triangle-up", "\\"),
     "bcl": Series("#00876c", "solid", "square", "/"),
     "bcl-inside": Series("#5b7f16", "longdash", "cross", "-"),
@@ -85,6 +92,52 @@ def series(position: int) -> Series:
     if position >= len(SERIES):
         raise ValueError(f"{position + 1} series in one figure; at most {len(SERIES)} can be told apart")
     return SERIES[position]
+
+
+_METHODS_IN_WORDS = (
+    (r"class-averaged anchors|class-anchors", "bcl-class-anchors"),
+    (r"\bl2\b|bcl-inside", "bcl-inside"),
+    (r"\bl3\b|bcl-prototypes", "bcl-prototypes"),
+    (r"\b(scl?) \+ complement|scl-complement", "scl-complement"),
+    (r"\b(scl?) \+ averaging|scl-averaging|^class-averaged$", "scl-averaging"),
+    (r"\bbcl\b", "bcl"),
+    (r"\bscl?\b", "scl"),
+    (r"\blc\b|compensat", "lc"),
+    (r"\bcross-entropy\b|\bce\b", "ce"),
+)
+"""What a label says, and which method that is; the first that fits."""
+
+
+def method_in(label: str) -> str | None:
+    """The method that a label names ("BCL, batches of 64" is "bcl"); None if it names none."""
+    words = label.lower()
+    return next((method for pattern, method in _METHODS_IN_WORDS if re.search(pattern, words)), None)
+
+
+def looks(labels: Iterable[str]) -> list[Series]:
+    """How the compared things of one figure are drawn: a method has its own colour, whatever stands beside it.
+
+    Two labels of one method share its colour and differ by dash, symbol and hatching. What is no method takes the
+    looks of `series` in turn.
+
+    Raises:
+        ValueError: there are more labels than can be told apart.
+    """
+    drawn: list[Series] = []
+    for position, label in enumerate(labels):
+        method = method_in(label)
+        own = METHOD_LOOKS[method] if method else series(position)
+        used = {look.symbol for look in drawn}
+        if own.symbol in used:
+            spare = next((look for look in SERIES if look.symbol not in used), None)
+            if spare is None:
+                raise ValueError(
+                    f"{position + 1} series in one figure; at most {len(drawn)} can be told apart"
+                )
+            colour = own.colour if method else spare.colour
+            own = Series(colour, spare.dash, spare.symbol, spare.pattern)
+        drawn.append(own)
+    return drawn
 
 
 def class_labels(class_names: Sequence[str] | None, classes: int) -> list[str]:
@@ -184,6 +237,25 @@ def heading(title: str, look_at: str) -> str:
     it is on the page, as in a box of widgets.
     """
     return f"<b>{title}</b><br><span style='font-size: 14px'>{look_at}</span>"
+
+
+def fitted_to(figure: go.Figure, width: int) -> go.Figure:
+    """The same figure with its title and caption broken into lines that fit a width in pixels; it grows by them.
+
+    A live figure is as wide as its page, where one line looks best; a stored picture is 640 pixels wide.
+    """
+    title, _, look_at = (figure.layout.title.text or "").partition("<br>")
+    text = re.sub(r"<[^>]+>", "", look_at)
+    lines = textwrap.wrap(text, int(width / CHARACTER), break_long_words=False)
+    if len(lines) < 2 or not look_at.startswith("<span"):
+        return figure
+    fitted = go.Figure(figure)
+    more = LINE * (len(lines) - 1)
+    opening = look_at[: look_at.index(">") + 1]
+    fitted.layout.title.text = f"{title}<br>{opening}{'<br>'.join(lines)}</span>"
+    fitted.layout.margin.t = (figure.layout.margin.t or 0) + more
+    fitted.layout.height = (figure.layout.height or 400) + more
+    return fitted
 
 
 def caption(figure: go.Figure) -> str:

@@ -10,8 +10,8 @@ from bcl_edu.course.figures import style
 from bcl_edu.course.figures.training_curves import QUANTITIES
 
 PARTS = (
-    "optimum,<br>every class in each batch",
-    "+ classes missing<br>in mini-batches",
+    "optimum,<br>every class<br>in each batch",
+    "+ classes<br>missing in<br>mini-batches",
     "+ the path,<br>not at its end",
     "= measured",
 )
@@ -32,19 +32,21 @@ def three_effects(parts: Mapping[str, Sequence[float]], *, title: str, look_at: 
     """
     figure = style.page(title, look_at, "", height=400)
     words = []
-    for position, (name, three) in enumerate(parts.items()):
+    digits = 3 if len(parts) <= 2 else 2  # three numbers of three digits side by side would touch
+    for (name, three), look in zip(parts.items(), style.looks(parts), strict=True):
         if len(three) != 3:
             raise ValueError(f"{name} has {len(three)} parts; expected three: optimum, mini-batches, path")
         values = [*three, sum(three)]
-        look = style.series(position)
         figure.add_bar(
             x=list(range(len(PARTS))),
             y=values,
             name=name,
             marker={"color": look.colour, "pattern": style.hatching(look.pattern)},
-            text=[f"{values[0]:.3f}", *(f"{change:+.3f}" for change in three[1:]), f"{values[-1]:.3f}"],
+            text=[f"{v:{sign}.{digits}f}" for v, sign in zip(values, ("", "+", "+", ""), strict=True)],
             textposition="outside",
-            textfont={"color": style.INK},
+            textfont={"color": style.INK, "size": 13},
+            textangle=0,
+            constraintext="none",
             cliponaxis=False,
             hovertemplate=name + ": %{y:.3f}<extra></extra>",
         )
@@ -55,7 +57,12 @@ def three_effects(parts: Mapping[str, Sequence[float]], *, title: str, look_at: 
     figure.update_layout(
         barmode="group",
         bargap=0.25,
-        xaxis={"tickvals": list(range(len(PARTS))), "ticktext": list(PARTS), "showgrid": False},
+        xaxis={
+            "tickvals": list(range(len(PARTS))),
+            "ticktext": list(PARTS),
+            "tickangle": 0,
+            "showgrid": False,
+        },
         yaxis={
             "title": {"text": QUANTITIES["simplex_deviation"]},
             "zeroline": True,

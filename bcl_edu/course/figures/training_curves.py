@@ -45,14 +45,13 @@ def training_curves(
     name = QUANTITIES.get(quantity, quantity)
     figure = style.page(title or name[0].upper() + name[1:], look_at, "", height=360)
     words = []
-    for position, (run, metrics) in enumerate(runs.items()):
+    for (run, metrics), look in zip(runs.items(), style.looks(runs), strict=True):
         points = [(row["epoch"], row[quantity]) for row in metrics if row.get(quantity) is not None]
         if not points:
             known = sorted({key for row in metrics for key, value in row.items() if value is not None})
             raise ValueError(
                 f"run {run!r} has no {quantity!r} in any epoch; it has {', '.join(known) or 'nothing'}"
             )
-        look = style.series(position)
         figure.add_trace(
             go.Scatter(
                 x=[epoch for epoch, _ in points],

@@ -55,7 +55,7 @@ def view_columns(
         xaxis={
             "tickvals": [column * pitch + (width - 1) / 2 for column in range(len(columns))],
             "ticktext": [name.replace(", ", ",<br>") for name in titles],
-            "tickfont": {"size": 12},
+            "tickfont": {"size": 13},
             "showgrid": False,
             "showline": False,
             "ticks": "",

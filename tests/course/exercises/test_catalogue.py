@@ -15,6 +15,12 @@ from bcl_edu.course.exercises.answers import Unusable, expected_answer, given_an
 from bcl_edu.course.exercises.diagnosis import score
 from bcl_edu.course.exercises.loss_exercises import complement_with, denominator_with, scl_with
 from bcl_edu.course.exercises.optimum_exercises import collapse_with, gap_with, gradient_at
+from bcl_edu.course.exercises.run_exercises import (
+    absent_with,
+    difference_with,
+    failures_with,
+    shot_accuracy_with,
+)
 from bcl_edu.course.exercises.theorem_exercises import forces_with, theorem_3_with
 from bcl_edu.course.exercises.trial import try_function
 from bcl_edu.geometry import certified_optimum, collapsed_loss, cosine_matrix, every_batch
@@ -105,6 +111,10 @@ def test_the_cases_are_the_same_every_time(exercise: Exercise) -> None:
         ("theorem_3_bound", theorem_3_with),
         ("loss_at_collapse", collapse_with),
         ("duality_gap", gap_with),
+        ("count_failures", failures_with),
+        ("shot_accuracy", shot_accuracy_with),
+        ("share_of_absent", absent_with),
+        ("paired_difference", difference_with),
     ],
 )
 def test_without_a_mistake_the_variants_are_the_reference(name: str, function: Callable[..., object]) -> None:

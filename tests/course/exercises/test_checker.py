@@ -12,6 +12,7 @@ from torch import Tensor
 from bcl_edu.course.exercises import EXERCISES, Verdict, check
 from bcl_edu.course.exercises.trial import try_function
 from bcl_edu.geometry import regular_simplex
+from bcl_edu.losses import balanced_contrastive_loss
 
 right_counts = EXERCISES["class_counts"].reference
 right_deviation = EXERCISES["simplex_deviation"].reference
@@ -197,7 +198,8 @@ def test_a_built_in_function_without_a_signature_is_called() -> None:
 
 def test_an_unknown_exercise_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(
-        ValueError, match=r"there is no exercise 'class_count'; did you mean 'class_counts'\?"
+        ValueError,
+        match=r"there is no exercise 'class_count'; did you mean 'class_counts'\? There are: .*\.$",
     ):
         check("class_count", right_counts)
 
@@ -217,6 +219,63 @@ def test_exponentials_that_overflow_are_recognised() -> None:
     verdict = check("supervised_contrastive_loss", naive)
     assert "This is where the temperature is 0.01, in float32." in verdict.lines[0]
     assert "how large does an exponential get here?" in verdict.lines[1]
+
+
+def test_a_naive_exponential_overflows_in_the_class_averaged_denominator_too() -> None:
+    def naive(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor:
+        similarity = (embeddings @ embeddings.T / temperature).exp().fill_diagonal_(0)
+        member = torch.nn.functional.one_hot(labels).to(similarity.dtype)
+        size = member.sum(dim=0) - member
+        return ((similarity @ member) / size.clamp(min=1)).sum(dim=1).log()
+
+    verdict = check("class_averaged_denominator", naive)
+    assert "This is where the temperature is 0.01, in float32." in verdict.lines[0]
+    assert "how large does an exponential get here?" in verdict.lines[1]
+
+
+def test_a_naive_exponential_overflows_in_class_complement_too() -> None:
+    def naive(embeddings: Tensor, labels: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
+        keys = torch.cat([embeddings, prototypes])
+        key_labels = torch.cat([labels, torch.arange(len(prototypes))])
+        itself = torch.eye(len(labels), len(keys)).bool()
+        similarity = (embeddings @ keys.T / temperature).exp().masked_fill(itself, 0)
+        positive = (labels[:, None] == key_labels[None, :]) & ~itself
+        losses = -(similarity / similarity.sum(dim=1, keepdim=True)).log()
+        return (losses.masked_fill(~positive, 0).sum(dim=1) / positive.sum(dim=1)).mean()
+
+    verdict = check("class_complement", naive)
+    assert "This is where the temperature is 0.01, in float32." in verdict.lines[0]
+    assert "how large does an exponential get here?" in verdict.lines[1]
+
+
+def test_the_classic_slips_written_as_learners_write_them_are_named() -> None:
+    def nothing_excluded(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor:
+        log_probability = (embeddings @ embeddings.T / temperature).log_softmax(dim=1)
+        positive = (labels[:, None] == labels[None, :]).to(log_probability.dtype)
+        return -((log_probability * positive).sum(dim=1) / positive.sum(dim=1)).mean()
+
+    def without_own_prototype(
+        embeddings: Tensor, labels: Tensor, prototypes: Tensor, temperature: float
+    ) -> Tensor:
+        logits = embeddings @ torch.cat([embeddings, prototypes]).T / temperature
+        itself = torch.eye(*logits.shape).bool()
+        log_probability = logits - logits.masked_fill(itself, -torch.inf).logsumexp(dim=1, keepdim=True)
+        n = len(labels)
+        positive = (labels[:, None] == labels[None, :]) & ~itself[:, :n]
+        attracted = log_probability[:, :n].masked_fill(~positive, 0).sum(dim=1)
+        return -(attracted / positive.sum(dim=1).clamp(min=1)).mean()
+
+    def by_habit(embeddings: Tensor, labels: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
+        return balanced_contrastive_loss(embeddings, labels, prototypes, temperature=temperature)
+
+    named = {
+        ("supervised_contrastive_loss", nothing_excluded): "anchor never excluded",
+        ("class_complement", without_own_prototype): "contrast but no positive, all samples counted",
+        ("class_complement", by_habit): "averaged over classes",
+    }
+    for (exercise, function), mistake in named.items():
+        hints = {known.name: known.hint for known in EXERCISES[exercise].mistakes}
+        assert check(exercise, function).lines[0] == hints[mistake]
 
 
 def test_a_known_mistake_is_recognised_behind_an_overflow() -> None:

@@ -88,7 +88,7 @@ def test_three_effects_add_up_to_what_was_measured() -> None:
     assert figure.data[0].y == pytest.approx((0.07, 0.03, 0.2, 0.3))
     assert figure.data[1].text == ("0.070", "-0.010", "+0.300", "0.360")
     assert figure.data[0].marker.pattern.shape != figure.data[1].marker.pattern.shape
-    assert figure.data[0].marker.color == style.series(0).colour
+    assert figure.data[0].marker.color == style.METHOD_COLOURS["scl"]
     assert "BCL: 0.070 at the optimum of full batches, -0.010 by mini-batches" in text_alternative(figure)
 
 

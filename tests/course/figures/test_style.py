@@ -84,3 +84,77 @@ def test_widgets_have_the_colours_of_figures() -> None:
     assert dict(methods) == style.METHOD_COLOURS
     ends = re.findall(r'^export const (HEAD|MIDDLE|TAIL) = "(#\w{6})"', text, re.MULTILINE)
     assert dict(ends) == {"HEAD": style.HEAD, "MIDDLE": style.MIDDLE, "TAIL": style.TAIL}
+
+
+@pytest.mark.parametrize(
+    ("label", "method"),
+    [
+        ("SCL", "scl"),
+        ("optimum of SCL + averaging", "scl-averaging"),
+        ("+ SC + complement", "scl-complement"),
+        ("+ both (BCL, L1)", "bcl"),
+        ("BCL, class-averaged anchors", "bcl-class-anchors"),
+        ("bcl-inside", "bcl-inside"),
+        ("L3", "bcl-prototypes"),
+        ("LC + SC", "scl"),
+        ("LC", "lc"),
+        ("cross-entropy", "ce"),
+        ("share of the samples", None),
+        ("Eq. 3 as printed", None),
+    ],
+)
+def test_a_label_says_which_method_it_is(label: str, method: str | None) -> None:
+    assert style.method_in(label) == method
+
+
+def test_a_method_has_its_colour_wherever_it_stands() -> None:
+    first, second = style.looks(["SCL", "BCL"])
+    assert (first, second) == tuple(style.looks(["BCL", "SCL"])[::-1])
+    assert first.colour == style.METHOD_COLOURS["scl"]
+
+
+def test_two_runs_of_one_method_share_its_colour_and_nothing_else() -> None:
+    one, other = style.looks(["SCL, batches of 64", "SCL, whole batches"])
+    assert one.colour == other.colour
+    assert (one.symbol, one.dash) != (other.symbol, other.dash)
+    assert one.symbol != other.symbol
+
+
+def seen_with(colour: str, deficiency: str) -> list[float]:
+    """A colour as linear red, green and blue under a complete colour deficiency (Machado et al. 2009, severity 1)."""
+    matrices = {
+        "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+        "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+        "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+    }
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return [sum(m * c for m, c in zip(row, linear, strict=True)) for row in matrices[deficiency]]
+
+
+@pytest.mark.parametrize("deficiency", ["protanopia", "deuteranopia", "tritanopia"])
+def test_methods_that_are_compared_stay_apart_for_the_colour_blind_or_differ_in_dash(deficiency: str) -> None:
+    compared = [("scl", "bcl"), ("scl", "bcl-class-anchors"), ("lc", "scl"), ("lc", "bcl"), ("ce", "bcl")]
+    for pair in compared:
+        one, other = (style.METHOD_LOOKS[name] for name in pair)
+        apart = max(
+            abs(a - b)
+            for a, b in zip(
+                seen_with(one.colour, deficiency), seen_with(other.colour, deficiency), strict=True
+            )
+        )
+        assert apart > 0.1 or (one.dash, one.symbol) != (other.dash, other.symbol), pair
+    ends = (seen_with(colour, deficiency) for colour in (style.HEAD, style.TAIL))
+    assert max(abs(a - b) for a, b in zip(*ends, strict=True)) > 0.2
+
+
+def test_a_long_caption_is_broken_to_fit_and_the_figure_grows_by_its_lines() -> None:
+    page = style.page("Title", "word " * 40, "In words.", height=380)
+    fitted = style.fitted_to(page, 640)
+    lines = re.sub(r"<(?!br)[^>]+>", "", fitted.layout.title.text).split("<br>")[1:]
+    assert len(lines) == 3
+    assert max(map(len, lines)) * style.CHARACTER <= 640
+    assert fitted.layout.height == 380 + 2 * style.LINE
+    assert (
+        style.fitted_to(style.page("Title", "Short.", "In words."), 640).layout.title.text.count("<br>") == 1
+    )
