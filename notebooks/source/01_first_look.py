@@ -85,7 +85,7 @@ figures.image_columns(subset.images, subset.labels, digits.class_names)
 # %%
 description, recipe = RECIPES["digits-lt"]
 print(description)
-cross_entropy = widgets.train_quietly(replace(recipe, loss="ce"))
+cross_entropy = widgets.train_quietly(recipe.change(method="ce"))
 assert cross_entropy.class_counts.tolist() == counts.tolist()
 
 last = cross_entropy.last.metrics
@@ -130,7 +130,7 @@ figures.accuracy_by_class_count(
 # digit's test images, drawn after every epoch. **Turn the sphere with the mouse while it trains.**
 
 # %%
-exact = replace(recipe, loss="scl", head_dim=3, temperature=0.3)
+exact = recipe.change(method="scl", head_dim=3, temperature=0.3)
 balanced = widgets.train_live(replace(exact, head_count=37, imbalance_factor=1))
 
 # %% [markdown]
@@ -214,7 +214,7 @@ long_tailed.film("Class means with a long tail", every=3)
 losses = {"compensated": "lc", "SCL": "scl", "BCL": "bcl"}
 runs = {"cross-entropy": cross_entropy}
 for name, loss in losses.items():
-    runs[name] = widgets.train_quietly(replace(recipe, loss=loss))
+    runs[name] = widgets.train_quietly(recipe.change(method=loss))
     print(f"{name}: few-shot accuracy {runs[name].last.metrics['few']:.1f} %")
 
 # %%
@@ -322,7 +322,7 @@ def class_mean_cosines(embeddings, labels):
 check("class_mean_cosines", class_mean_cosines)
 
 # %% [markdown]
-# 1. **Where is the limit?** Train cross-entropy at an imbalance factor of 1, 10 and 100 (`replace(recipe, loss="ce",
+# 1. **Where is the limit?** Train cross-entropy at an imbalance factor of 1, 10 and 100 (`recipe.change(method="ce",
 #    imbalance_factor=...)`). At which factor do the few-shot digits fall below 50 %? *Careful: the number of images
 #    falls, too. How would you tell the two effects apart? Section 3 did.*
 # 2. **A sphere for BCL.** Repeat the live run with `loss="bcl"`. Do the five smallest classes part? Try three seeds

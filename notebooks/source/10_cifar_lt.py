@@ -260,7 +260,7 @@ def shot_accuracy(class_accuracy, class_counts):
 check("shot_accuracy", shot_accuracy)
 
 # %% [markdown]
-# 1. **The habit of a classifier.** Train without compensation: `plan_run(dataclasses.replace(recipe, loss="ce"),
+# 1. **The habit of a classifier.** Train without compensation: `plan_run(recipe.change(method="ce"),
 #    "../runs")` plans the same with plain cross-entropy, in a folder of its own. How do the blue parts of the
 #    confusion change, and how does the first bar pay for the last?
 # 2. **One seed is an anecdote.** Repeat section 5 with `dataclasses.replace(recipe, seed=1)` and `seed=2`. How large is
