@@ -21,7 +21,7 @@ def passes(name: str) -> str:
 
 def test_a_notebook_has_the_exercises_that_it_checks() -> None:
     for path in twins():
-        checked = re.findall(r'^check\("(\w+)"', path.read_text(), flags=re.MULTILINE)
+        checked = re.findall(r'^check(?:_exercise)?\("(\w+)"', path.read_text(), flags=re.MULTILINE)
         assert checked == OF_NOTEBOOK.get(path.stem, [])
 
 
