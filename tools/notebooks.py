@@ -44,7 +44,7 @@ SOURCES = "source"
 """The folder inside of the notebooks' that holds their text twins: a learner's list of files shows notebooks only."""
 README = NOTEBOOKS.parent / "README.md"
 
-LARGEST_OUTPUTS = 200_000
+LARGEST_OUTPUTS = 250_000
 """Bytes of outputs that one notebook may store: it stays quick to open, to review and to clone."""
 
 MACHINE_PATH = re.compile(
@@ -56,7 +56,8 @@ PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LIVE = "(a live widget: run this cell to use it)"
 """What is stored for a widget, before the picture of what it showed."""
-SECONDS_A_CELL = 180
+SECONDS_A_CELL = 600
+"""How long `sync` waits for a cell: ten times what any should take, for a machine that does other things too."""
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -124,9 +125,9 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
 def tidy(notebook: NotebookNode) -> NotebookNode:
     """Make an executed notebook fit to commit and to read without a kernel.
 
-    Widget views lose their (dead) model and say how to see them live; the figure that was in one when its notebook had
-    run stands below, if there is room. Figures get a picture for hosts that do not run JavaScript, and their
-    description instead of their source code for readers of plain text.
+    Widget views lose their (dead) model and say how to see them live; below stands a picture of the figure that was in
+    one when its notebook had run, and the figure itself if there is room. Figures get a picture for hosts that do not
+    run JavaScript, and their description instead of their source code for readers of plain text.
     """
     widgets = _widget_states(notebook)
     notebook.metadata = nbformat.from_dict(METADATA)
@@ -146,8 +147,9 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
                     shown_live.append((cell, drawing))
             elif PLOTLY in bundle:
                 _add_still(bundle)
-    for cell, drawing in shown_live:
-        _add_if_there_is_room(notebook, cell, drawing)
+    pictures = [_with_still(cell, drawing) for cell, drawing in shown_live]
+    for (_, drawing), picture in zip(shown_live, pictures, strict=True):
+        _add_figure_if_there_is_room(notebook, picture, drawing)
     return notebook
 
 
@@ -169,12 +171,21 @@ def _drawing_in(model: str, widgets: dict[str, dict[str, Any]]) -> dict[str, Any
     return None
 
 
-def _add_if_there_is_room(notebook: NotebookNode, cell: NotebookNode, drawing: dict[str, Any]) -> None:
-    """Put a widget's figure below its cell, unless the notebook would store too much."""
-    _add_still(drawing)
-    picture = nbformat.v4.new_output("display_data", data=drawing)
-    if _size_of_outputs(notebook.cells) + len(json.dumps(picture)) < LARGEST_OUTPUTS:
-        cell.outputs.append(picture)
+def _with_still(cell: NotebookNode, drawing: dict[str, Any]) -> NotebookNode:
+    """Put a picture of a widget's figure below its cell; returns this output."""
+    still = dict(drawing)
+    _add_still(still)
+    still.pop(PLOTLY)
+    cell.outputs.append(nbformat.v4.new_output("display_data", data=still))
+    return cell.outputs[-1]
+
+
+def _add_figure_if_there_is_room(
+    notebook: NotebookNode, picture: NotebookNode, drawing: dict[str, Any]
+) -> None:
+    """Beside the picture the figure itself, to turn and zoom, unless the notebook would store too much."""
+    if _size_of_outputs(notebook.cells) + len(json.dumps(drawing)) < LARGEST_OUTPUTS:
+        picture.data.update(drawing)
 
 
 def _add_still(bundle: dict[str, Any]) -> None:
@@ -189,7 +200,10 @@ def _add_still(bundle: dict[str, Any]) -> None:
     image = Image.open(io.BytesIO(picture))
     # 4 steps of transparency are enough for the edges of letters, and leave the colours to what is drawn
     image.putalpha(image.getchannel("A").point([round(alpha / 85) * 85 for alpha in range(256)]))
-    image.quantize(48, method=Image.Quantize.FASTOCTREE).save(small, format="png", optimize=True)
+    colours = (
+        256 if any(trace["type"] == "image" for trace in data) else 48
+    )  # photographs need more than diagrams
+    image.quantize(colours, method=Image.Quantize.FASTOCTREE).save(small, format="png", optimize=True)
     bundle["image/png"] = base64.b64encode(small.getvalue()).decode("ascii")
 
 

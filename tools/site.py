@@ -175,7 +175,8 @@ def _write_pages(site: Path) -> None:
             before=names[at - 1] if at else None,
             after=names[at + 1] if at + 1 < len(names) else None,
         )
-    _write(site / "glossary.html", "Glossary", _markdown((NOTEBOOKS / "glossary.md").read_text("utf-8")))
+    for path in sorted(NOTEBOOKS.glob("*.md")):  # the glossary, and help on working with the notebooks
+        _write(site / f"{path.stem}.html", path.stem.capitalize(), _markdown(path.read_text("utf-8")))
     for path in sorted((NOTEBOOKS / "solutions").glob("*.md")):
         body = _markdown(path.read_text("utf-8"))
         _write(site / "solutions" / f"{path.stem}.html", "Solutions", body, up="../")

@@ -13,16 +13,15 @@
 # %% [markdown]
 # # A first look: what a long tail does
 #
-# **When some classes have fifty times fewer pictures than others, who pays, and what does a balanced contrastive loss
-# give back?**
+# **When some classes have fifty times fewer pictures than others, which of them does a network fail on, and what does a
+# balanced contrastive loss change?**
 #
 # You will cut a long tail into a small data set, watch ten class means find their places on a sphere, and compare
-# four losses on the classes that have many, some and few training images. Everything is trained here, on your
-# machine, while you watch.
+# four losses on classes with many, some and few training images. Everything is trained here, on your machine, while
+# you watch.
 #
-# *Two minutes of computing on two CPU cores, half an hour of reading. You need PyTorch's vocabulary and nothing of
-# contrastive learning. The paper is Zhu et al., "Balanced Contrastive Learning for Long-Tailed Visual Recognition",
-# CVPR 2022.*
+# *Two minutes of computing on two CPU cores, 35 minutes of reading. You need PyTorch's vocabulary. No contrastive
+# learning is assumed; how the losses are written and how they are trained is the subject of the next notebook.*
 
 # %%
 import json
@@ -39,25 +38,27 @@ from bcl_edu.training import RECIPES
 # ## 1. A long tail
 #
 # scikit-learn's digits are 8 × 8 pixels and balanced: about 140 training images of each digit. Real collections are
-# not like that. Photographs of robins are easy to come by, those of rare orchids are not, and class sizes fall
-# roughly exponentially. The paper keeps of class $k$ (of $K$)
+# not like that. Photographs of robins are easy to find, those of rare orchids are not, and class sizes fall
+# roughly exponentially. Of class $k$ (of $K$) the paper keeps
 #
 # $$n_k = \lfloor n_{\max}\, \mathrm{IF}^{-k/(K-1)} \rfloor$$
 #
-# images, largest class first. The *imbalance factor* IF is the size of the largest class divided by that of the smallest;
-# here $n_{\max}$ is 134, which every digit has. The test set stays balanced: every class counts alike when we judge.
-# The field speaks of *many-shot* classes (more than 100 training images), *medium-shot* (20 to 100) and *few-shot*
-# (fewer than 20).
+# images, largest class first. The first, large classes are the *head* of the distribution, the many small ones its *tail*. The
+# *imbalance factor* IF is the size of the largest class divided by that of the smallest; here $n_{\max}$ is 134, which
+# every digit has. The test set stays balanced, so that every class counts alike when we judge.
 #
-# **Before you slide:** at IF = 50, how many of its 134 images does digit 9 keep?
+# Results are reported for three *shot groups*: *many-shot* classes have more than 100 training images, *medium-shot* classes
+# 20 to 100, and *few-shot* classes fewer than 20.
+#
+# **Before you move the slider:** at IF = 50, how many of its 134 images does digit 9 keep?
 
 # %%
 digits = open_dataset("digits")
 widgets.imbalance_slider(digits.train, imbalance_factor=10)
 
 # %% [markdown]
-# Slide it to 50, or look at the next figure, which is drawn for that value. (Rounding down leaves digit 9 two images, so
-# that the true ratio is 67 : 1.)
+# Move it to 50, or look at the next figure, which is drawn for that value. (Rounding down leaves digit 9 two images, so
+# the true ratio is 67 : 1.)
 
 # %%
 head = int(digits.train.class_counts.min())
@@ -67,17 +68,17 @@ assert counts[-1] == 2
 figures.class_counts_bars(counts, shot_groups(counts), digits.class_names)
 
 # %% [markdown]
-# Two images of the digit 9 have to stand for every way of writing one. Here they are, at the right end:
+# Two images of the digit 9 must represent every way of writing one. Here they are, at the right end:
 
 # %%
 subset = digits.train.select(long_tailed_subset(digits.train.labels, counts))
 figures.image_columns(subset.images, subset.labels, digits.class_names)
 
 # %% [markdown]
-# ## 2. Who pays
+# ## 2. Which classes suffer
 #
-# We train a small convolutional network with cross-entropy on this long tail, as everybody would. `RECIPES` holds what
-# the project can train; a recipe is frozen, and `replace` makes a changed copy.
+# We train a small convolutional network with cross-entropy on this long tail. A *recipe* holds every value that decides
+# a training run; `replace` makes a changed copy of it.
 #
 # **Before you run the cell,** write down two numbers: the test accuracy on the many-shot digits, and on the few-shot
 # digits. A random guess is right in 10 % of the cases.
@@ -98,43 +99,32 @@ figures.accuracy_by_class_count(
 )
 
 # %% [markdown]
-# The tail pays. The overall accuracy hides it as long as the test set looks like the training set; a balanced test set
-# shows it. *Look at the right end: digit 9 is hardly ever recognised.* It is not harder to read than the others, as the
-# next section will show by the way. It was only seen less often.
+# The tail suffers. A test set with the same long tail would hide it, because few of its images would be nines; a balanced
+# test set shows it. *Look at the right end: digit 9 is hardly ever recognised.* Nines are not harder to read than other digits,
+# as section 3 will show. The network has seen fewer of them.
 #
 # ## 3. Class means that move
 #
-# A contrastive loss looks at the network from another side. Each image of a batch enters as *views*: copies that are
-# shifted by a pixel, made lighter or darker and noisy, each by chance. The paper has three: $v_1$ for the classifier, $v_2$
-# and $v_3$ for the contrastive loss (so that even a class with one image in the batch has two views there). A view becomes
-# a point $z$ on the unit sphere, its *embedding*. The **supervised contrastive loss** (SCL) takes each in turn as an
-# *anchor* $z_i$. With $B_y$ for the embeddings of the batch that have the anchor's class $y$, it asks that the similarity
-# $z_i \cdot z_p$ to the others of $B_y$ be large compared to that to everything else:
+# The classifier is the last layer of a network. The layers before it turn an image into numbers, its *features*, and a
+# *contrastive loss* trains these directly. A small extra network maps the features of each image to a point on a sphere, its
+# *embedding*, and the **supervised contrastive loss** (SCL) asks that embeddings of one class be near to each other and
+# far from those of other classes. It has no classifier and no logits; it only compares points. (A classifier is
+# trained beside it, so that we can still ask for the accuracy.)
 #
-# $$L_i = -\frac{1}{|B_y|-1}\sum_{p \in B_y \setminus \{i\}} \log
-# \frac{\exp(z_i\cdot z_p/\tau)}{\sum_{k \neq i} \exp(z_i\cdot z_k/\tau)}$$
-#
-# The fraction is a softmax over all others $k$ of the batch: "which of them belongs with $z_i$?" The right answers
-# are the *positives* $p$, the $|B_y|-1$ others of its class, and the loss averages over them. The product
-# $z_i \cdot z_k$ of two unit vectors is the cosine of the angle between them. It is divided by the *temperature* $\tau$:
-# the lower that is, the more the nearest points decide alone. (In the network, a small *projection head* makes the
-# embedding from the features; its width is `head_dim` in the recipe. The classifier stands beside it on the same features
-# and is trained at the same time, so that we can still ask for the accuracy.)
-#
-# So each class pulls its own points together and pushes all others away. With equally many images the pushes are in
-# balance, and the *class means*, the means of each class's embeddings, spread out. In a sphere we can watch this happen: below, embeddings have three
-# dimensions, so the picture is exact (the temperature is $\tau = 0.3$ here, so that classes keep pushing once they are
-# apart; the paper's 0.1 comes back in section 4).
+# So each class pulls its own points together and pushes all others away. The *class means*, the means of each class's
+# embeddings, show where the classes are. On a sphere we can watch them: below, embeddings have three dimensions, so the
+# picture is exact.
 #
 # First the balanced case: 37 images of every digit, together as many as the long tail has. Each arrow is the mean of one
 # digit's test images, drawn after every epoch. **Turn the sphere with the mouse while it trains.**
 
 # %%
-exact = recipe.change(method="scl", head_dim=3, temperature=0.3)
+exact = recipe.change(method="scl", head_dim=3, temperature=0.3
+)  # three dimensions; notebook 01b has the temperature
 balanced = widgets.train_live(replace(exact, head_count=37, imbalance_factor=1))
 
 # %% [markdown]
-# Ten directions start in one bundle, and part. And this network reads nines as well as other digits:
+# Ten directions start in one bundle and part. This network also reads nines well:
 
 # %%
 of_nines = {"balanced": balanced, "long tail": cross_entropy}
@@ -146,10 +136,10 @@ assert of_nines["balanced"] > of_nines["long tail"] + 50
 
 # %% [markdown]
 # Now the same number of images with a long tail: 134 zeros, 2 nines. **Before you run it:** where will the five
-# smallest classes (thin, orange) go? And the largest?
+# smallest classes (thin, orange) go, and where the largest?
 
 # %%
-assert abs(sum(cross_entropy.class_counts) - sum(balanced.class_counts)) <= 5  # equally much to learn from
+assert abs(sum(cross_entropy.class_counts) - sum(balanced.class_counts)) <= 5  # as many images in all
 long_tailed = widgets.train_live(exact)
 
 # %% [markdown]
@@ -180,10 +170,9 @@ assert difference["long-tailed"] > 0.2  # the claim of this section
 assert abs(difference["balanced"]) < difference["long-tailed"] / 2
 
 # %% [markdown]
-# With equal counts neither half is much tighter than the other. With a long tail the large classes took the room, and
-# the small ones ended up together on one side. That is what the sums in the loss suggest: a class is pushed away by
-# every sample of the others, and two nines have few to push back with. Here is the film of that run again. *Press play,
-# and look at the orange arrows: do they ever part?*
+# With equal counts neither half is much tighter than the other. With a long tail the large classes took most of the
+# sphere, and the small ones ended up together on one side. Every image of a class pushes the other classes away, and two nines push
+# little. Here is the film of that run. *Press play and look at the orange arrows: do they ever part?*
 
 # %%
 long_tailed.film("Class means with a long tail", every=3)
@@ -191,24 +180,19 @@ long_tailed.film("Class means with a long tail", every=3)
 # %% [markdown]
 # ## 4. What balancing changes
 #
-# **Balanced contrastive learning** (BCL) changes two things. *Class-averaging*: in that denominator the terms of each
-# class are averaged, so that a class pushes once, however many images it has. *Class-complement*: every class adds a
-# learned unit vector to the batch, its *prototype*, so that no class is ever absent from it.
+# **Balanced contrastive learning** (BCL), the method of the paper, changes the contrastive loss so that every class pushes
+# with the same weight, however many images it has, and so that no class is ever absent from a batch. It also changes the
+# cross-entropy of the classifier: *logit compensation* takes the class sizes into account, which already helps the tail by
+# itself. To see what the contrastive part adds, we must compare four losses, not two:
 #
-# The paper trains the classifier and the contrastive loss together, as a sum $\lambda L_{LC} + \mu L_{BCL}$ with
-# $\lambda = 2$ and $\mu = 0.6$ (as does our recipe). The classifier's cross-entropy $L_{LC}$ is *logit-compensated*: it adds the log
-# of a class's share of the training set to its logit while training, which by itself already helps the tail. To see
-# what the contrastive part adds, we must compare four losses, and not two:
-#
-# | name | classifier | contrastive loss |
+# | name | classifier's loss | contrastive loss |
 # |---|---|---|
-# | cross-entropy | plain | none |
+# | cross-entropy | cross-entropy | none |
 # | compensated | logit-compensated | none |
 # | SCL | logit-compensated | supervised contrastive |
 # | BCL | logit-compensated | balanced contrastive |
 #
-# From here on with the recipe's own values: $\tau = 0.1$, and embeddings in 32 dimensions. **Before you run the cell:**
-# put the four in order of few-shot accuracy.
+# From here on embeddings have 32 dimensions. **Before you run the cell:** put the four in order of few-shot accuracy.
 
 # %%
 losses = {"compensated": "lc", "SCL": "scl", "BCL": "bcl"}
@@ -223,9 +207,9 @@ figures.shot_group_bars({name: [run.last.metrics] for name, run in runs.items()}
 # %% [markdown]
 # ### One run is an anecdote
 #
-# Another seed would have drawn other initial weights, and another order. `benchmarks/digits_seeds.py` trained each
-# of the four with ten seeds; its results are stored with the project. How large is the difference between two seeds of
-# one method, compared with that between two methods?
+# Another seed would have drawn other initial weights and another order of images. `benchmarks/digits_seeds.py` trained
+# each of the four with ten seeds, and the results are stored with the project. How large is the difference between two seeds
+# of one method, compared with that between two methods?
 
 # %%
 stored = Path("../results/digits-lt-seeds/runs.jsonl").read_text().splitlines()
@@ -236,8 +220,8 @@ seeds = {name: [row for row in rows if row["loss"] == loss] for loss, name in na
 figures.shot_group_bars(seeds, title="Ten seeds of each")
 
 # %% [markdown]
-# *Look at the dots before the bars.* Two seeds of one method lie up to sixteen points apart on the few-shot digits, so
-# compare seed by seed: all four started from the same ten.
+# *Look at the dots before the bars.* Two seeds of one method lie up to sixteen points apart on the few-shot digits. All
+# four methods used the same ten seeds, so we compare them seed by seed.
 
 # %%
 few = {name: [row["few"] for row in of_method] for name, of_method in seeds.items()}
@@ -261,18 +245,18 @@ assert abs(wins("few", "SCL", "compensated")[1]) < 2  # no difference that ten s
 assert abs(wins("few", "BCL", "compensated")[1]) < 2
 
 # %% [markdown]
-# Every seed gains from logit compensation, twelve points on average. Neither contrastive loss adds to that *on these
-# digits*. The paper finds that they do on CIFAR-100-LT (its Table 2: 50.8 % compensated, 52.4 % with SCL, 53.9 % with
-# BCL). Ten easy classes with a test set of 400 images are no place to see such differences.
-#
-# But accuracy is not all there is to see.
+# Every seed gains from logit compensation, twelve points on average. What a contrastive loss adds to that *on these
+# digits* is too little for ten seeds to show. The paper finds a gain on CIFAR-100-LT (its Table 2: 50.8 % compensated, 52.4 %
+# with SCL, 53.9 % with BCL). Ten easy classes with a test set of 400 images are no place to see such differences. (Notebook 13
+# has ten more runs of three of these rows, from a later version of the code. Rounding makes them differ from these, and
+# their means differ by half a point: one more reason not to read much into it.)
 #
 # ### The geometry tells them apart
 #
-# Ten directions are as far apart as can be when all their cosines are $-1/9$: the *regular simplex*. Here are the
-# cosines between the class means of SCL and BCL, from head (top left) to tail (bottom right): orange where two classes
-# are nearer to each other than that, blue where they are further apart. **Before you look:** in which corner will the two
-# differ most?
+# Ten directions are as far apart as they can all be when every cosine between two of them is $-1/9$; notebook 03 proves it
+# and calls this arrangement the *regular simplex*. Here are the cosines between the class means of SCL and BCL, from head (top left) to tail
+# (bottom right): orange where two classes are nearer to each other than that, blue where they are further apart. **Before
+# you look:** in which corner will the two differ most?
 
 # %%
 means = {name: runs[name].means_by_epoch[-1] for name in ("SCL", "BCL")}
@@ -280,9 +264,8 @@ cosines = {name: cosine_matrix(of) for name, of in means.items()}
 figures.cosine_heatmap(cosines, counts, digits.class_names)
 
 # %% [markdown]
-# *Look at the bottom right quarter, digits 5 to 9:* it is paler under BCL. One run is an anecdote here, too, so ask the
-# ten seeds, and not only for this quarter: their `simplex_deviation` says how far all the cosines are from $-1/9$
-# (notebook 03 defines it).
+# *Look at the bottom right quarter, digits 5 to 9:* it is paler under BCL. One run is an anecdote here as well, so we ask
+# the ten seeds, and not only about this quarter: `simplex_deviation` says how far all the cosines are from $-1/9$.
 
 # %%
 for name in means:
@@ -294,23 +277,23 @@ assert wins("tail_cosine", "SCL", "BCL")[0] == 10
 assert wins("simplex_deviation", "SCL", "BCL")[0] == 10
 
 # %% [markdown]
-# In every one of ten seeds BCL holds the tail's class means further apart (mean cosine 0.48 against 0.65), and the ten
-# classes as a whole nearer to the regular simplex. *Both are still far from it:* balancing helps, and does not finish the job. Why not,
-# and what the theorems do and do not promise, is what the later notebooks are about.
+# In each of ten seeds BCL holds the tail's class means further apart (mean cosine 0.48 against 0.65), and all ten
+# classes nearer to the regular simplex. *Both are still far from it.* The later notebooks ask why, and what the
+# theorems of the paper do and do not promise.
 #
 # ## In one paragraph
 #
-# Trained on a long tail, a network serves the classes it has seen often: cross-entropy left the few-shot digits some
-# thirty points behind. A supervised contrastive loss spreads balanced classes over the sphere, but with a long
-# tail the large classes take the room and the small ones are pushed into one corner. Averaging per class and adding
-# prototypes (BCL) opens that corner, measurably and in every seed. On these easy digits that did not change accuracy:
-# what helped the tail was compensating the logits for the class sizes. A better geometry and a better accuracy are two
-# claims, and each needs its own evidence.
+# A network trained on a long tail does well on the classes that it has seen often: cross-entropy left the few-shot digits
+# some thirty points behind. A supervised contrastive loss spreads balanced classes over the sphere, but with a long
+# tail the large classes take most of it and the small ones are pushed into one corner. BCL opens that corner, measurably and
+# in every seed. On these easy digits it made no change in accuracy that ten seeds could show: what helped the tail was
+# compensating the logits for the class sizes. A better geometry and a better accuracy are two claims, and each needs its own
+# evidence.
 #
 # ## Exercises
 #
-# **A checked one first.** You looked at many cosines between class means. Compute them yourself from embeddings and
-# labels: `check` tries your function on hidden cases and names the kind of mistake.
+# **1. Cosines between class means.** Compute what the last figure shows, from embeddings and labels. `check` runs your function
+# on hidden cases and says what *kind* of mistake it makes; solutions are in [solutions](solutions/README.md).
 
 
 # %%
@@ -322,13 +305,12 @@ def class_mean_cosines(embeddings, labels):
 check("class_mean_cosines", class_mean_cosines)
 
 # %% [markdown]
-# 1. **Where is the limit?** Train cross-entropy at an imbalance factor of 1, 10 and 100 (`recipe.change(method="ce",
-#    imbalance_factor=...)`). At which factor do the few-shot digits fall below 50 %? *Careful: the number of images
-#    falls, too. How would you tell the two effects apart? Section 3 did.*
-# 2. **A sphere for BCL.** Repeat the live run with `loss="bcl"`. Do the five smallest classes part? Try three seeds
-#    before you answer.
-# 3. **One change at a time.** The loss `"scl-averaging"` has only class-averaging, `"scl-complement"` only the
-#    prototypes. Which of the two opens the tail's corner of the cosine matrix? Predict, then measure `mean_cosine` of
-#    digits 5 to 9.
-# 4. **Ten on a circle.** On a circle (`head_dim=2`) ten classes can at best be 36° apart. Watch a balanced run. What do
-#    classes do that have no room, and which digits end up as neighbours?
+# **2. Where is the limit?** Train cross-entropy at an imbalance factor of 1, 10 and 100 (`recipe.change(method="ce",
+# imbalance_factor=...)`). At which factor do the few-shot digits fall below 50 %? *Careful: the number of images
+# falls as well. How would you tell the two effects apart? Section 3 did.*
+#
+# **3. A sphere for BCL.** Repeat the live run with `loss="bcl"`. Do the five smallest classes part? Try three seeds
+# before you answer.
+#
+# **4. Ten on a circle.** On a circle (`head_dim=2`) ten classes can at best be 36° apart. Watch a balanced run. Which
+# digits end up as neighbours, and do all ten find a place of their own?

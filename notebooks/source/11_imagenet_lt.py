@@ -11,151 +11,146 @@
 # ---
 
 # %% [markdown]
-# # ImageNet-LT: a thousand classes from lists of files
+# # ImageNet-LT: one batch, four GPUs
 #
-# **115,846 photographs of 1,000 classes, the largest with 1,280, the smallest with 5. What has to be right before a
-# run of several GPU-days may begin, and what comes out?**
+# **A thousand classes, batches of 256 photographs, and four GPUs that take 64 each. Is the mean of four losses the loss
+# of the batch?**
 #
-# At this size mistakes are expensive: a list that does not belong to the images, a few truncated files, an evaluation
-# that crops differently. So most of this notebook happens before training. You check the data, look at the views,
-# learn what the run would cost here, and walk the whole way once on a small scale, with the real formats.
+# For cross-entropy it is. You will see how many classes a batch and its parts hold, and what becomes of SCL and of BCL if
+# each GPU computes its own loss.
 #
-# *A minute of computing, 25 minutes of reading. You need notebook 10, where each step is explained; here we look at
-# what is different. With a GPU and ImageNet on disk, the cells train the whole row. Everywhere else they train a
-# small network on a small part, or on digits written as JPEG files in ImageNet's format; every picture says which.*
+# *Less than a minute of computing, 20 minutes of reading. You need notebook 10 and the losses of notebook 01b. How to check the
+# data, train, stop, continue and use several GPUs is in `docs/photographs.md`; nothing is trained here.*
 
 # %%
+import math
 from dataclasses import replace
 
+import torch
 from IPython.display import Markdown
+from sklearn.datasets import load_sample_image
+from torch.nn.functional import interpolate
 
-from bcl_edu import report
-from bcl_edu.course import figures, widgets
+from bcl_edu import losses, report
+from bcl_edu.augment import batched_views, view_policy
+from bcl_edu.course import figures
 from bcl_edu.course.exercises import check
-from bcl_edu.data import shot_groups
-from bcl_edu.data.check import check_dataset
+from bcl_edu.course.many_classes import untrained_branches
+from bcl_edu.data import pareto_profile
 from bcl_edu.rows import ROWS, provenance
-from bcl_edu.training.data import prepare_data
-from bcl_edu.training.estimate import estimate
-from bcl_edu.training.metrics import shot_confusion
-from bcl_edu.training.preview import one_of_each, preview_views
-from bcl_edu.training.scale import plan_run
 
 # %% [markdown]
-# ## 1. Choose a row
+# ## 1. The row
 #
 # The paper trains ResNet-50 and ResNeXt-50 (32x4d) for 90 epochs, and the latter also for 180. **Before you run the
-# cell:** what differs from CIFAR's recipe besides the network? Think of the schedule, of λ and μ, and of the
-# classifier.
+# cell:** what will differ from CIFAR's recipe besides the network?
 
 # %%
-for name, row in ROWS.items():
-    if row.recipe.dataset == "imagenet-lt" and row.recipe.method.name == "bcl":
-        print(f"{name:38} the paper: {row.paper or 'no figure'}")
-
 row = ROWS["imagenet-lt-resnet50-bcl"]
+print(row.title)
 Markdown(provenance(row))
 
 # %% [markdown]
-# The long tail is not cut by us here: the lists *are* the data set (Liu et al., CVPR 2019), so the recipe says
-# `profile as-found`. The classifier is a cosine classifier, λ is 1 instead of 2, μ is 0.35 instead of 0.6, and the
-# learning rate falls along a cosine.
+# The classifier is a cosine classifier, λ is 1 instead of 2, μ is 0.35 instead of 0.6, τ is 0.07, and the learning rate falls along
+# a cosine. And the long tail is not cut by us: it consists of two published lists of files (Liu et al., CVPR 2019), so
+# the recipe says `profile as-found`, and a run records the hash of the list.
 #
-# ## 2. Is everything there?
-#
-# `python -m bcl_edu.data check imagenet-lt --data-dir ...` answers that before the first GPU hour. It compares
-# the lists with the published counts, looks for every listed file, names the first ten that are missing, and with
-# `--decode` reads every image. What it says on the machine that ran this notebook:
+# $v_1$ is a random part of the photograph with colour jitter and RandAugment; $v_2$ and $v_3$ are SimAugment. Here they are for
+# two photographs that come with scikit-learn, at 64 pixels instead of 224. **Before you look:** a crop may keep as little as
+# 8 % of the area. Would you recognise the object in every view?
+
 
 # %%
-print(check_dataset("imagenet-lt"))
+def square(name, size):
+    """The middle of a photograph, reduced: bytes (3, size, size)."""
+    image = torch.tensor(load_sample_image(name)).permute(2, 0, 1)
+    side = min(image.shape[1:])
+    left = (image.shape[2] - side) // 2
+    return interpolate(image[None, :, :side, left : left + side].float(), size=size, mode="area")[0].byte()
+
+
+photographs = torch.stack([square(name, 64) for name in ("china.jpg", "flower.jpg")])
+policy = view_policy(row.recipe.views, image_size=64, crop_scale=row.recipe.crop_scale)
+views = batched_views(policy, photographs, seeds=[3, 4]).transpose(0, 1)
+figures.view_columns(photographs, views, ["temple", "flower"])
 
 # %% [markdown]
-# The lists can be fetched (`prepare imagenet-lt --download`, 9 MB); the photographs cannot, they need an account at
-# image-net.org. A list is accepted only if its counts are the published ones, or if you name it yourself with
-# `--train-list` and `--test-list`; then the record says that it is not the published one.
+# ## 2. Who is in a batch?
 #
-# ## 3. What is trained here
+# ImageNet-LT has 115,846 training images: 1,280 of the largest class, 5 of the smallest. Its counts were drawn from a
+# Pareto distribution; the profile of that name comes close. **Before you run the cell:** how many of the thousand classes do
+# you expect in a batch of 256, and how many in a quarter of it?
 
 # %%
-plan = plan_run(row.recipe, "../runs")
-data = prepare_data(plan.recipe, plan.options)
-print(plan.note)
-print(
-    f"{len(data.train):,} training images, {len(data.test):,} test images, {data.train.num_classes} classes"
-)
-groups = shot_groups(data.class_counts)
-title = f"{plan.note.split(':')[0].rstrip('.')}: training images of each class"
-figures.class_counts_bars(data.class_counts, groups, data.train.class_names, title=title)
+counts = pareto_profile(1280, num_classes=1000, imbalance_factor=256)
+print(f"{int(counts.sum()):,} images, from {int(counts.max()):,} down to {int(counts.min())}")
+figures.class_profiles({"Pareto, 1,280 to 5": counts}, title="A thousand classes")
+
+# %%
+share = counts / counts.sum()
+expected = {size: (1 - (1 - share) ** size).sum() for size in (256, 64)}
+for size, number in expected.items():
+    print(f"{size} images: {number:.0f} classes expected")
+
+torch.manual_seed(0)
+labels = torch.multinomial(share, 256, replacement=True)
+again = (torch.bincount(labels, minlength=1000)[labels] > 1).float().mean()
+print(f"{again:.0%} of the images of one batch have another image of their class in it")
+assert 180 < expected[256] < 220 > 3 * expected[64]
 
 # %% [markdown]
-# Unlike CIFAR's, these images stay on disk: a list of paths and labels is in memory, worker processes decode and
-# augment, and bytes travel to the device, where they are normalised.
+# A batch holds about a fifth of the classes. For more than half of its images the only positive is their own
+# second view.
 #
-# ## 4. The views
+# ## 3. Four losses or one
 #
-# $v_1$ is a random resized crop with colour jitter and RandAugment; $v_2$ and $v_3$ are SimAugment. The paper also
-# tries RandAugment in the contrastive branch (`--views sim-rand`, `rand-rand`). **Before you look:** which of the
-# three views would you still recognise?
+# Now the embeddings of such a batch, from an untrained network with the heads of the row, in training mode, as the loss
+# sees them. (The images are digits, in place of photographs.) **Before you run the cell:** four GPUs hold 64 images
+# each and average their losses. Will the mean be above the loss of the whole batch, below it, or equal? For SCL, and for BCL?
 
 # %%
-preview = preview_views(plan.recipe, data, one_of_each(data, classes=3))
-figures.view_columns(preview.images, preview.views, preview.names, look_at=plan.note)
+z, c = untrained_branches(row.recipe, num_classes=1000)
+y = labels.repeat(2)  # v2 of all images, then v3
+parts = [
+    torch.arange(first, first + 64).repeat(2) + torch.tensor([0] * 64 + [256] * 64)
+    for first in range(0, 256, 64)
+]
+tau = row.recipe.temperature
+
+
+def scl(rows):
+    """SCL of some rows of the batch."""
+    return losses.supervised_contrastive_loss(z[rows], y[rows], temperature=tau).item()
+
+
+def bcl(rows):
+    """BCL of some rows of the batch, with all prototypes."""
+    return losses.balanced_contrastive_loss(z[rows], y[rows], c, temperature=tau).item()
+
+
+found = {}
+for name, loss in {"SCL": scl, "BCL": bcl}.items():
+    whole, separate = loss(torch.arange(512)), sum(map(loss, parts)) / 4
+    found[name] = whole - separate
+    print(f"{name}: {whole:.3f} for the batch, {separate:.3f} as the mean of four parts")
+print(f"log 4 = {math.log(4):.3f}")
+assert abs(found["SCL"] - math.log(4)) < 0.3
+assert 0.2 < found["BCL"] < 0.7 * found["SCL"]
 
 # %% [markdown]
-# A crop may keep as little as 8 % of the area: now and then a view shows nothing that would let you tell the class.
-# Evaluation is kinder, and must be the same for everybody: resize the short side to 256, cut out the centre of 224
-# (here in proportion).
+# For SCL they are different losses. An anchor in a part is compared with a quarter of the batch, so its denominator has
+# a quarter of the terms, and the loss is lower by about $\log 4$. It also has fewer positives, and it is pushed
+# by a quarter of the classes. BCL differs by half as much: its prototypes keep every class in every denominator, whatever the
+# part holds. But the images of other classes are nearer to an anchor than the prototypes are, so those that are missing matter.
 #
-# ## 5. What it costs
+# This project therefore gathers the embeddings of all GPUs before it computes the loss, with gradients, and a run on four GPUs is the
+# run on one, up to rounding (`docs/many_gpus.md`). A program that lets each GPU compute its own loss trains something else, and
+# what it trains depends on the number of GPUs.
 #
-# Measured on a few steps of the plan, decoding and augmenting included. With workers the step waits only for what
-# they cannot deliver in time; on a GPU that wait is the first thing to look at.
-
-# %%
-expected = estimate(plan.recipe, plan.options, seconds=5)
-print(expected.table())
-
-# %% [markdown]
-# ## 6. Train, stop, continue
+# ## 4. Next to the paper
 #
-# The same cell as in notebook 10: it trains, or continues, or loads. On several GPUs the command is `torchrun
-# --nproc-per-node 4 -m bcl_edu.train imagenet-lt-resnet50-bcl --data-dir ...`; the 256 images of a batch are then
-# shared out, and the loss is still that of the whole batch, since a contrastive loss of four batches of 64 would be
-# another loss (`docs/many_gpus.md`).
-
-# %%
-run = widgets.watch_run(plan.recipe, plan.options, note=plan.note)
-
-# %%
-assert run.finished, "the run was stopped: run the cell above once more"
-assert run.metrics[-1]["epoch"] == plan.recipe.epochs
-assert run.record["data"]["lists"]["train"]["as_published"] == plan.whole
-shares = shot_confusion(run.evaluation.predictions, data.test.labels, data.class_counts)
-figures.shot_confusion(shares, look_at=plan.note)
-
-# %% [markdown]
-# (Notebook 10 says how to read these bars. After the few steps of a reduced run they say nothing about the loss.)
-#
-# The record knows what was trained on: the hash of the list's lines, and whether the list is the published one.
-
-# %%
-facts = run.record["data"]
-print(
-    f"{facts['dataset']}: {facts['training_images']:,} training images, {facts['test_images']:,} test images"
-)
-for split, found in facts["lists"].items():
-    print(f"{split} list {found['file']}, as published: {found['as_published']}")
-print("subset", facts["subset_sha256"][:12])
-figures.training_curves({plan.recipe.method.name: run.metrics}, "simplex_deviation", look_at=plan.note)
-
-# %% [markdown]
-# *Where on this axis are you?* All class means at one point have distance $1 + 1/(K-1)$ from the simplex, which is
-# 1.11 for ten classes. A few dozen steps hardly leave it; that the whole run leaves it is for the whole run to show.
-#
-# ## 7. Next to the paper
-#
-# The rows of ImageNet-LT, and what has been trained of them:
+# The rows of ImageNet-LT, and what has been trained of them. A dash under *ours* means that nobody has trained that row with
+# this code yet. If you do, your record will stand there.
 
 # %%
 results = report.build_report(["../results"], all_tables=True)
@@ -163,19 +158,16 @@ tables = {title: lines for title, lines in results.tables.items() if "ImageNet-L
 Markdown(report.as_markdown(replace(results, tables=tables, apart=[])))
 
 # %% [markdown]
-# A dash under *ours* means what it says: nobody has trained that row with this code yet. If you do, your record will
-# stand there.
-#
 # ## In one paragraph
 #
-# ImageNet-LT is two lists and a tree of photographs. Before a long run, check that the three belong together, that
-# every image can be read, and that the subset's hash is the one others have. The recipe differs from CIFAR's in
-# schedule, weights, classifier and views, and each difference is named. What this notebook trained on a laptop shows
-# that the way from the list to the report works; it shows nothing about accuracy.
+# With a thousand classes a batch of 256 images holds about two hundred, and each of four GPUs about sixty. A contrastive loss
+# compares images with each other, so the mean of four losses on parts of a batch is not the loss of the batch: for SCL it is lower by
+# about $\log 4$, for BCL by half of that, because prototypes stand in for absent classes. To train the paper's loss on several
+# GPUs, gather the embeddings first.
 #
 # ## Exercises
 #
-# **A checked one first.** The learning rate of the photographs' recipes falls along a cosine. Write it.
+# **1. The schedule.** The learning rate of the recipes for photographs falls along a cosine. Write it.
 
 
 # %%
@@ -187,11 +179,9 @@ def cosine_schedule(step, steps, peak):
 check("cosine_schedule", cosine_schedule)
 
 # %% [markdown]
-# 1. **Break it.** Overwrite one training image of a copy of the tree with a few letters, and train. What does the run
-#    say, and when? What changes with `--unreadable-images replace`, and which line of the record tells a reader that
-#    it happened?
-# 2. **Two crops.** Compare `crop_scale` (0.08, 1) with (0.2, 1) in section 4 for ten images. In how many of the views
-#    do you lose the object?
-# 3. **One batch on four GPUs.** With 64 images a GPU, how many classes of a thousand are in one GPU's share, and how
-#    many in the whole batch? Use `data.class_counts` of the real lists if you have them. What would class-averaging
-#    average over if each GPU computed its own loss?
+# **2. More GPUs.** Cut the batch into eight parts of 32. Predict the difference for SCL before you compute it. At which
+# number of parts does BCL differ by as much as SCL at four?
+#
+# **3. Only the denominators.** In section 3 two things change in a part: the denominator and the positives. Keep the
+# positives of the whole batch and take only the denominator from the part (write the loss as in notebook 01b). Which of the two
+# explains the difference?

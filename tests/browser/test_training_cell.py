@@ -73,7 +73,7 @@ def seen(visit: Visit, cell: Locator, epochs: int = 0) -> list[dict[str, Any]]:
 
 def test_a_run_is_watched_stopped_continued_and_loaded(visit: Visit) -> None:
     visit.open(NOTEBOOK)
-    for code in ("import figures, geometry", "provenance(row)", "exponential_profile(", "plan = plan_run("):
+    for code in ("import figures, widgets", "provenance(row)", "exponential_profile(", "plan = plan_run("):
         cell = cell_with(visit, code).first
         cell.locator(".cm-content").click()
         if code == "plan = plan_run(":

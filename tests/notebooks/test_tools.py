@@ -120,15 +120,17 @@ live.show(training_curves({"a": two}, "top1"))
     assert "widgets" not in notebook.metadata
 
 
-def test_a_widgets_figure_is_left_out_where_there_is_no_room(
+def test_of_a_widgets_figure_only_a_picture_is_stored_where_there_is_no_room(
     twin: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notebook = nbformat.read(notebooks.notebook_of(twin), as_version=4)
     drawing = {notebooks.PLOTLY: dict(notebook.cells[1].outputs[0].data[notebooks.PLOTLY])}
-    before = len(notebook.cells[2].outputs)
+    picture = notebooks._with_still(notebook.cells[2], drawing)
     monkeypatch.setattr(notebooks, "LARGEST_OUTPUTS", notebooks._size_of_outputs(notebook.cells) + 100)
-    notebooks._add_if_there_is_room(notebook, notebook.cells[2], drawing)
-    assert len(notebook.cells[2].outputs) == before
+    notebooks._add_figure_if_there_is_room(notebook, picture, drawing)
+    assert notebook.cells[2].outputs[-1] == picture
+    assert set(picture.data) == {"text/plain", "image/png"}
+    assert picture.data["text/plain"] == "A line that rises from 3 to 4."
 
 
 def test_writing_again_changes_nothing_but_what_was_run(twin: Path) -> None:
@@ -197,7 +199,7 @@ def spoil_metadata(notebook: NotebookNode) -> None:
     [
         (spoil_execution, "code cell 4 was never run (1 of 3); run `make sync`"),
         (spoil_state, "stores widget state; run `make sync`"),
-        (spoil_size, "bytes of outputs, more than 200,000; show less, or coarser"),
+        (spoil_size, "bytes of outputs, more than 250,000; show less, or coarser"),
         (spoil_path, f"cell 4 shows a path of one machine: /{'home'}/somebody/runs/1"),
         (spoil_error, "cell 4 stores an error: ValueError: no"),
         (spoil_id, "its cell ids are not those that `make sync` gives"),

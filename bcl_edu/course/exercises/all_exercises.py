@@ -11,6 +11,7 @@ from bcl_edu.course.exercises.loss_exercises import (
     CLASS_COMPLEMENT,
     SUPERVISED_CONTRASTIVE_LOSS,
 )
+from bcl_edu.course.exercises.method_exercises import POSITIVES
 from bcl_edu.course.exercises.optimum_exercises import DUALITY_GAP, LOSS_AT_COLLAPSE
 from bcl_edu.course.exercises.path_exercises import CHANCE_TO_BE_MISSING, PAIR_PUSHES
 from bcl_edu.course.exercises.run_exercises import (
@@ -30,6 +31,7 @@ from bcl_edu.course.exercises.theorem_exercises import ATTRACTION_AND_REPULSION,
 
 _IN_NOTEBOOKS = {
     "01_first_look": (CLASS_MEAN_COSINES,),
+    "01b_the_method_on_the_page": (POSITIVES,),
     "02_long_tails": (CLASS_COUNTS, LOGIT_COMPENSATION),
     "03_regular_simplex": (IS_REGULAR_SIMPLEX, REGULAR_SIMPLEX, SIMPLEX_DEVIATION),
     "04_theorem_1_attraction_and_repulsion": (ATTRACTION_AND_REPULSION, SUPERVISED_CONTRASTIVE_LOSS),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bcl_edu.course.exercises.all_exercises import EXERCISES, OF_NOTEBOOK
+from bcl_edu.course.outline import number_of
 from bcl_edu.files import in_words, write_atomically
 
 REMEMBERED_IN = Path("exercises_passed.json")
@@ -28,7 +29,7 @@ class Progress:
         done = [name for name in names if name in self.passed]
         left = [f"`{name}`" for name in names if name not in self.passed]
         still = f"; still open: {', '.join(left)}" if left else ""
-        return f"{len(done)} of the {len(names)} checked exercises of notebook {notebook[:2]} passed{still}."
+        return f"{len(done)} of the {len(names)} checked exercises of notebook {number_of(notebook)} passed{still}."
 
     def __str__(self) -> str:
         lines = [f"{len(self.passed)} of {len(EXERCISES)} checked exercises passed"]
