@@ -119,7 +119,8 @@ figures.accuracy_by_class_count(
 # digit's test images, drawn after every epoch. **Turn the sphere with the mouse while it trains.**
 
 # %%
-exact = recipe.change(method="scl", head_dim=3, temperature=0.3
+exact = recipe.change(
+    method="scl", head_dim=3, temperature=0.3
 )  # three dimensions; notebook 01b has the temperature
 balanced = widgets.train_live(replace(exact, head_count=37, imbalance_factor=1))
 

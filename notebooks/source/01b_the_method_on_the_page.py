@@ -356,7 +356,7 @@ def trained(network, contrastive, batches=shuffled_batches, epochs=30):
 
 # %%
 _, recipe = RECIPES["digits-lt"]
-assert recipe.loss == "bcl"
+assert recipe.method.name == "bcl"
 their_run = widgets.train_quietly(recipe)
 
 torch.manual_seed(derive_seed(recipe.seed, "initial weights"))

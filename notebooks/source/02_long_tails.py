@@ -222,7 +222,7 @@ def trained_logits(recipe):
         options = RunOptions(output=Path(folder) / "run", workers=0, tensorboard=False, progress=False)
         result = train(recipe, options)
     statistics, method = result.record["normalisation"], result.method
-    method.model.eval()
+    method.eval()
     images = normalise(digits.test.images, tuple(statistics["mean"]), tuple(statistics["std"]))
     with torch.no_grad():
         return method.logits(method.features(images))

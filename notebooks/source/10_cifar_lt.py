@@ -116,7 +116,7 @@ plan = plan_run(recipe, "../runs")
 print(plan.note)
 expected = estimate(plan.recipe, plan.options, seconds=5)
 print(expected.table())
-assert plan.recipe.loss == recipe.loss
+assert plan.recipe.method.name == recipe.method.name
 
 # %% [markdown]
 # The next cell trains the plan. **The stop button saves and stops; run the cell again and it continues** from the same
@@ -187,7 +187,7 @@ assert 0.5 < reached["bcl"] < reached["scl"] < 0.7
 # %%
 trained = load_pretrained("../results/cifar10-lt-60-epochs/bcl")
 with torch.no_grad():
-    prototypes = trained.method.model.prototypes()
+    prototypes = trained.method.prototypes()
 cosines = geometry.cosine_matrix(prototypes)
 figures.cosine_heatmap(
     cosines,
