@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch.nn import functional
 
+from bcl_edu.data.fake_trees import write_practice_tree
 from bcl_edu.evaluate import evaluate_checkpoint, main
+from bcl_edu.rows import RECIPES
 from bcl_edu.run_options import RunOptions
 from bcl_edu.training.after_training import (
     Asked,
@@ -155,6 +157,23 @@ def test_the_command_prints_each_option_beside_the_runs_own_figure(
     text = capsys.readouterr().out
     assert f"tau-norm 0: top-1 {found['top1']:.2f}" in text  # the run's own tau
     assert "target imbalance 10" in text
+
+
+def test_imagenet_lt_has_a_validation_list_to_choose_on(tmp_path: Path) -> None:
+    tree = write_practice_tree("imagenet-lt", tmp_path / "tree", head_count=12, imbalance_factor=6)
+    lines = tree.test_list.read_text().splitlines()
+    (tree.folder / "ImageNet_LT_val.txt").write_text("\n".join(lines[::2]) + "\n")
+    recipe = RECIPES["imagenet-lt-resnext50-tau-norm"][1].change(
+        backbone="digits_net", image_size=32, epochs=1, batch_size=8, precision="float32"
+    )
+    lists = {"train": tree.train_list, "test": tree.test_list}
+    places = {"data_dir": tree.folder, "train_list": lists["train"], "test_list": lists["test"]}
+    train(recipe, options(tmp_path / "run", **places))
+    asked = Asked(tau_norm="choose")
+    found = evaluate_checkpoint(tmp_path / "run", tree.folder, "cpu", lists=lists, workers=0, asked=asked)[
+        "after_training"
+    ][0]
+    assert found["chosen_on"] == f"the {len(lines[::2])} images of ImageNet_LT_val.txt"
 
 
 def test_what_does_not_fit_is_refused(run: Path, tmp_path: Path) -> None:
