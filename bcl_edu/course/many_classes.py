@@ -11,6 +11,7 @@ from bcl_edu.data import LabelledImages
 from bcl_edu.data.digits import read_digits
 from bcl_edu.models import DigitsNet, ProjectionHead, PrototypeHead, TwoBranchModel, build_classifier
 from bcl_edu.recipe import Recipe
+from bcl_edu.rows.bcl_rows import BCL
 
 
 def untrained_branches(
@@ -28,16 +29,22 @@ def untrained_branches(
 
     Returns:
         Unit vectors in float64: v2 of all images, then v3, shape (2 batch_size, dim); and prototypes, shape (K, dim).
+
+    Raises:
+        ValueError: the recipe's method has no contrastive branch.
     """
+    options = recipe.method
+    if not isinstance(options, BCL):
+        raise ValueError(f"method {options.name!r} has no contrastive branch; choose 'bcl', say")
     digits = read_digits().train
     assert isinstance(digits, LabelledImages)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         backbone = DigitsNet()
-        width, hidden, out = backbone.feature_dim, recipe.head_hidden, recipe.head_dim
+        width, hidden, out = backbone.feature_dim, options.head_hidden, options.head_dim
         model = TwoBranchModel(
             backbone,
-            build_classifier(recipe.classifier, width, num_classes),
+            build_classifier(options.classifier, width, num_classes),
             ProjectionHead(width, hidden, out),
             PrototypeHead(width, hidden, out),
         )
