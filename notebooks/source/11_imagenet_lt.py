@@ -115,7 +115,7 @@ parts = [
     torch.arange(first, first + 64).repeat(2) + torch.tensor([0] * 64 + [256] * 64)
     for first in range(0, 256, 64)
 ]
-tau = row.recipe.temperature
+tau = row.recipe.method.temperature
 
 
 def scl(rows):

@@ -137,11 +137,11 @@ def absent_part(temperature):
     return (push[:, len(present) :].sum(dim=1) / push.sum(dim=1)).mean().item()
 
 
-shares = {tau: absent_part(tau) for tau in (10.0, 1.0, 0.3, 0.1, row.recipe.temperature)}
+shares = {tau: absent_part(tau) for tau in (10.0, 1.0, 0.3, 0.1, row.recipe.method.temperature)}
 for tau, share in shares.items():
     print(f"temperature {tau:5}: {share:.0%} of the push comes from absent classes")
 assert abs(shares[10.0] - counted) < 0.01
-assert shares[row.recipe.temperature] < 0.4 < 0.9 < shares[0.3]
+assert shares[row.recipe.method.temperature] < 0.4 < 0.9 < shares[0.3]
 
 # %% [markdown]
 # At a high temperature counting is right: 97 %. At the row's $\tau = 0.07$ it is wrong by far. The images of a batch all come
