@@ -1,11 +1,12 @@
 """Many seeds of the long-tailed digits, so that a notebook can tell a difference from luck.
 
     python benchmarks/digits_seeds.py              ten seeds of four losses into results/digits-lt-seeds/
-    (four minutes) python benchmarks/digits_seeds.py --losses lc scl scl-complement scl-averaging bcl
-    bcl-inside bcl-prototypes \ bcl-class-anchors --output results/digits-lt-ablation       the rows of Tables
-    1 and 2 (eight minutes) python benchmarks/digits_seeds.py --losses bcl-prototypes --output
-    results/digits-lt-ablation --keep-others one row again; the runs of the other losses stay, and facts.json
-    says which revision made which python benchmarks/digits_seeds.py --seeds 2 --output two-seeds
+    python benchmarks/digits_seeds.py --losses lc scl bcl --output results/digits-lt-ablation      other losses
+    python benchmarks/digits_seeds.py --losses bcl-prototypes --output results/digits-lt-ablation --keep-others
+    python benchmarks/digits_seeds.py --seeds 2 --output two-seeds
+
+The first takes four minutes. With --keep-others one loss is run again and the runs of the others stay; facts.json says
+which revision made which.
 
 One line a run: accuracies of the last epoch in percent, how far the class means of the test images are from the
 regular simplex, and the mean cosine within the five largest and within the five smallest classes. Where a loss

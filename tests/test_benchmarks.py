@@ -65,9 +65,9 @@ def test_the_profile_of_the_step_accounts_for_all_of_its_time(tmp_path: Path) ->
     _, result = run("step.py", tmp_path / "profile.json", *sizes)
     shares = {part: share["median"] for part, share in result["profile"]["share"].items()}
     assert sum(shares.values()) == pytest.approx(1, abs=0.01)
-    forward_and_backward = [part for part in shares if part.endswith((", forward", ", backward"))]
+    forward_and_backward = [part for part in shares if part.endswith((", forward", " backward"))]
     assert (
         len(forward_and_backward) == 7
-    )  # convolution, batch normalisation and ReLU both ways, and the loss backward
+    )  # of convolution, batch normalisation and ReLU both, and of the loss
     assert all(shares[part] > 0 for part in (*forward_and_backward, "views", "optimiser"))
     assert [table["title"] for table in result["tables"]][1] == "Tried on its parts"

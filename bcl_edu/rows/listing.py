@@ -36,8 +36,11 @@ def list_recipes(width: int | None = None) -> str:
             lines += ["", *textwrap.wrap(f"{table}; paper's top-1 % (many / medium / few)", width)]
         figure = "-" if row.paper is None else str(row.paper)
         room = width - name_width - 4 - len(figure) - 1
-        method = row.method if len(row.method) <= room else f"{row.method[: max(room, 1) - 1]}…"
-        lines.append(f"  {name:<{name_width}}  {method:<{max(room, 0)}} {figure}")
+        if room < len(row.method):  # the method goes on in a line of its own
+            lines.append(f"  {name:<{width - 3 - len(figure)}} {figure}")
+            lines += textwrap.wrap(row.method, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
+        else:
+            lines.append(f"  {name:<{name_width}}  {row.method:<{room}} {figure}")
     lines += ["", "-: the paper prints no figure; the report then shows the run's own alone"]
     if missing := not_trained_here():
         lines += ["", "Printed in Tables 3 to 6, and not trained here yet:"]

@@ -138,7 +138,7 @@ DATA_CLAIMS = {
         "sum of the exponential profile, 500 down to 5 images, rounded down",
         cifar100_size,
         (
-            Link(_02, "1. Three shapes of a tail"),
+            Link(_02, "1. A tail of a hundred classes"),
             Link(
                 "tests/data/test_long_tail.py",
                 "test_exponential_profile_has_the_published_number_of_images",
@@ -162,21 +162,21 @@ DATA_CLAIMS = {
         "The imbalance factor, 100, 50 or 10, is the ratio of the largest to the smallest class.",
         "the six profiles of CIFAR",
         imbalance_factors,
-        (Link(_02, "1. Three shapes of a tail"),),
+        (Link(_02, "1. A tail of a hundred classes"),),
     ),
     "imagenet-lt": Claim(
         "section 4.1",
         "ImageNet-LT: 115.8K training images of 1,000 classes.",
         "counts of its published list, where it is",
         imagenet_lt_size,
-        (Link(_02, "1. Three shapes of a tail"),),
+        (Link(_02, "1. A tail of a hundred classes"),),
     ),
     "inaturalist": Claim(
         "section 4.1",
         "iNaturalist 2018: 437.5K training images of 8,142 classes.",
         "counts of its published list, where it is",
         inaturalist_size,
-        (Link(_02, "1. Three shapes of a tail"),),
+        (Link(_02, "1. A tail of a hundred classes"),),
     ),
     "shot-groups": Claim(
         "section 4.4",
@@ -192,7 +192,7 @@ DATA_CLAIMS = {
         shot_groups_as_meant,
         (
             Link("tests/data/test_long_tail.py", "test_the_groups_of_cifar100_lt_at_factor_100"),
-            Link(_02, "1. Three shapes of a tail"),
+            Link(_02, "1. A tail of a hundred classes"),
         ),
     ),
     "absent-classes": Claim(
