@@ -1,10 +1,10 @@
 """Time of a whole training step (views, forward, loss, backward, optimiser), from what people do today to ours.
 
-    python benchmarks/step.py                     print a table, write benchmarks/results/step.json python
-    benchmarks/step.py --threads 2         wall-clock time counts only on a machine with nothing else to do
-    python benchmarks/step.py --sides plain ours  leave out the steps in between python benchmarks/step.py
-    --sides ours compiled "denormals flushed" --output benchmarks/results/step_tried.json python
-    benchmarks/step.py --profile           where the time of `ours` goes; writes step_profile.json (a minute)
+    python benchmarks/step.py                     print a table, write benchmarks/results/step.json
+    python benchmarks/step.py --threads 2         wall-clock time counts only on a machine with nothing else to do
+    python benchmarks/step.py --sides plain ours  leave out the steps in between
+    python benchmarks/step.py --sides ours compiled "denormals flushed" --output benchmarks/results/step_tried.json
+    python benchmarks/step.py --profile           where the time of `ours` goes; writes step_profile.json (a minute)
 
 ResNet-32 with both branches, 256 images in three views each. The first side is a plain implementation: float32,
 contiguous images, torchvision's transforms on Pillow images sample by sample in two DataLoader workers, Eq. 9 and
