@@ -46,8 +46,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from bcl_edu.losses import balanced_contrastive_loss, contrastive_loss
-from bcl_edu.losses.choices import CONTRASTIVE_LOSSES, ContrastiveName
 from bcl_edu.losses.definition import anchor_losses, mean_over_anchors
+from bcl_edu.losses.named import CONTRASTIVE_LOSSES, ContrastiveName
 from bcl_edu.training.memory import keep_freed_memory
 
 TEMPERATURE = 0.1
@@ -152,7 +152,7 @@ def measure_other(name: ContrastiveName, size: tuple[int, int, int], rounds: int
             complement=form.complement,
             temperature=TEMPERATURE,
         )
-        return mean_over_anchors(losses, labels, average_anchors=form.average_anchors)
+        return mean_over_anchors(losses, labels, class_balanced_anchors=form.class_balanced_anchors)
 
     runs = {"kernel": fast, "definition": readable}
     seconds = in_turns({side: forward_and_backward(run, z, c) for side, run in runs.items()}, rounds)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bcl_edu.losses.choices import CONTRASTIVE_LOSSES
+from bcl_edu.losses.named import CONTRASTIVE_LOSSES
 
 ROOT = Path(__file__).parents[1]
 

@@ -125,7 +125,7 @@ def theorem_1(
     repulsive = others.sum(dim=1) * ((repulsion - attraction) / temperature).nan_to_num(nan=0.0).exp()
     own = positive.sum(dim=1).to(z.dtype)
     bound = own.log() + repulsive if as_printed else (own + repulsive).log()
-    return _of_anchors(loss.counted, bound, loss.value, attraction, repulsion)
+    return _of_anchors(loss.has_positive, bound, loss.value, attraction, repulsion)
 
 
 def theorem_2(
@@ -183,7 +183,7 @@ def theorem_2(
     repulsion = _mean_over(class_mean, other_class)
     exponent = ((repulsion - attraction) / temperature).nan_to_num(nan=0.0)
     bound = (other_class.sum(dim=1) * exponent.exp()).log1p()
-    return _of_anchors(loss.counted, bound, loss.value, attraction, repulsion)
+    return _of_anchors(loss.has_positive, bound, loss.value, attraction, repulsion)
 
 
 def theorem_3_as_printed(
@@ -202,7 +202,7 @@ def theorem_3_as_printed(
 
     Source: Zhu et al. (CVPR 2022), Theorem 3, with the temperature added.
     """
-    return _theorem_3(embeddings, labels, prototypes, temperature, average_anchors=False)
+    return _theorem_3(embeddings, labels, prototypes, temperature, class_balanced_anchors=False)
 
 
 def theorem_3_corrected(
@@ -233,7 +233,7 @@ def theorem_3_corrected(
 
     Source: the correction is this project's; Zhu et al. (CVPR 2022), Theorem 3, is the case of equal counts.
     """
-    return _theorem_3(embeddings, labels, prototypes, temperature, average_anchors=True)
+    return _theorem_3(embeddings, labels, prototypes, temperature, class_balanced_anchors=True)
 
 
 def theorem_3_steps(
@@ -252,7 +252,7 @@ def theorem_3_steps(
     """
     per_anchor = theorem_2(embeddings, labels, prototypes, temperature=temperature)
     whole = theorem_3_corrected(embeddings, labels, prototypes, temperature=temperature)
-    weight = _anchor_weight(labels, average_anchors=True)
+    weight = _anchor_weight(labels, class_balanced_anchors=True)
     others = len(labels.unique()) - 1
     exponent = (whole.repulsion - whole.attraction) / temperature
     return {
@@ -269,7 +269,7 @@ def _theorem_3(
     prototypes: Float[Tensor, "k dim"] | None,
     temperature: float,
     *,
-    average_anchors: bool,
+    class_balanced_anchors: bool,
 ) -> Bound:
     per_anchor = theorem_2(embeddings, labels, prototypes, temperature=temperature)
     num_classes = int(labels.max()) + 1 if prototypes is None else len(prototypes)
@@ -281,7 +281,7 @@ def _theorem_3(
             f"class {short} of {num_classes} has {int(sizes[short])} sample(s) in the batch; Theorem 3 assumes at "
             f"least two classes and at least {needed} of each (1 with prototypes, 2 without)"
         )
-    weight = _anchor_weight(labels, average_anchors=average_anchors)
+    weight = _anchor_weight(labels, class_balanced_anchors=class_balanced_anchors)
     return Bound(
         bound=simplex_value(num_classes, temperature),
         loss=(weight * per_anchor.loss).sum(),
@@ -296,9 +296,11 @@ def simplex_value(num_classes: int, temperature: float = 1.0) -> Float[Tensor, "
     return ((num_classes - 1) * exponent.exp()).log1p()
 
 
-def _anchor_weight(labels: Int[Tensor, " n"], *, average_anchors: bool) -> Float[Tensor, " n"]:
+def _anchor_weight(labels: Int[Tensor, " n"], *, class_balanced_anchors: bool) -> Float[Tensor, " n"]:
     sizes = torch.bincount(labels.long()).double()
-    weight = 1 / sizes[labels.long()] if average_anchors else torch.ones(len(labels), dtype=torch.float64)
+    weight = (
+        1 / sizes[labels.long()] if class_balanced_anchors else torch.ones(len(labels), dtype=torch.float64)
+    )
     return weight / weight.sum()
 
 

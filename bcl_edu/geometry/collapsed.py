@@ -28,9 +28,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bcl_edu.geometry.compositions import BatchCompositions
-from bcl_edu.geometry.loss_names import CrossEntropy
 from bcl_edu.geometry.programme import Programme
 from bcl_edu.losses import Contrastive
+from bcl_edu.losses.named import CrossEntropy
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -160,7 +160,7 @@ def contrastive_programme(
         )
     counted = n > 0 if complement else n > 1  # an anchor needs a positive
     weight = np.where(counted, n, 0.0)
-    if loss.average_anchors:
+    if loss.class_balanced_anchors:
         weight = counted.astype(float)
     weight = weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
     batch, y = np.nonzero(counted)

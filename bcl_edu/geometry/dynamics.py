@@ -24,9 +24,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bcl_edu.geometry.loss_names import CrossEntropy, loss_named
 from bcl_edu.geometry.measures import class_means, cosine_matrix, simplex_deviation, within_class_spread
 from bcl_edu.losses import contrastive_loss, logit_compensated_cross_entropy
+from bcl_edu.losses.named import CrossEntropy, loss_named
 
 BatchLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
@@ -204,7 +204,7 @@ def _batch_loss(loss: str, temperature: float, views: int, class_counts: Int[Ten
             prototypes,
             averaging=kind.averaging,
             complement=kind.complement,
-            average_anchors=kind.average_anchors,
+            class_balanced_anchors=kind.class_balanced_anchors,
             temperature=temperature,
             check=False,
         )

@@ -18,8 +18,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bcl_edu.geometry.loss_names import contrastive_named
 from bcl_edu.losses.definition import class_sizes
+from bcl_edu.losses.named import contrastive_named
 
 
 def gradient_shares(

@@ -28,7 +28,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bcl_edu.geometry.loss_names import contrastive_named
+from bcl_edu.losses.named import contrastive_named
 
 
 def opening_matrix(

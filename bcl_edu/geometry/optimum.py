@@ -39,10 +39,10 @@ from bcl_edu.geometry.collapsed import (
     group_classes,
 )
 from bcl_edu.geometry.compositions import BatchCompositions, full_batch
-from bcl_edu.geometry.loss_names import CrossEntropy, loss_named
 from bcl_edu.geometry.measures import SimplexDeviation, simplex_deviation
 from bcl_edu.geometry.programme import Programme, certify
 from bcl_edu.geometry.solver import Solution, minimise
+from bcl_edu.losses.named import CrossEntropy, loss_named
 
 Counts = Sequence[float] | np.ndarray | Tensor
 Prototypes = Literal["tied", "free"]

@@ -41,7 +41,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bcl_edu.geometry.collapsed import group_classes
-from bcl_edu.geometry.loss_names import contrastive_named
+from bcl_edu.losses.named import contrastive_named
 
 
 def average_over_equal_classes(
@@ -94,7 +94,7 @@ def first_order_gram(
     k = len(counts)
     share = _share_of_another_class(k, temperature)
     kind = contrastive_named(loss)
-    sources = (0.0 if kind.average_anchors else 1.0) + (k * share if kind.averaging == "none" else 0.0)
+    sources = (0.0 if kind.class_balanced_anchors else 1.0) + (k * share if kind.averaging == "none" else 0.0)
     kappa = sources / (2 * (k - 1) * (k - 2) / k + (2 - (k - 2) * share) / temperature)
     log_count = counts.log() - counts.log().mean()
     gram = -1 / (k - 1) - kappa * (log_count[:, None] + log_count[None, :])

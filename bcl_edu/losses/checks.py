@@ -157,13 +157,38 @@ def check_same_device(**tensors: Tensor) -> None:
         raise ValueError(f"all inputs must be on one device, got {where}; move them with .to(device)")
 
 
-def check_temperature(temperature: float) -> None:
-    """Refuse a temperature that is not a finite number above zero.
+def check_temperature(temperature: float | Tensor, *, values: bool = True) -> None:
+    """Refuse a temperature that is not one finite number above zero; of a tensor the number is read with `values`.
 
     Raises:
         ValueError: the message names the value.
     """
+    if isinstance(temperature, Tensor):
+        if temperature.numel() != 1 or not temperature.is_floating_point():
+            raise ValueError(
+                f"temperature has shape {tuple(temperature.shape)} and type {temperature.dtype}; expected one "
+                "floating-point number"
+            )
+        if not values:
+            return
+        temperature = temperature.item()
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(
             f"temperature must be a finite number above 0, got {temperature}; the paper uses 0.1"
         )
+
+
+def as_class_counts(class_counts: object, *, device: torch.device | None = None) -> Tensor:
+    """Class counts of the training set as a tensor; lists and arrays move to the device, tensors stay where they are.
+
+    Raises:
+        ValueError: they are no numbers.
+    """
+    if isinstance(class_counts, Tensor):
+        return class_counts
+    try:
+        return torch.as_tensor(class_counts, device=device)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(
+            f"class_counts is {class_counts!r}; expected one number for each class, in a tensor, list or array"
+        ) from None

@@ -1,15 +1,18 @@
 """Class-balanced focal loss: each class weighs by the inverse of its effective number of samples."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bcl_edu.losses.checks import check_class_counts, check_same_device
+from bcl_edu.losses.checks import as_class_counts, check_class_counts, check_same_device
 from bcl_edu.losses.focal import focal_losses
 
 
 def class_balanced_weights(
-    class_counts: Int[Tensor, " k"], *, beta: float = 0.9999, check: bool = True
+    class_counts: Int[Tensor, " k"] | Sequence[int] | np.ndarray, *, beta: float = 0.9999, check: bool = True
 ) -> Float[Tensor, " k"]:
     """Weight of each class from its effective number of samples E_k = (1 - beta^N_k) / (1 - beta).
 
@@ -19,7 +22,7 @@ def class_balanced_weights(
     frequency: a new picture of a class with many resembles one that is already there.
 
     Args:
-        class_counts: samples of each class in the training set, shape (k,), at least 1 each.
+        class_counts: samples of each class in the training set, shape (k,), at least 1 each; a tensor, list or array.
         beta: 0 <= beta < 1.
         check: also check values, which waits for the device.
 
@@ -35,6 +38,7 @@ def class_balanced_weights(
         raise ValueError(
             f"beta must be at least 0 and below 1, got {beta}; the usual values are 0.99 to 0.9999"
         )
+    class_counts = as_class_counts(class_counts)
     check_class_counts(class_counts, len(class_counts), values=check)
     counts = class_counts.double()
     # 1 - beta^N without cancellation; xlogy is not needed: beta = 0 gives log 0 = -inf and expm1(-inf) = -1
@@ -45,7 +49,7 @@ def class_balanced_weights(
 def class_balanced_focal_loss(
     logits: Float[Tensor, "n k"],
     labels: Int[Tensor, " n"],
-    class_counts: Int[Tensor, " k"],
+    class_counts: Int[Tensor, " k"] | Sequence[int] | np.ndarray,
     *,
     gamma: float = 2.0,
     beta: float = 0.9999,
@@ -62,7 +66,7 @@ def class_balanced_focal_loss(
     Args:
         logits: classifier outputs phi, shape (n, k), any float dtype.
         labels: class of each row, shape (n,), values 0..k-1.
-        class_counts: samples of each class in the *training set*, shape (k,), at least 1 each.
+        class_counts: samples of each class in the *training set*, shape (k,), at least 1 each; a tensor, list or array.
         gamma: of the focal loss, 0 or more; 0 is class-balanced cross-entropy.
         beta: of the effective number of samples, 0 <= beta < 1.
         check: also check values, which waits for the device.
@@ -77,6 +81,7 @@ def class_balanced_focal_loss(
     Source: Cui et al. (CVPR 2019), Eq. 11; Lin et al. (ICCV 2017).
     """
     losses = focal_losses(logits, labels, gamma=gamma, check=check)
+    class_counts = as_class_counts(class_counts, device=logits.device)
     check_same_device(logits=logits, class_counts=class_counts)
     check_class_counts(class_counts, logits.shape[1], values=check)
     weights = class_balanced_weights(class_counts, beta=beta, check=False).to(losses.dtype)

@@ -1,16 +1,25 @@
 """Logit compensation (Eq. 10): cross-entropy that knows how rare each class is."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bcl_edu.losses.checks import check_class_counts, check_labels, check_logits, check_same_device
+from bcl_edu.losses.checks import (
+    as_class_counts,
+    check_class_counts,
+    check_labels,
+    check_logits,
+    check_same_device,
+)
 
 
 def logit_compensated_cross_entropy(
     logits: Float[Tensor, "n k"],
     labels: Int[Tensor, " n"],
-    class_counts: Int[Tensor, " k"],
+    class_counts: Int[Tensor, " k"] | Sequence[int] | np.ndarray,
     *,
     check: bool = True,
 ) -> Float[Tensor, ""]:
@@ -26,7 +35,8 @@ def logit_compensated_cross_entropy(
     Args:
         logits: classifier outputs phi, shape (n, k), any float dtype.
         labels: class of each row, shape (n,), values 0..k-1.
-        class_counts: samples of each class in the *training set* (never in the batch), shape (k,), at least 1 each.
+        class_counts: samples of each class in the *training set* (never in the batch), shape (k,), at least 1 each;
+            a tensor, list or array.
         check: also check values, which waits for the device.
 
     Returns:
@@ -39,6 +49,7 @@ def logit_compensated_cross_entropy(
     Source: Zhu et al. (CVPR 2022), Eq. 10; Menon et al. (ICLR 2021).
     """
     check_logits(logits, values=check)
+    class_counts = as_class_counts(class_counts, device=logits.device)
     check_same_device(logits=logits, labels=labels, class_counts=class_counts)
     check_class_counts(class_counts, logits.shape[1], values=check)
     check_labels(labels, len(logits), logits.shape[1], rows="logits", classes="logits", values=check)

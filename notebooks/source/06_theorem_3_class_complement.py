@@ -410,7 +410,7 @@ for counts in ([5, 5, 5], [300, 7]):
 def corrected_lines(z, y, prototypes=None, temperature=1.0):
     """Every line of the proof, the loss first and the theorem last."""
     within = losses.contrastive_loss(
-        z, y, prototypes, averaging="inside", complement=prototypes is not None, average_anchors=True,
+        z, y, prototypes, averaging="inside", complement=prototypes is not None, class_balanced_anchors=True,
         temperature=temperature,
     )  # fmt: skip
     steps = geometry.theorem_3_steps(z, y, prototypes, temperature=temperature)

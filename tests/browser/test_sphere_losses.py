@@ -115,7 +115,7 @@ def test_contrastive_losses_and_gradients_are_those_of_the_package(
         c,
         averaging=form.averaging,
         complement=form.complement,
-        average_anchors=form.average_anchors,
+        class_balanced_anchors=form.class_balanced_anchors,
         temperature=temperature,
     )
     value.backward()
@@ -154,7 +154,7 @@ def test_without_prototypes_a_loss_is_the_one_without_its_complement(page: Page,
         y.repeat(2),
         averaging=form.averaging,
         complement=False,
-        average_anchors=form.average_anchors,
+        class_balanced_anchors=form.class_balanced_anchors,
         temperature=0.3,
     )
     value.backward()

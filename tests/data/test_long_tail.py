@@ -159,7 +159,9 @@ def test_a_head_fraction_that_is_no_share_is_refused(share: float) -> None:
         step_profile(10, 3, 2, head_fraction=share)
 
 
-@pytest.mark.parametrize("whole", [np.int64, np.int16, np.uint16, torch.tensor], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "whole", [np.int64, np.int16, np.uint16, torch.tensor], ids=lambda make: make.__name__
+)
 @pytest.mark.parametrize("profile", PROFILES)
 def test_any_whole_number_will_do(profile, whole) -> None:
     expected = profile(500, 100, 100)

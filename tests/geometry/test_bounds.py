@@ -145,7 +145,7 @@ def test_losses_are_those_of_the_losses_package() -> None:
             "l1": losses.class_averaged_loss(z, y, temperature=0.2).item(),
             "bcl": losses.balanced_contrastive_loss(z, y, prototypes, temperature=0.2).item(),
             "anchors": losses.balanced_contrastive_loss(
-                z, y, prototypes, temperature=0.2, average_anchors=True
+                z, y, prototypes, temperature=0.2, class_balanced_anchors=True
             ).item(),
         }
     )

@@ -36,7 +36,7 @@ def loss_of_samples(name: str, embeddings: Tensor, labels: Tensor, prototypes: T
         prototypes if kind.complement else None,
         averaging=kind.averaging,
         complement=kind.complement,
-        average_anchors=kind.average_anchors,
+        class_balanced_anchors=kind.class_balanced_anchors,
         temperature=tau,
     ).item()
 

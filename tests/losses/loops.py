@@ -18,7 +18,7 @@ def loss_by_loops(
     *,
     averaging: str,
     complement: bool,
-    average_anchors: bool = False,
+    class_balanced_anchors: bool = False,
     temperature: float,
 ) -> float:
     z, y, c = embeddings.tolist(), labels.tolist(), [] if prototypes is None else prototypes.tolist()
@@ -58,6 +58,6 @@ def loss_by_loops(
 
     if not losses:
         return 0.0
-    if average_anchors:
+    if class_balanced_anchors:
         return mean(mean(of_class) for of_class in losses.values())
     return mean(loss for of_class in losses.values() for loss in of_class)

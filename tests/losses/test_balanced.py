@@ -51,10 +51,10 @@ def test_the_fixture_is_what_its_script_computes() -> None:
     assert stored["labels"] == computed["labels"]
 
 
-@pytest.mark.parametrize("average_anchors", [False, True])
-def test_is_equation_9(average_anchors: bool) -> None:
+@pytest.mark.parametrize("class_balanced_anchors", [False, True])
+def test_is_equation_9(class_balanced_anchors: bool) -> None:
     z, c = somewhere(len(LABELS), 5, seed=0), somewhere(NUM_CLASSES, 5, seed=1)
-    arguments = {"average_anchors": average_anchors, "temperature": 0.3}
+    arguments = {"class_balanced_anchors": class_balanced_anchors, "temperature": 0.3}
     expected = loss_by_loops(z, LABELS, c, averaging="outside", complement=True, **arguments)
     assert balanced_contrastive_loss(z, LABELS, c, **arguments).item() == pytest.approx(expected, abs=1e-10)
 
@@ -104,8 +104,8 @@ def test_class_averaged_anchors_give_a_tail_class_the_vote_of_a_head_class() -> 
     z_moved = at(*[0] * 9, 0)  # the tail sample sits on the head's prototype
     head_moved = math.log(math.e + (math.e + 1) / 2) - 1
     tail_moved = math.log(1 + math.e)
-    loss = balanced_contrastive_loss(z, y, c, temperature=1.0, average_anchors=True).item()
-    moved = balanced_contrastive_loss(z_moved, y, c, temperature=1.0, average_anchors=True).item()
+    loss = balanced_contrastive_loss(z, y, c, temperature=1.0, class_balanced_anchors=True).item()
+    moved = balanced_contrastive_loss(z_moved, y, c, temperature=1.0, class_balanced_anchors=True).item()
     outvoted = balanced_contrastive_loss(z_moved, y, c, temperature=1.0).item()
     assert loss == pytest.approx((head + tail) / 2, abs=1e-12)
     assert moved == pytest.approx((head_moved + tail_moved) / 2, abs=1e-12)

@@ -80,7 +80,7 @@ def test_two_tail_classes_that_merge_beat_the_printed_theorem_3() -> None:
 
 def test_class_averaged_anchors_restore_theorem_3_where_the_tail_classes_merge() -> None:
     z, y = at(*[0] * 200, *[180] * 4), torch.tensor([0] * 200 + [1] * 2 + [2] * 2)
-    assert class_averaged_loss(z, y, temperature=1.0, average_anchors=True).item() > SIMPLEX_OF_3 + 0.1
+    assert class_averaged_loss(z, y, temperature=1.0, class_balanced_anchors=True).item() > SIMPLEX_OF_3 + 0.1
 
 
 @given(
@@ -94,20 +94,25 @@ def test_class_averaged_anchors_never_fall_below_theorem_3(
     y = torch.arange(3).repeat_interleave(torch.tensor(counts))
     bound = math.log(1 + 2 * math.exp(-1.5 / temperature))
     loss = class_averaged_loss(
-        somewhere(len(y), 2, seed), y, temperature=temperature, average_anchors=True
+        somewhere(len(y), 2, seed), y, temperature=temperature, class_balanced_anchors=True
     ).item()
     assert loss >= bound - 1e-12
 
 
-@pytest.mark.parametrize("average_anchors", [False, True])
+@pytest.mark.parametrize("class_balanced_anchors", [False, True])
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0])
-def test_l3_is_cross_entropy_over_prototype_logits(temperature: float, average_anchors: bool) -> None:
+def test_l3_is_cross_entropy_over_prototype_logits(temperature: float, class_balanced_anchors: bool) -> None:
     z, c = somewhere(len(LABELS), 5, seed=0), somewhere(NUM_CLASSES, 5, seed=1)
     each = torch.nn.functional.cross_entropy(z @ c.T / temperature, LABELS, reduction="none")
     of_class = [each[name == LABELS].mean() for name in LABELS.unique()]
-    expected = torch.stack(of_class).mean() if average_anchors else each.mean()
+    expected = torch.stack(of_class).mean() if class_balanced_anchors else each.mean()
     loss = class_averaged_loss(
-        z, LABELS, c, averaging="prototypes", temperature=temperature, average_anchors=average_anchors
+        z,
+        LABELS,
+        c,
+        averaging="prototypes",
+        temperature=temperature,
+        class_balanced_anchors=class_balanced_anchors,
     )
     assert loss.item() == pytest.approx(expected.item(), rel=1e-12)
 
@@ -118,7 +123,7 @@ def test_the_complement_adds_nothing_to_l3(complement: bool) -> None:
     losses = anchor_losses(z, LABELS, c, averaging="prototypes", complement=complement)
     each = torch.nn.functional.cross_entropy(z @ c.T / 0.1, LABELS, reduction="none")
     torch.testing.assert_close(losses.value, each, rtol=0, atol=1e-12)
-    assert losses.counted.all()
+    assert losses.has_positive.all()
 
 
 def test_under_l3_no_sample_pushes_or_pulls_another() -> None:

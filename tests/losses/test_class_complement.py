@@ -11,10 +11,10 @@ from tests.losses.points import at, simplex, somewhere
 from tests.losses.test_definition import LABELS, NUM_CLASSES
 
 
-@pytest.mark.parametrize("average_anchors", [False, True])
-def test_is_equation_2_with_prototypes_as_samples(average_anchors: bool) -> None:
+@pytest.mark.parametrize("class_balanced_anchors", [False, True])
+def test_is_equation_2_with_prototypes_as_samples(class_balanced_anchors: bool) -> None:
     z, c = somewhere(len(LABELS), 5, seed=0), somewhere(NUM_CLASSES, 5, seed=1)
-    arguments = {"average_anchors": average_anchors, "temperature": 0.3}
+    arguments = {"class_balanced_anchors": class_balanced_anchors, "temperature": 0.3}
     expected = loss_by_loops(z, LABELS, c, averaging="none", complement=True, **arguments)
     assert class_complement_loss(z, LABELS, c, **arguments).item() == pytest.approx(expected, abs=1e-10)
 

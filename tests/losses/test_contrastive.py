@@ -30,14 +30,14 @@ def loss_of(z: Tensor, y: Tensor, c: Tensor, averaging: str, complement: bool, *
     )
 
 
-@pytest.mark.parametrize("average_anchors", [False, True], ids=["anchors", "class-averaged-anchors"])
+@pytest.mark.parametrize("class_balanced_anchors", [False, True], ids=["anchors", "class-averaged-anchors"])
 @pytest.mark.parametrize("averaging", ["none", "outside", "inside"])
 @pytest.mark.parametrize("n", [1, 3])
 def test_zero_with_a_zero_gradient_where_no_anchor_has_a_positive(
-    n: int, averaging: str, average_anchors: bool
+    n: int, averaging: str, class_balanced_anchors: bool
 ) -> None:
     z, y, c = somewhere(n, 4, seed=0).requires_grad_(), torch.arange(n), somewhere(3, 4, seed=1)
-    loss = loss_of(z, y, c, averaging, False, average_anchors=average_anchors)
+    loss = loss_of(z, y, c, averaging, False, class_balanced_anchors=class_balanced_anchors)
     with torch.autograd.set_detect_anomaly(True):  # no NaN on the way either, masked later or not
         loss.backward()
     assert loss.item() == 0
@@ -114,8 +114,8 @@ def test_mixed_precisions_meet_in_the_wider_one() -> None:
 def test_any_integer_dtype_serves_for_labels(dtype: torch.dtype) -> None:
     z, y, c = batch()
     assert torch.equal(
-        loss_of(z, y.to(dtype), c, "outside", True, average_anchors=True),
-        loss_of(z, y, c, "outside", True, average_anchors=True),
+        loss_of(z, y.to(dtype), c, "outside", True, class_balanced_anchors=True),
+        loss_of(z, y, c, "outside", True, class_balanced_anchors=True),
     )
 
 
@@ -125,21 +125,23 @@ def test_labels_without_prototypes_may_be_any_numbers_from_zero_up() -> None:
     assert torch.equal(contrastive_loss(z, y * 10**15, averaging="inside", complement=False), loss)
 
 
-@pytest.mark.parametrize("average_anchors", [False, True], ids=["anchors", "class-averaged-anchors"])
+@pytest.mark.parametrize("class_balanced_anchors", [False, True], ids=["anchors", "class-averaged-anchors"])
 @all_forms
 def test_without_value_checks_no_value_is_read_on_the_host(
-    averaging: str, complement: bool, average_anchors: bool
+    averaging: str, complement: bool, class_balanced_anchors: bool
 ) -> None:
     """A fake tensor has a shape and no values: reading one raises, as waiting for a GPU would cost time."""
     with FakeTensorMode():
         z = torch.empty(6, 4, requires_grad=True)
         y = torch.empty(6, dtype=torch.int64)
         c = torch.empty(3, 4)
-        loss = loss_of(z, y, c, averaging, complement, average_anchors=average_anchors, check=False)
+        loss = loss_of(
+            z, y, c, averaging, complement, class_balanced_anchors=class_balanced_anchors, check=False
+        )
         loss.backward()
         assert z.grad.shape == z.shape
         with pytest.raises(DataDependentOutputException):
-            loss_of(z, y, c, averaging, complement, average_anchors=average_anchors)
+            loss_of(z, y, c, averaging, complement, class_balanced_anchors=class_balanced_anchors)
 
 
 @pytest.mark.cuda
@@ -164,7 +166,7 @@ def test_cuda_agrees_with_the_cpu_and_does_not_wait(averaging: str, complement: 
 def test_compiles_into_a_single_graph() -> None:
     z, y, c = batch()
     compiled = torch.compile(contrastive_loss, fullgraph=True, backend="eager")
-    arguments = {"averaging": "outside", "complement": True, "average_anchors": True, "check": False}
+    arguments = {"averaging": "outside", "complement": True, "class_balanced_anchors": True, "check": False}
     losses = [loss(z.requires_grad_(), y, c, **arguments) for loss in (compiled, contrastive_loss)]
     gradients = [torch.autograd.grad(loss, z)[0] for loss in losses]
     torch.testing.assert_close(*losses, rtol=0, atol=1e-12)

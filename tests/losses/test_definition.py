@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
 from bcl_edu.losses import anchor_losses, contrastive_loss
-from bcl_edu.losses.definition import class_mean_logits, class_names, class_sizes
+from bcl_edu.losses.definition import class_mean_logits, class_sizes, compact_labels
 from tests.losses.loops import loss_by_loops
 from tests.losses.points import at, somewhere
 
@@ -35,17 +35,17 @@ def prototypes_if_used(prototypes: Tensor, averaging: str, complement: bool) -> 
 
 
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0, 10.0])
-@pytest.mark.parametrize("average_anchors", [False, True], ids=["anchors", "class-averaged-anchors"])
+@pytest.mark.parametrize("class_balanced_anchors", [False, True], ids=["anchors", "class-averaged-anchors"])
 @all_forms
 def test_equals_the_loops(
-    averaging: str, complement: bool, average_anchors: bool, temperature: float
+    averaging: str, complement: bool, class_balanced_anchors: bool, temperature: float
 ) -> None:
     z, y, c = batch()
     c = prototypes_if_used(c, averaging, complement)
     arguments = {
         "averaging": averaging,
         "complement": complement,
-        "average_anchors": average_anchors,
+        "class_balanced_anchors": class_balanced_anchors,
         "temperature": temperature,
     }
     assert contrastive_loss(z, y, c, **arguments).item() == pytest.approx(
@@ -69,7 +69,7 @@ def configurations(draw: st.DrawFn) -> dict:
         "prototypes": prototypes_if_used(prototypes, averaging, complement),
         "averaging": averaging,
         "complement": complement,
-        "average_anchors": draw(st.booleans()),
+        "class_balanced_anchors": draw(st.booleans()),
         "temperature": 10 ** draw(st.floats(-2, 1)),
     }
 
@@ -90,10 +90,10 @@ def test_is_never_negative(configuration: dict) -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
-@pytest.mark.parametrize("average_anchors", [False, True], ids=["anchors", "class-averaged-anchors"])
+@pytest.mark.parametrize("class_balanced_anchors", [False, True], ids=["anchors", "class-averaged-anchors"])
 @all_forms
 def test_gradient_equals_finite_differences(
-    averaging: str, complement: bool, average_anchors: bool, temperature: float
+    averaging: str, complement: bool, class_balanced_anchors: bool, temperature: float
 ) -> None:
     z, y, c = batch(dim=3)
 
@@ -104,7 +104,7 @@ def test_gradient_equals_finite_differences(
             prototypes_if_used(c, averaging, complement),
             averaging=averaging,
             complement=complement,
-            average_anchors=average_anchors,
+            class_balanced_anchors=class_balanced_anchors,
             temperature=temperature,
         )
 
@@ -128,7 +128,7 @@ def test_order_of_samples_does_not_matter(averaging: str, complement: bool) -> N
     loss = anchor_losses(z, y, c, averaging=averaging, complement=complement)
     reordered = anchor_losses(z[order], y[order], c, averaging=averaging, complement=complement)
     torch.testing.assert_close(reordered.value, loss.value[order], rtol=0, atol=1e-12)
-    assert torch.equal(reordered.counted, loss.counted[order])
+    assert torch.equal(reordered.has_positive, loss.has_positive[order])
 
 
 @all_forms
@@ -157,7 +157,7 @@ def test_an_anchor_alone_in_its_class_counts_only_with_its_prototype(
     z, y, c = batch()
     loss = anchor_losses(z, y, c, averaging=averaging, complement=complement)
     has_prototype = complement or averaging == "prototypes"
-    assert loss.counted.tolist() == [True] * 8 + [has_prototype]
+    assert loss.has_positive.tolist() == [True] * 8 + [has_prototype]
     assert (loss.value[8] != 0).item() == has_prototype
 
 
@@ -169,8 +169,8 @@ def test_an_anchor_not_counted_still_repels_the_others() -> None:
     assert z.grad[2].norm() > 0.1
 
 
-def test_class_names_are_the_positions_of_first_samples() -> None:
-    assert class_names(torch.tensor([7, 3, 7, 10**12, 3])).tolist() == [0, 1, 0, 3, 1]
+def test_compact_labels_are_the_positions_of_first_samples() -> None:
+    assert compact_labels(torch.tensor([7, 3, 7, 10**12, 3])).tolist() == [0, 1, 0, 3, 1]
 
 
 def test_class_sizes_count_each_samples_class() -> None:

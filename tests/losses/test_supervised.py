@@ -46,7 +46,9 @@ def test_three_points_by_hand() -> None:
 
 def test_class_averaged_anchors_give_each_class_one_vote() -> None:
     z, y = somewhere(8, 3, seed=0), torch.tensor([0, 0, 0, 0, 0, 0, 1, 1])
-    expected = loss_by_loops(z, y, averaging="none", complement=False, average_anchors=True, temperature=0.1)
-    averaged = supervised_contrastive_loss(z, y, average_anchors=True).item()
+    expected = loss_by_loops(
+        z, y, averaging="none", complement=False, class_balanced_anchors=True, temperature=0.1
+    )
+    averaged = supervised_contrastive_loss(z, y, class_balanced_anchors=True).item()
     assert averaged == pytest.approx(expected, abs=1e-10)
     assert averaged != pytest.approx(supervised_contrastive_loss(z, y).item(), abs=1e-3)

@@ -36,7 +36,9 @@ def test_both_means_are_the_losses_of_the_samples(
     z = classes.means[y]
     averaged = class_averaged_loss(z, y, temperature=temperature).item()
     assert classes.over_samples == pytest.approx(averaged, abs=1e-12)
-    balanced = balanced_contrastive_loss(z, y, classes.means, temperature=temperature, average_anchors=True)
+    balanced = balanced_contrastive_loss(
+        z, y, classes.means, temperature=temperature, class_balanced_anchors=True
+    )
     assert classes.over_classes == pytest.approx(balanced.item(), abs=1e-12)
 
 

@@ -20,12 +20,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bcl_edu.losses.choices import Averaging
 from bcl_edu.losses.definition import (
     anchor_losses,
-    class_names,
+    compact_labels,
     mean_over_anchors,
 )
+from bcl_edu.losses.named import Averaging
 
 # Rows of a block on the CPU: enough for matrix products at full speed, few enough for the block to stay in the cache.
 # Other devices take the whole batch as one block, since they need the parallelism.
@@ -35,15 +35,21 @@ CACHE_LINE = 16
 
 
 class Form(NamedTuple):
-    """Which of the losses: the arguments of ``contrastive_loss`` that are neither tensors nor checks."""
+    """Which of the losses: what `contrastive_loss` was asked for, without its tensors of vectors.
+
+    The counts of the training set have become the logarithm of its prior and a weight for each class.
+    """
 
     averaging: Averaging
     complement: bool
-    average_anchors: bool
+    class_balanced_anchors: bool
     temperature: float
+    positives_inside_log: bool = False
+    log_prior: Float[Tensor, " k"] | None = None
+    class_weight: Float[Tensor, " k"] | None = None
 
 
-def fast_contrastive_loss(
+def fused_contrastive_loss(
     embeddings: Float[Tensor, "n dim"],
     labels: Int[Tensor, " n"],
     prototypes: Float[Tensor, "k dim"] | None,
@@ -64,6 +70,28 @@ def fast_contrastive_loss(
         embeddings.requires_grad or (prototypes is not None and prototypes.requires_grad)
     )
     return _ContrastiveLoss.apply(embeddings, prototypes, labels, form, has_gradient)
+
+
+def loss_by_definition(
+    z: Float[Tensor, "n dim"], labels: Int[Tensor, " n"], c: Float[Tensor, "k dim"] | None, form: Form
+) -> Float[Tensor, ""]:
+    """The same by :mod:`bcl_edu.losses.definition`, for autograd."""
+    losses = anchor_losses(
+        z,
+        labels,
+        c,
+        averaging=form.averaging,
+        complement=form.complement,
+        positives_inside_log=form.positives_inside_log,
+        log_prior=form.log_prior,
+        temperature=form.temperature,
+    )
+    return mean_over_anchors(
+        losses,
+        labels,
+        class_balanced_anchors=form.class_balanced_anchors,
+        class_weight=form.class_weight,
+    )
 
 
 class _ContrastiveLoss(torch.autograd.Function):
@@ -90,10 +118,7 @@ def _differentiable_gradient(
     z: Tensor, c: Tensor | None, labels: Tensor, form: Form, upstream: Tensor
 ) -> tuple[Tensor | None, Tensor | None]:
     """The gradient with a graph of its own, by autograd on the definition."""
-    losses = anchor_losses(
-        z, labels, c, averaging=form.averaging, complement=form.complement, temperature=form.temperature
-    )
-    loss = mean_over_anchors(losses, labels, average_anchors=form.average_anchors)
+    loss = loss_by_definition(z, labels, c, form)
     wanted = [tensor for tensor in (z, c) if tensor is not None and tensor.requires_grad]
     gradients = iter(torch.autograd.grad(loss, wanted, upstream, create_graph=True))
     z_gradient, c_gradient = (
@@ -137,7 +162,7 @@ def value_and_gradient(
     """
     # A class's row in a table is its label, unless there are more classes than samples or nobody knows how many.
     by_label = c is not None and len(c) < len(z)
-    slot, num_slots = (labels, len(c)) if c is not None and by_label else (class_names(labels), len(z))
+    slot, num_slots = (labels, len(c)) if c is not None and by_label else (compact_labels(labels), len(z))
     class_count = z.new_zeros(num_slots).index_add_(0, slot, z.new_ones(len(z)))
     class_sum = z.new_zeros(num_slots, z.shape[1]).index_add_(0, slot, z)
     of_samples = form.averaging != "prototypes"  # Eq. 8 has no samples among the positives
@@ -149,10 +174,12 @@ def value_and_gradient(
 
     num_positives = of_samples * (class_count - 1) + of_prototypes
     class_weight = ((num_positives > 0) & (class_count > 0)).to(z.dtype)
-    if form.average_anchors:
+    if form.class_balanced_anchors:
         class_weight /= class_count.clamp(min=1)
     total = (class_count * class_weight).sum()
     class_weight /= torch.where(total > 0, total, 1)
+    if form.class_weight is not None:  # row j of a table over the samples is the class of sample j
+        class_weight *= form.class_weight if by_label else form.class_weight.index_select(0, labels)
     per_positive = 1 / (num_positives.clamp(min=1) * form.temperature)
     weight = class_weight.index_select(0, slot)
 
@@ -164,12 +191,25 @@ def value_and_gradient(
     else:
         denominator = _over_samples(batch, form, has_gradient)
 
+    loss = weight.dot(denominator.log)
+    if form.log_prior is not None:
+        loss = loss - weight.dot(form.log_prior.index_select(0, labels))
+    if form.positives_inside_log and of_samples:
+        pulled = _over_positives(batch, form, has_gradient)
+        loss = loss - weight.dot(pulled.log)
+        if not has_gradient:
+            return loss, None, None
+        dc = denominator.dc
+        if dc is not None and pulled.dc is not None:
+            dc = dc - pulled.dc
+        return loss, denominator.dz - pulled.dz, dc
+
     # A_i = z_i . (positive_sum - z_i) / (their number tau): summed over the class, sums of vectors only
     pull = class_weight * per_positive
     attraction = (class_sum * positive_sum).sum(dim=1).dot(pull)
     if of_samples:
         attraction = attraction - (z * z).sum(dim=1).dot(pull.index_select(0, slot))
-    loss = weight.dot(denominator.log) - attraction
+    loss = loss - attraction
     if not has_gradient:
         return loss, None, None
 
@@ -180,12 +220,30 @@ def value_and_gradient(
     if of_samples:
         dz.addcmul_(pull.index_select(0, slot)[:, None], z, value=2)
     if of_prototypes and dc is not None:
-        pulled = pull[:, None] * class_sum
+        pulled_samples = pull[:, None] * class_sum
         if by_label:
-            dc -= pulled
+            dc -= pulled_samples
         else:
-            dc.index_add_(0, labels, pulled, alpha=-1)
+            dc.index_add_(0, labels, pulled_samples, alpha=-1)
     return loss, dz, dc
+
+
+def _over_positives(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
+    """log mean_p exp l_ip over the positives (L_in), as a log-sum-exp in which all other keys have no weight."""
+    z, c, labels = batch.z, batch.c, batch.labels
+    keys, key_labels = [z], labels
+    if form.complement:
+        assert c is not None
+        keys, key_labels = [z, c], torch.cat([labels, torch.arange(len(c), device=labels.device)])
+    log_number = -(batch.per_positive * form.temperature).log().index_select(0, batch.slot)
+
+    def write_bias(block: Tensor, rows: slice) -> None:
+        own = labels[rows, None] == key_labels
+        own[:, rows].diagonal().fill_(False)
+        block[:, : len(key_labels)] = torch.where(own, -log_number[rows, None], _lowest(z))
+
+    log, dz, (_, *rest), _ = _log_sum_exp(batch, keys, write_bias, form.temperature, has_gradient)
+    return Denominator(log, dz, rest[0] if rest else None)
 
 
 def _over_samples(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
@@ -199,6 +257,9 @@ def _over_samples(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
 
     # -log m_ik is one number for keys of the anchor's class, and another for the same keys seen from elsewhere.
     of_own, of_other = -(size - 1).clamp(min=1).log(), -size.log()
+    if form.log_prior is not None:
+        prior = form.log_prior.index_select(0, key_labels)
+        of_own, of_other = of_own + prior, of_other + prior
     averages = form.averaging == "outside"
     num_classes = len(z) if c is None else len(c)
     few_classes = averages and num_classes < len(z)  # then each row is copied from its class's
@@ -227,9 +288,12 @@ def _over_samples(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
 def _over_prototypes(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
     """D_i = sum over the classes j of exp(z_i . c_j / tau) (Eq. 8)."""
     assert batch.c is not None
-    log, dz, (dc,), _ = _log_sum_exp(
-        batch, [batch.c], lambda block, rows: block.zero_(), form.temperature, has_gradient
-    )
+    num_classes = len(batch.c)
+
+    def write_bias(block: Tensor, rows: slice) -> None:
+        block[:, :num_classes] = 0 if form.log_prior is None else form.log_prior
+
+    log, dz, (dc,), _ = _log_sum_exp(batch, [batch.c], write_bias, form.temperature, has_gradient)
     return Denominator(log, dz, dc)
 
 
@@ -252,6 +316,12 @@ def _over_class_means(batch: Batch, form: Form, has_gradient: bool) -> Denominat
     others = batch.positive_sum.index_select(0, slot) - z
     per_positive = batch.per_positive.index_select(0, slot)
     attraction = (z * others).sum(dim=1) * per_positive
+    own_logit = attraction
+    if form.log_prior is not None:
+        absent = absent + (
+            form.log_prior if form.complement else form.log_prior.index_select(0, batch.labels)
+        )
+        own_logit = attraction + form.log_prior.index_select(0, batch.labels)
 
     log, dz, (dmeans,), own_share = _log_sum_exp(
         batch,
@@ -259,7 +329,7 @@ def _over_class_means(batch: Batch, form: Form, has_gradient: bool) -> Denominat
         lambda block, rows: block[:, : len(absent)].copy_(absent.expand(len(block), -1)),
         form.temperature,
         has_gradient,
-        own=(column, attraction),
+        own=(column, own_logit),
     )
     dmeans /= divisor
     dz += dmeans.index_select(0, column)

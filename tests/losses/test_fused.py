@@ -6,9 +6,9 @@ from hypothesis import given
 from torch import Tensor
 from torch.autograd import grad, gradgradcheck
 
-from bcl_edu.losses import balanced_contrastive_loss, kernel
+from bcl_edu.losses import balanced_contrastive_loss, fused
 from bcl_edu.losses.definition import anchor_losses, mean_over_anchors
-from bcl_edu.losses.kernel import Form, fast_contrastive_loss
+from bcl_edu.losses.fused import Form, fused_contrastive_loss
 from tests.losses.points import somewhere
 from tests.losses.test_definition import all_forms, batch, configurations, prototypes_if_used
 
@@ -17,12 +17,12 @@ def by_definition(z: Tensor, y: Tensor, c: Tensor | None, form: Form) -> Tensor:
     losses = anchor_losses(
         z, y, c, averaging=form.averaging, complement=form.complement, temperature=form.temperature
     )
-    return mean_over_anchors(losses, y, average_anchors=form.average_anchors)
+    return mean_over_anchors(losses, y, class_balanced_anchors=form.class_balanced_anchors)
 
 
 def assert_same_value_and_gradient(z: Tensor, y: Tensor, c: Tensor | None, form: Form) -> None:
     inputs = [tensor.requires_grad_() for tensor in (z, c) if tensor is not None]
-    fast, slow = fast_contrastive_loss(z, y, c, form), by_definition(z, y, c, form)
+    fast, slow = fused_contrastive_loss(z, y, c, form), by_definition(z, y, c, form)
     torch.testing.assert_close(fast, slow, rtol=1e-12, atol=1e-12)
     for fast_gradient, slow_gradient in zip(grad(fast, inputs), grad(slow, inputs), strict=True):
         torch.testing.assert_close(fast_gradient, slow_gradient, rtol=1e-10, atol=1e-10)
@@ -39,9 +39,9 @@ def test_equals_the_definition_for_any_batch(configuration: dict) -> None:
 def test_equals_the_definition_in_blocks_of_any_size(
     averaging: str, complement: bool, block_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kernel, "CPU_BLOCK_ROWS", block_rows)
+    monkeypatch.setattr(fused, "CPU_BLOCK_ROWS", block_rows)
     z, y, c = batch()  # of nine samples: the last block is full or not
-    form = Form(averaging, complement, average_anchors=True, temperature=0.1)
+    form = Form(averaging, complement, class_balanced_anchors=True, temperature=0.1)
     assert_same_value_and_gradient(z, y, prototypes_if_used(c, averaging, complement), form)
 
 
@@ -58,10 +58,10 @@ def test_equals_the_definition_with_fewer_and_more_classes_than_samples(
 @all_forms
 def test_second_derivative_equals_finite_differences(averaging: str, complement: bool) -> None:
     z, y, c = batch(dim=2)
-    form = Form(averaging, complement, average_anchors=False, temperature=1.0)
+    form = Form(averaging, complement, class_balanced_anchors=False, temperature=1.0)
 
     def loss(z: Tensor, c: Tensor) -> Tensor:
-        return fast_contrastive_loss(z, y, prototypes_if_used(c, averaging, complement), form) + 0 * c.sum()
+        return fused_contrastive_loss(z, y, prototypes_if_used(c, averaging, complement), form) + 0 * c.sum()
 
     assert gradgradcheck(loss, (z.requires_grad_(), c.requires_grad_()))
 
@@ -71,8 +71,8 @@ def test_second_derivative_equals_finite_differences(averaging: str, complement:
 def test_one_of_the_two_may_learn_alone(learner: str, create_graph: bool) -> None:
     z, y, c = batch()
     learns = (z if learner == "embeddings" else c).requires_grad_()
-    form = Form("outside", True, average_anchors=False, temperature=0.1)
-    (fast,) = grad(fast_contrastive_loss(z, y, c, form), learns, create_graph=create_graph)
+    form = Form("outside", True, class_balanced_anchors=False, temperature=0.1)
+    (fast,) = grad(fused_contrastive_loss(z, y, c, form), learns, create_graph=create_graph)
     (slow,) = grad(by_definition(z, y, c, form), learns)
     torch.testing.assert_close(fast, slow, rtol=1e-10, atol=1e-10)
 
