@@ -310,7 +310,7 @@ check("class_mean_cosines", class_mean_cosines)
 # imbalance_factor=...)`). At which factor do the few-shot digits fall below 50 %? *Careful: the number of images
 # falls as well. How would you tell the two effects apart? Section 3 did.*
 #
-# **3. A sphere for BCL.** Repeat the live run with `loss="bcl"`. Do the five smallest classes part? Try three seeds
+# **3. A sphere for BCL.** Repeat the live run with `exact.change(method="bcl")`. Do the five smallest classes part? Try three seeds
 # before you answer.
 #
 # **4. Ten on a circle.** On a circle (`head_dim=2`) ten classes can at best be 36° apart. Watch a balanced run. Which

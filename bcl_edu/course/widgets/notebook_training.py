@@ -80,14 +80,11 @@ class LiveClassMeans:
 
     def say(self, text: str) -> None:
         """Change the line under the title only."""
-        figure = go.Figure(self.live.figure)
-        figure.layout.title.text = heading(self._title, text)
-        self.live.show(figure)
+        self.live.show(_titled(go.Figure(self.live.figure), self._title, text))
 
     def _drawn(self, means: Float[Tensor, "k d"], progress: str) -> go.Figure:
         figure = class_mean_sphere(means, self.class_counts, self.class_names)
-        figure.layout.title.text = heading(self._title, progress)
-        return figure
+        return _titled(figure, self._title, progress)
 
     @property
     def _title(self) -> str:
@@ -99,6 +96,13 @@ class LiveClassMeans:
         text = f"epoch {row['epoch']} of {epochs}: test accuracy {row['top1']:.0f} %, few-shot classes {few}"
         left = (epochs - row["epoch"]) * row["seconds"]
         return text + (f", about {left:.0f} s left" if left else "")
+
+
+def _titled(figure: go.Figure, title: str, caption: str) -> go.Figure:
+    """The figure with another title and another line under it."""
+    figure.layout.title.text = heading(title, caption)
+    figure.layout.meta = dict(figure.layout.meta) | {"caption": caption}
+    return figure
 
 
 def train_quietly(recipe: Recipe) -> NotebookRun:
