@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import tyro
 
 Profile = Literal["exponential", "step", "pareto", "as-found"]
 Precision = Literal["float32", "bfloat16", "float16"]
+Protocol = Literal["faithful", "common"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +92,9 @@ class Recipe:
     """Feature extractor (see bcl_edu.models)."""
     method: MethodOptions
     """What is minimised, and how."""
+    protocol: Protocol = "faithful"
+    """'faithful' trains the method's own published recipe; 'common' trains it as the paper trains BCL: the same views,
+    batches, schedule and epochs, so that methods can be compared. Other values that are given still count."""
     start_from: tyro.conf.Suppress[str | None] = None
     """SHA-256 of the weights that training starts from (--init-from); None for fresh ones."""
 
@@ -110,6 +114,8 @@ class Recipe:
     """Decay after the warm-up: times `decay` at each milestone, or half a cosine to zero."""
     warmup_epochs: int = 5
     """Epochs of linear warm-up, stated for `schedule_epochs`."""
+    warmup_from: float = 0.0
+    """Share of the learning rate from which the warm-up rises."""
     milestones: tuple[int, ...] = (160, 180)
     """Epochs at which the learning rate falls, stated for `schedule_epochs`."""
     decay: float = 0.1
@@ -153,6 +159,8 @@ class Recipe:
         require(
             self.image_size is None or self.image_size >= 32, "image_size", self.image_size, "at least 32"
         )
+        require(0 <= self.warmup_from < 1, "warmup_from", self.warmup_from, "at least 0 and below 1")
+        require(self.protocol in get_args(Protocol), "protocol", self.protocol, "faithful or common")
         low, high = self.crop_scale
         require(0 < low <= high <= 1, "crop_scale", self.crop_scale, "0 < smallest <= largest <= 1")
 
@@ -161,23 +169,41 @@ class Recipe:
 
         Args:
             values: new values by name; `method` may be a method's name, and then keeps the options that both
-                methods have at their present values.
+                methods have at their present values; `protocol="common"` first sets what that protocol shares, and
+                under it a method that is named has its own options.
 
         Raises:
             ValueError: there is no such value or method, or a value is out of range.
         """
         method = values.pop("method", self.method)
-        if isinstance(method, str):
-            method = _carried_over(self.method, to=_method_named(method))
+        if "common" in (self.protocol, values.get("protocol")):
+            base = self._in_common(method, values.get("protocol", self.protocol))
+        elif isinstance(method, str):
+            base = replace(self, method=_carried_over(self.method, to=_method_named(method)))
+        else:
+            base = replace(self, method=method)
         own = {field.name for field in fields(Recipe)}
         options = {name: values.pop(name) for name in list(values) if name not in own}
-        known = {field.name for field in fields(method)}
+        known = {field.name for field in fields(base.method)}
         if unknown := sorted(options.keys() - known):
             raise ValueError(
-                f"neither a recipe nor the method {method.name} has a value {' or '.join(map(repr, unknown))}; "
+                f"neither a recipe nor the method {base.method.name} has a value {' or '.join(map(repr, unknown))}; "
                 f"the method has {', '.join(sorted(known)) or 'no options'}"
             )
-        return replace(self, method=replace(method, **options), **values)
+        return replace(base, method=replace(base.method, **options), **values)
+
+    def _in_common(self, method: str | MethodOptions, protocol: str) -> Recipe:
+        """With this method, a named one with its own options, under the common protocol."""
+        from bcl_edu.rows.common import common_options, own_options, under_common_protocol
+
+        if protocol != "common":
+            raise ValueError(
+                f"protocol is {protocol!r}, but the recipe is under the common one already; start from the row"
+            )
+        options = own_options(method, self) if isinstance(method, str) else method
+        if self.protocol != "common":
+            return under_common_protocol(replace(self, method=options))
+        return replace(self, method=common_options(options, self) if isinstance(method, str) else options)
 
 
 def _method_named(name: str) -> MethodOptions:

@@ -23,6 +23,8 @@ _NOT_STORED: dict[str, Any] = {
     "nesterov": False,
     "rate_per_epoch": False,
     "held_out": 0.0,
+    "protocol": "faithful",
+    "warmup_from": 0.0,
 }
 """Values of fields that did not exist when an old record was written."""
 

@@ -17,14 +17,14 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, make_dataclass
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import tyro
 
 from bcl_edu import terminal
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES, near_names
-from bcl_edu.recipe import Recipe, unused
+from bcl_edu.recipe import Protocol, Recipe, unused
 from bcl_edu.rows.listing import description, list_recipes
 from bcl_edu.rows.registry import METHODS, RECIPES
 from bcl_edu.run_options import RunOptions
@@ -61,16 +61,18 @@ def parse(arguments: Sequence[str]) -> Command:
             f"{near_names(first, RECIPES)}? python -m bcl_edu.train --list shows all"
         )
     _, recipe = RECIPES[first]
-    method, rest = _take_method(arguments[1:])
+    method, rest = _take(arguments[1:], "--method", "--loss")
+    protocol, rest = _take(rest, "--protocol")
     try:
-        recipe = recipe if method is None else recipe.change(method=method)
+        chosen = {"method": method, "protocol": protocol}
+        recipe = recipe.change(**{name: value for name, value in chosen.items() if value is not None})
     except ValueError as error:
         sys.exit(f"bcl_edu.train: {error}; python -m bcl_edu.train --list shows all")
     with PLAIN_VALUES:
         parsed: Any = tyro.cli(
             _options_type(recipe, rest),
             prog=f"python -m bcl_edu.train {first}",
-            description=description(first),
+            description=description(first) + (IN_COMMON if recipe.protocol == "common" else ""),
             args=rest,
         )
     changes = {one.name: getattr(parsed, one.name) for one in fields(Recipe)}
@@ -80,19 +82,26 @@ def parse(arguments: Sequence[str]) -> Command:
         sys.exit(f"bcl_edu.train: {error}")
 
 
-def _take_method(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The value of `--method NAME` (also `--loss`, or joined by "="), and the other arguments.
+IN_COMMON = (
+    "\n\nUnder the common protocol, views, batches, schedule and epochs are BCL's instead, whatever is said above; the "
+    "report shows such runs in tables of their own."
+)
 
-    It is taken first, because it decides which options there are.
+
+def _take(arguments: Sequence[str], *options: str) -> tuple[str | None, list[str]]:
+    """The value of one of these options, also joined by "=", and the other arguments.
+
+    The method and the protocol are taken first, because they decide which options there are and their defaults.
     """
     rest, name = [], None
     waiting = iter(arguments)
     for argument in waiting:
         option, joined, value = argument.partition("=")
-        if option in ("--method", "--loss"):
+        if option in options:
             name = value if joined else next(waiting, None)
             if name is None:
-                sys.exit(f"bcl_edu.train: {option} needs a method's name: {', '.join(METHODS)}")
+                names = METHODS if "--method" in options else get_args(Protocol)
+                sys.exit(f"bcl_edu.train: {option} needs one of {', '.join(names)}")
         else:
             rest.append(argument)
     return name, rest

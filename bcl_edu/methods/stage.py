@@ -20,16 +20,18 @@ class Schedule:
         learning_rate: after the warm-up.
         epochs: of the stage.
         warmup_epochs: epochs of linear warm-up.
+        warmup_from: share of the rate from which it rises.
         milestones: epochs, counted from 0, from which the rate is `decay` times lower; ignored by cosine.
         decay: factor at each milestone.
         cosine: decay by half a cosine to zero over the steps after the warm-up.
-        per_epoch: change the rate between epochs only: epoch e (from 0) of the warm-up has rate (e + 1) /
+        per_epoch: change the rate between epochs only: epoch e (from 0) of the warm-up has risen by (e + 1) /
             warmup_epochs, and a cosine has t = e / epochs.
     """
 
     learning_rate: float
     epochs: int
     warmup_epochs: int = 0
+    warmup_from: float = 0.0
     milestones: tuple[int, ...] = ()
     decay: float = 0.1
     cosine: bool = False
@@ -51,7 +53,8 @@ class Schedule:
             step, total, steps_per_epoch = step // steps_per_epoch, self.epochs, 1
         warmup_steps = self.warmup_epochs * steps_per_epoch
         if step < warmup_steps:
-            return self.learning_rate * (step + 1) / warmup_steps
+            risen = (step + 1) / warmup_steps
+            return self.learning_rate * (self.warmup_from + (1 - self.warmup_from) * risen)
         if self.cosine:
             progress = (step - warmup_steps) / (total - warmup_steps)
             return self.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
@@ -157,6 +160,7 @@ def schedule_of(recipe: Recipe) -> Schedule:
         learning_rate=recipe.learning_rate,
         epochs=recipe.epochs,
         warmup_epochs=scaled_warmup(recipe),
+        warmup_from=recipe.warmup_from,
         milestones=tuple(scaled_epoch(recipe, milestone) for milestone in recipe.milestones),
         decay=recipe.decay,
         cosine=recipe.schedule == "cosine",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import torch
@@ -11,6 +12,7 @@ from bcl_edu.data.cifar import CIFAR
 from bcl_edu.recipe import NOT_COMPARED, Recipe, flat, unused
 from bcl_edu.report.runs import StoredRun
 from bcl_edu.rows import ROWS, Row
+from bcl_edu.rows.common import under_common_protocol
 from bcl_edu.training.data import target_counts
 
 _PROFILE = {"dataset", "profile", "imbalance_factor", "head_count"}
@@ -27,6 +29,8 @@ def obstacles(run: StoredRun, row: Row) -> list[str]:
     if not run.finished:
         found.append(f"unfinished, {run.record['epochs_finished']} of {run.epochs} epochs")
     differing = differences(run.recipe, row.recipe)
+    if run.recipe.protocol == "common":
+        found.append("under the common protocol")
     found += [
         f"{_words(name)} {ours}, the row's {theirs}" for name, ours, theirs in differing if name in row.stated
     ]
@@ -72,6 +76,17 @@ def differences(recipe: Recipe, other: Recipe) -> list[tuple[str, str, str]]:
         for name in dict.fromkeys([*ours, *theirs])
         if name not in ignored and ours.get(name, ...) != theirs.get(name, ...)
     ]
+
+
+def common_row(run: StoredRun) -> Row:
+    """The line of a run under the common protocol: its method beside others on the same images, without a figure of the
+    paper, whose figures are for the methods' own recipes."""
+    recipe = run.recipe
+    reference = under_common_protocol(recipe.change(method=recipe.method.name))
+    reference = replace(reference, epochs=recipe.epochs, accumulate=1, precision=recipe.precision)
+    images = "" if recipe.profile == "as-found" else f", IF {recipe.imbalance_factor:g}"
+    title = f"Common protocol, methods alone compared: {recipe.dataset}{images}, {recipe.epochs} epochs"
+    return Row(title, recipe.method.title, reference, None, frozenset())
 
 
 def _words(name: str) -> str:

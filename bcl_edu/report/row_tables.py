@@ -8,9 +8,9 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from bcl_edu.report.matching import choices, nearest_row, obstacles, rows_of
+from bcl_edu.report.matching import choices, common_row, nearest_row, obstacles, rows_of
 from bcl_edu.report.runs import StoredRun, UnreadableRun, find_runs
-from bcl_edu.rows import ROWS, Row
+from bcl_edu.rows import METHODS, ROWS, Row
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def build_report(paths: Iterable[Path | str], *, all_tables: bool = False) -> Re
 
     A run fills a row if it is finished and agrees with the row's recipe in every value that the paper states,
     and in the images. Runs that differ in a value that the paper leaves open get a line of their own under
-    the row. Runs of one line differ in the seed alone. All others are listed apart, with the reason.
+    the row. Runs of one line differ in the seed alone. Runs under the common protocol have tables of their own, one
+    line a method. All others are listed apart, with the reason.
 
     Args:
         paths: folders that are searched for run.json.
@@ -99,7 +100,13 @@ def build_report(paths: Iterable[Path | str], *, all_tables: bool = False) -> Re
     runs, unreadable = find_runs(paths)
     lines: dict[str, list[Line]] = {name: [] for name in ROWS}
     apart = [_unreadable(one) for one in unreadable]
+    in_common: dict[tuple[str, str], list[Line]] = {}
     for run in runs:
+        if run.recipe.protocol == "common" and run.finished:
+            row = common_row(run)
+            repeated = _add(in_common.setdefault((row.table, run.recipe.method.name), []), run, row)
+            apart += [repeated] if repeated else []
+            continue
         rows = rows_of(run)
         if not rows:
             apart.append(_apart(run))
@@ -111,6 +118,8 @@ def build_report(paths: Iterable[Path | str], *, all_tables: bool = False) -> Re
     for name, row in ROWS.items():
         tables.setdefault(row.table, []).extend(_recipe_first(lines[name]) or [Line(row)])
     filled = {title: of for title, of in tables.items() if all_tables or any(line.runs for line in of)}
+    for (title, _), of in sorted(in_common.items(), key=lambda one: list(METHODS).index(one[0][1])):
+        filled.setdefault(title, []).extend(_recipe_first(of))
     return Report(filled, _once(apart))
 
 

@@ -39,7 +39,8 @@ class Row:
 def provenance(row: Row) -> str:
     """Which of a row's values a paper states, and which are our choice, as two paragraphs."""
     values = flat(row.recipe)
-    active = [name for name in values if name not in NOT_COMPARED | unused(row.recipe)]
+    left_out = NOT_COMPARED | unused(row.recipe) | {"protocol", "start_from"}
+    active = [name for name in values if name not in left_out]
 
     def listed(names: list[str]) -> str:
         return ", ".join(f"{name.strip('_').replace('_', ' ')} {_in_words(values[name])}" for name in names)

@@ -27,6 +27,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def in_words(protocol: str | None) -> str:
+    """What is said of a run's protocol behind the name of its method; nothing of the faithful one."""
+    return " under the common protocol" if protocol == "common" else ""
+
+
 def first_line(
     recipe: Mapping[str, Any],
     data: Mapping[str, Any],
@@ -52,8 +57,8 @@ def first_line(
     """
     begun = f"; continued after {epoch} epochs and {step} steps" if epoch or step else ""
     return (
-        f"{recipe['name']}, method {recipe['method']['name']}, seed {recipe['seed']}: "
-        f"{epochs} epochs of {steps:,} steps on "
+        f"{recipe['name']}, method {recipe['method']['name']}{in_words(recipe.get('protocol'))}, "
+        f"seed {recipe['seed']}: {epochs} epochs of {steps:,} steps on "
         f"{data['training_images']:,} images of {len(data['class_counts']):,} classes, on {where}, into {folder}{begun}"
     )
 
@@ -92,7 +97,8 @@ def result_table(record: Mapping[str, Any]) -> str:
         return f"{title:<22}{figures}{figure(row['simplex_deviation'], '.3f'):>19}"
 
     facts = (
-        f"{recipe['name']}, method {method_name(recipe)}: {last['epoch']} epochs, seed {recipe['seed']}, "
+        f"{recipe['name']}, method {method_name(recipe)}{in_words(recipe.get('protocol'))}: {last['epoch']} epochs, "
+        f"seed {recipe['seed']}, "
         f"IF {max(counts) / min(counts):.4g}, {record['parameters']:,} parameters, "
         f"subset {data['subset_sha256'][:12]}"
     )

@@ -30,7 +30,7 @@ from bcl_edu.run_options import RunOptions
 from bcl_edu.training.batches import Loaded
 from bcl_edu.training.data import TrainingData, prepare_data
 from bcl_edu.training.device import choose_device
-from bcl_edu.training.display import duration
+from bcl_edu.training.display import duration, in_words
 from bcl_edu.training.distributed import Rank
 from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.loading import BatchLoader
@@ -131,9 +131,8 @@ class Estimate:
         if self.device_memory is not None:
             rows.append(("", _size(self.device_memory), "peak of tensors on the GPU"))
         rows.append(("disk", _size(self.checkpoint_bytes), "checkpoint.pt; twice that while it is replaced"))
-        lines = [
-            f"{recipe.name}, method {recipe.method.name}, on {self.device}: estimated, nothing was written"
-        ]
+        method = f"{recipe.method.name}{in_words(recipe.protocol)}"
+        lines = [f"{recipe.name}, method {method}, on {self.device}: estimated, nothing was written"]
         return "\n".join(lines + [f"  {name:<12}{value:>10}   {note}" for name, value, note in rows])
 
 

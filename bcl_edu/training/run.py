@@ -46,9 +46,12 @@ SECONDS_TO_WAIT_FOR_A_FOLDER = 15.0
 
 
 def run_folder(recipe: Recipe, options: RunOptions, runs: Path | str = "runs") -> Path:
-    """The folder of a run; the method is named once, as in table2-bcl-seed0 and cifar100-lt-bcl-seed0."""
+    """The folder of a run; the method is named once, as in table2-bcl-seed0 and cifar100-lt-bcl-seed0, and
+    then the common protocol, as in cifar100-lt-kcl-common-seed0."""
     method = recipe.method.name
     suffix = "" if recipe.name.endswith(f"-{method}") else f"-{method}"
+    if recipe.protocol == "common":
+        suffix += "-common"
     return options.output or Path(runs) / f"{recipe.name}{suffix}-seed{recipe.seed}"
 
 

@@ -177,3 +177,23 @@ def test_a_folder_that_may_not_be_searched_is_listed_with_the_reason(
     (apart,) = report.apart
     assert apart.folder == tmp_path / "runs" / "closed"
     assert "Permission denied" in apart.reasons[0]
+
+
+def test_runs_under_the_common_protocol_stand_in_tables_of_their_own(
+    store_run: StoreRun, tmp_path: Path
+) -> None:
+    for seed, top1 in enumerate((44.0, 46.0)):
+        store_run(f"ldam{seed}", "cifar100-lt-if100-ldam-drw", top1, protocol="common", seed=seed)
+    store_run("faithful", "cifar100-lt-if100-ldam-drw", 42.0)
+    store_run("crt", "cifar100-lt", 47.0, method="crt", protocol="common")
+    store_run("wider", "cifar100-lt", 48.0, method="crt", protocol="common", batch_size=128)
+    store_run("unfinished", "cifar100-lt", 1.0, method="lws", protocol="common", finished=3)
+    report = build_report([tmp_path])
+    (title,) = (title for title in report.tables if "Common protocol" in title)
+    crt, wider, ldam = report.tables[title]
+    assert (str(ldam.figure("top1")), ldam.difference) == ("45.00 ± 1.41", None)
+    assert (str(crt.figure("top1")), crt.choices) == ("47.00", ())
+    assert wider.choices == ("batch size 128",)
+    (faithful,) = lines_of(report, "cifar100-lt-if100-ldam-drw")[:1]
+    assert [run.folder.name for run in faithful.runs] == ["faithful"]
+    assert [one.folder.name for one in report.apart] == ["unfinished"]
