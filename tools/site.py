@@ -288,6 +288,8 @@ def notebook_html(notebook: NotebookNode) -> str:
                 output["data"] = nbformat.from_dict({"text/html": shown})
             elif "text/markdown" in bundle:
                 output["data"] = nbformat.from_dict({"text/html": _markdown(bundle["text/markdown"])})
+            elif "image/png" in bundle:  # what a widget showed: its words stand beside the picture
+                output["metadata"] = nbformat.from_dict({"image/png": {"alt": bundle["text/plain"]}})
     body, _ = _Exporter(template_name="basic").from_notebook_node(notebook)
     return _readable(str(body))
 

@@ -67,7 +67,7 @@ OVERLAPS = """() => {
 }"""
 
 ALL_DRAWN = """() => [...document.querySelectorAll(
-    ".jp-OutputArea .jp-RenderedPlotly, .jp-OutputArea div[role=img]"
+    ".jp-OutputArea .jp-RenderedPlotly, .jp-OutputArea .live-figure"
 )].every(figure => figure.querySelector(".gtitle"))"""
 """Whether every figure, of plotly's renderer or live, has its title: one that came up empty has only bare axes."""
 

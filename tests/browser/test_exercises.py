@@ -27,7 +27,7 @@ def test_a_data_set_can_be_chosen_and_keeps_the_factor(visit: Visit) -> None:
     cell = visit.page.locator(".jp-Notebook .jp-CodeCell").first
     output = visit.run_instead(
         cell,
-        "from bcl_edu import widgets\nfrom bcl_edu.data import open_dataset\n\n"
+        "from bcl_edu.course import widgets\nfrom bcl_edu.data import open_dataset\n\n"
         "digits = open_dataset('digits')\n"
         "widgets.long_tail_explorer({'training': digits.train, 'test': digits.test}, imbalance_factor=10)",
     )

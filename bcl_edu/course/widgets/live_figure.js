@@ -30,6 +30,7 @@ async function load(model) {
 
 function render({ model, el }) {
   const page = document.createElement("div");
+  page.className = "live-figure";
   page.setAttribute("role", "img");
   el.append(page);
   let plotly = null;
