@@ -203,7 +203,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
     with PLAIN_VALUES:
         command = tyro.cli(
-            Command, prog="python -m bcl_edu.evaluate", description=DESCRIPTION, args=arguments
+            Command,
+            prog="python -m bcl_edu.evaluate",
+            description=terminal.description(DESCRIPTION),
+            args=arguments,
         )
     try:
         lists = own_lists(command.train_list, command.test_list)

@@ -38,7 +38,12 @@ class Command:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
     with PLAIN_VALUES:
-        command = tyro.cli(Command, prog="python -m bcl_edu.export", description=DESCRIPTION, args=arguments)
+        command = tyro.cli(
+            Command,
+            prog="python -m bcl_edu.export",
+            description=terminal.description(DESCRIPTION),
+            args=arguments,
+        )
     try:
         weights = export_run(command.run, command.destination, command.dtype)
     except (ValueError, OSError, CheckpointError) as error:

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import wraps
 
@@ -13,6 +14,45 @@ Main = Callable[[Sequence[str] | None], None]
 
 NARROWEST = 40
 """Columns of the narrowest terminal for which help is laid out; below a handful, tyro's layout never ends."""
+
+LEAST_COLUMNS = 80
+"""Columns that text of our own takes at least."""
+IN_A_FILE = 120
+"""Columns of what is written to a file or a pipe."""
+
+INDENT = "  "
+
+
+def columns() -> int:
+    """Columns of the terminal, 80 at least; of a file or a pipe, 120."""
+    return max(LEAST_COLUMNS, shutil.get_terminal_size(fallback=(IN_A_FILE, 24)).columns)
+
+
+def fitted(text: str, width: int | None = None) -> str:
+    """Text with its lines broken to fit the terminal.
+
+    A line that is indented goes on with the same indent. A command with a comment, `python -m x    # does this`, keeps
+    its command in one piece: where both do not fit, the comment stands in a line above it.
+
+    Args:
+        text: lines; empty ones stay.
+        width: columns; by default those of the terminal.
+    """
+    width = columns() if width is None else width
+    lines: list[str] = []
+    for line in text.splitlines():
+        command, hash_sign, comment = line.partition("  # ")
+        if len(line) > width and hash_sign:
+            lines += [f"# {comment.strip()}", command.rstrip()]
+        else:
+            indent = line[: len(line) - len(line.lstrip())]
+            lines += textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
+    return "\n".join(lines)
+
+
+def description(text: str) -> str:
+    """A command's description, indented: tyro breaks no line, and joins those that begin with a letter."""
+    return textwrap.indent(fitted(text, columns() - len(INDENT)), INDENT)
 
 
 def command(main: Main) -> Callable[..., None]:

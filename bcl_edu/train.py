@@ -1,14 +1,14 @@
 """Train a recipe to its end, or continue an interrupted run.
 
-python -m bcl_edu.train --list                                    # the recipes, by table, and the methods
-python -m bcl_edu.train digits-lt                                 # nothing to download, under a minute python
--m bcl_edu.train table2-bcl --data-dir DIR                 # a row of the paper's tables python -m
-bcl_edu.train cifar100-lt --data-dir DIR --epochs 10    # any value of a recipe can be changed python -m
-bcl_edu.train cifar100-lt --method ldam-drw             # another method on the same images python -m
-bcl_edu.train cifar100-lt --data-dir DIR --dry-run      # how long it would take, and how much memory python
--m bcl_edu.train cifar100-lt --data-dir DIR --resume       # after Ctrl-C, a crash or a power cut torchrun
---nproc-per-node 4 -m bcl_edu.train cifar100-lt          # one global batch on four processes python -m
-bcl_edu.train cifar100-lt --help                        # every option that the recipe uses, with its default
+python -m bcl_edu.train --list                             # the recipes, by table, and the methods
+python -m bcl_edu.train digits-lt                          # nothing to download, under a minute
+python -m bcl_edu.train table2-bcl --data-dir DIR          # a row of the paper's tables
+python -m bcl_edu.train cifar100-lt --data-dir DIR --epochs 10   # any value of a recipe can be changed
+python -m bcl_edu.train cifar100-lt --method ldam-drw      # another method on the same images
+python -m bcl_edu.train cifar100-lt --data-dir DIR --dry-run     # how long it would take, how much memory
+python -m bcl_edu.train cifar100-lt --data-dir DIR --resume      # after Ctrl-C, a crash or a power cut
+torchrun --nproc-per-node 4 -m bcl_edu.train cifar100-lt   # one global batch on four processes
+python -m bcl_edu.train cifar100-lt --help                 # every option that the recipe uses
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bcl_edu import terminal
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES, near_names
 from bcl_edu.recipe import Protocol, Recipe, unused
-from bcl_edu.rows.listing import description, list_recipes
+from bcl_edu.rows.listing import description, list_methods, list_recipes
 from bcl_edu.rows.registry import METHODS, RECIPES
 from bcl_edu.run_options import RunOptions
 
@@ -40,17 +40,15 @@ class Command:
 
 
 def list_all() -> str:
-    """The recipes, grouped by the paper's tables, and the methods by name, one a line."""
-    width = max(map(len, METHODS))
-    methods = [f"  {name:<{width}}  {options.title}" for name, options in METHODS.items()]
-    return "\n".join([list_recipes(), "", "Methods (--method):", *methods])
+    """The recipes, grouped by the paper's tables, and the methods by name."""
+    return f"{list_recipes()}\n\n{list_methods()}"
 
 
 def parse(arguments: Sequence[str]) -> Command:
     """The command line as a recipe with its changes and options; help and mistakes end the process."""
     first = arguments[0] if arguments else "--help"
     if first in ("-h", "--help"):
-        print(__doc__, list_all(), sep="\n")
+        print(terminal.fitted(str(__doc__)), list_all(), sep="\n")
     elif first == "--list":
         print(list_all())
     if first in ("-h", "--help", "--list"):
@@ -72,7 +70,9 @@ def parse(arguments: Sequence[str]) -> Command:
         parsed: Any = tyro.cli(
             _options_type(recipe, rest),
             prog=f"python -m bcl_edu.train {first}",
-            description=description(first) + (IN_COMMON if recipe.protocol == "common" else ""),
+            description=terminal.description(
+                description(first) + (IN_COMMON if recipe.protocol == "common" else "")
+            ),
             args=rest,
         )
     changes = {one.name: getattr(parsed, one.name) for one in fields(Recipe)}

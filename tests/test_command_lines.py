@@ -64,6 +64,19 @@ def test_list_names_every_recipe_and_every_loss(capsys: pytest.CaptureFixture[st
     assert all(name in printed for name in [*RECIPES, *METHODS])
 
 
+@pytest.mark.parametrize("columns", [80, 160])
+@pytest.mark.parametrize("arguments", [["--list"], ["--help"], ["table2-bcl", "--help"]])
+def test_what_is_listed_keeps_to_the_terminal(
+    arguments: list[str], columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with pytest.raises(SystemExit):
+        train.main(arguments)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert "--list" not in arguments or max(map(len, lines)) > columns - 10  # and uses it
+
+
 @pytest.mark.parametrize("recipe", ["digits-lt", "table2-bcl"])
 def test_help_explains_every_option(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:

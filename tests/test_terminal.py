@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bcl_edu import terminal
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -79,3 +81,13 @@ def test_help_ends_in_a_terminal_of_five_columns() -> None:
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "--data-dir" in out
+
+
+def test_a_command_stays_in_one_piece_and_its_comment_moves_above_it() -> None:
+    line = "python -m bcl_edu.train digits-lt      # nothing to download"
+    assert terminal.fitted(line, 80) == line
+    assert terminal.fitted(line, 40) == "# nothing to download\npython -m bcl_edu.train digits-lt"
+
+
+def test_a_line_that_is_broken_keeps_its_indent_and_empty_lines_stay() -> None:
+    assert terminal.fitted("one\n\n  two three four", 12) == "one\n\n  two three\n  four"

@@ -24,7 +24,7 @@ from bcl_edu.option_values import PLAIN_VALUES
 
 @dataclass(frozen=True)
 class Check:
-    """Report what is there of a data set, what is missing, and whether it is what was published. Exit status 1: not."""
+    """Report what there is of a data set; exit status 1 unless it is as published."""
 
     name: tyro.conf.Positional[str]
     """digits, fashion-mnist, cifar10, cifar100, folder, lists, imagenet-lt or inaturalist2018."""

@@ -47,7 +47,12 @@ class Command:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
     with PLAIN_VALUES:
-        command = tyro.cli(Command, prog="python -m bcl_edu.report", description=DESCRIPTION, args=arguments)
+        command = tyro.cli(
+            Command,
+            prog="python -m bcl_edu.report",
+            description=terminal.description(DESCRIPTION),
+            args=arguments,
+        )
     if not command.runs:
         sys.exit("bcl_edu.report: name one or more folders that hold runs, such as results or runs")
     try:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
 
+from bcl_edu import terminal
 from bcl_edu.rows.headings import heading
-from bcl_edu.rows.registry import RECIPES, ROWS, not_trained_here, row_of_recipe
+from bcl_edu.rows.registry import METHODS, RECIPES, ROWS, not_trained_here, row_of_recipe
 from bcl_edu.rows.row import provenance
 from bcl_edu.rows.starters import STARTERS
 
@@ -22,9 +22,9 @@ def list_recipes(width: int | None = None) -> str:
     """The recipes by name, one a line, grouped by table, with the paper's figure beside each.
 
     Args:
-        width: columns of the terminal; by default of this one, 80 at least.
+        width: columns; by default those of the terminal, 80 at least.
     """
-    width = max(80, width or shutil.get_terminal_size().columns)
+    width = terminal.columns() if width is None else width
     name_width = max(map(len, RECIPES))
     lines = ["Recipes (python -m bcl_edu.train RECIPE):"]
     for name, (title, _) in STARTERS.items():
@@ -49,6 +49,20 @@ def list_recipes(width: int | None = None) -> str:
             lines += _wrapped(
                 f"  {title.partition(': ')[2]}", "; ".join(dict.fromkeys(figures)), width, indent=4
             )
+    return "\n".join(lines)
+
+
+def list_methods(width: int | None = None) -> str:
+    """The methods by name, with what each is.
+
+    Args:
+        width: as in `list_recipes`.
+    """
+    width = terminal.columns() if width is None else width
+    indent = max(map(len, METHODS)) + 4
+    lines = ["Methods (--method):"]
+    for name, options in METHODS.items():
+        lines += _wrapped(f"  {name}", options.title, width, indent=indent)
     return "\n".join(lines)
 
 

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from bcl_edu import terminal
+
 SECONDS_BETWEEN_LINES = 60.0
 """Between two lines in a log file, at least: within a long epoch it shows that the run lives."""
 
@@ -63,17 +65,29 @@ def first_line(
     )
 
 
-def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
-    """One epoch in one line of 80 columns: loss, accuracies in percent (many / medium / few), simplex
-    deviation, time left."""
-    width = len(str(epochs))
-    parts = [f"epoch {row['epoch']:>{width}}/{epochs}", f"loss {row['loss']:.3f}"]
-    if "top1" in row:
-        groups = " / ".join(figure(row[name]) for name in ("many", "medium", "few"))
-        parts.append(f"top-1 {row['top1']:.1f} ({groups})")
-        parts.append(f"deviation {figure(row['simplex_deviation'], '.3f')}")
-    parts.append(f"{duration(row['seconds'] * (epochs - row['epoch']))} left")
-    return " | ".join(parts)
+def epoch_line(row: Mapping[str, Any], epochs: int, width: int | None = None) -> str:
+    """One epoch in one line: loss, accuracies in percent, simplex deviation, time left.
+
+    Args:
+        row: of the run's history.
+        epochs: of the whole run.
+        width: columns, by default those of the terminal. In 80 there is no room for the deviation and the
+            time left, which the bar below shows too.
+    """
+    width = terminal.columns() if width is None else width
+    begin = [f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}", f"loss {row['loss']:.3f}"]
+    left = duration(row["seconds"] * (epochs - row["epoch"]))
+    if "top1" not in row:
+        return " | ".join([*begin, f"{left} left"])
+    groups = ", ".join(f"{name} {figure(row[name])}" for name in ("many", "medium", "few"))
+    accuracies = f"top-1 {row['top1']:.1f} ({groups})"
+    deviation = f"deviation {figure(row['simplex_deviation'], '.3f')}"
+    lines = (
+        " | ".join([*begin, accuracies, deviation, f"{left} left"]),
+        " | ".join([*begin, accuracies, f"{left} left"]),
+        " | ".join([*begin, accuracies]),
+    )
+    return next((line for line in lines if len(line) <= width), lines[-1])
 
 
 def method_name(recipe: Mapping[str, Any]) -> str:
@@ -104,7 +118,7 @@ def result_table(record: Mapping[str, Any]) -> str:
     )
     return "\n".join(
         [
-            facts,
+            terminal.fitted(facts),
             "top-1 accuracy in percent on the balanced test set",
             head,
             line(f"last epoch ({last['epoch']})", last),
@@ -169,7 +183,7 @@ class Progress:
     def say(self, line: str) -> None:
         """Print a line above the bar, at once: a file would else get it in blocks of many."""
         if self._enabled:
-            self._bar.write(line)
+            self._bar.write(line if self._bar.disable else terminal.fitted(line))
             sys.stdout.flush()
             self._spoke = self._clock()
 

@@ -9,7 +9,7 @@ import pytest
 from bcl_edu.methods.stage import scaled_warmup, schedule_of
 from bcl_edu.recipe import flat, unused
 from bcl_edu.rows import RECIPES, ROWS, PaperFigure
-from bcl_edu.rows.listing import description, list_recipes
+from bcl_edu.rows.listing import description, list_methods, list_recipes
 from bcl_edu.rows.paper import printed_figures
 from bcl_edu.rows.registry import not_trained_here
 from bcl_edu.rows.row import provenance
@@ -162,3 +162,4 @@ def test_every_printed_figure_of_the_papers_tables_is_in_a_row_or_listed_as_not_
 @pytest.mark.parametrize("width", [80, 200])
 def test_the_list_keeps_to_the_width_of_the_terminal(width: int) -> None:
     assert max(map(len, list_recipes(width).splitlines())) <= width
+    assert max(map(len, list_methods(width).splitlines())) <= width

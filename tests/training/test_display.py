@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bcl_edu.training.display import SECONDS_BETWEEN_LINES, Progress, first_line
+from bcl_edu.training.display import SECONDS_BETWEEN_LINES, Progress, epoch_line, first_line
 
 
 class Clock:
@@ -92,3 +92,13 @@ def test_the_first_line_says_what_where_and_from_when() -> None:
         recipe, data, epochs=200, steps=43, where="cpu", folder=Path("runs/a"), epoch=3, step=7
     )
     assert resumed == f"{begun}; continued after 3 epochs and 7 steps"
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_an_epoch_is_one_line_with_many_medium_and_few(width: int) -> None:
+    row = {"epoch": 200, "loss": 12.345, "top1": 100.0, "many": 100.0, "medium": 100.0, "few": None}
+    line = epoch_line(row | {"simplex_deviation": 0.25, "seconds": 3600.0}, 200, width)
+    assert len(line) <= width
+    assert "many 100.0, medium 100.0, few n/a" in line
+    assert ("left" in line) == (width > 80)
+    assert ("deviation 0.250" in line) == (width == 120)
