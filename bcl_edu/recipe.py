@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, get_args
 import tyro
 
 Profile = Literal["exponential", "step", "pareto", "as-found"]
-Precision = Literal["float32", "bfloat16", "float16"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Protocol = Literal["faithful", "common"]
 
 
@@ -133,7 +133,8 @@ class Recipe:
     seed: int = 0
     """Seed of the initial weights, the order of batches and every view."""
     precision: Precision = "float32"
-    """Number format of the forward pass: float32, or autocast to bfloat16 or float16. Our choice."""
+    """Number format of the forward pass: float32, or autocast to bfloat16 or float16; auto is bfloat16 where the
+    processor or GPU has units for it, else float32, chosen once for the whole run. The paper does not say."""
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
@@ -274,5 +275,10 @@ def recipe_differences(stored: Recipe, asked: Recipe) -> list[str]:
     return [
         f"{name.rstrip('_')}: stored {theirs.get(name, 'none')!r}, asked {ours.get(name, 'none')!r}"
         for name in dict.fromkeys([*ours, *theirs])
-        if ours.get(name, ...) != theirs.get(name, ...)
+        if not same_value(name, ours.get(name, ...), theirs.get(name, ...))
     ]
+
+
+def same_value(name: str, one: object, other: object) -> bool:
+    """Whether a value of two recipes is the same; "auto" is the same as any precision that it may have become."""
+    return one == other or (name == "precision" and "auto" in (one, other))

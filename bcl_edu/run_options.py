@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 Device = Literal["auto", "cpu", "cuda"]
+CompileChoice = Literal["off", "on", "auto"]
 CompileMode = Literal["default", "reduce-overhead", "max-autotune"]
 
 
@@ -37,9 +38,12 @@ class RunOptions:
     workers: int = 2
     """Processes that decode image files and make views of images above 64 x 64; others get theirs on the
     device."""
-    compile: bool = False
-    """Compile the model with torch.compile (for GPUs; on CPUs it takes minutes to begin, and gains little
-    unless they have matrix units for bfloat16)."""
+    compile: CompileChoice = "off"
+    """Compile the network with torch.compile. It takes a minute or more to begin and pays on some machines only:
+    auto takes a few steps in both ways at the start of a long run and keeps the decision when resumed."""
+    evaluate_every: int = 1
+    """Evaluate after each Nth epoch only; after the last ten and before each fall of the learning rate always.
+    The best epoch is then the best of those evaluated."""
     compile_mode: CompileMode = "default"
     """How: reduce-overhead replays CUDA graphs, for small networks on a fast GPU (see docs/gpu.md)."""
     checkpoint_minutes: float = 10.0
@@ -52,13 +56,15 @@ class RunOptions:
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
         require_workers(self.workers)
+        if self.evaluate_every < 1:
+            raise ValueError(f"evaluate_every is {self.evaluate_every}, but must be at least 1")
         if not self.checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes is {self.checkpoint_minutes}, but must be above 0")
 
     @property
     def compiled_as(self) -> CompileMode | None:
-        """The mode of torch.compile, None for no compilation."""
-        return self.compile_mode if self.compile else None
+        """The mode of torch.compile; None for no compilation, and while "auto" is undecided."""
+        return self.compile_mode if self.compile == "on" else None
 
     @property
     def lists(self) -> dict[str, Path]:

@@ -59,7 +59,7 @@ def parse(arguments: Sequence[str]) -> Command:
             f"{near_names(first, RECIPES)}? python -m bcl_edu.train --list shows all"
         )
     _, recipe = RECIPES[first]
-    method, rest = _take(arguments[1:], "--method", "--loss")
+    method, rest = _take(_with_compile_spelled_out(arguments[1:]), "--method", "--loss")
     protocol, rest = _take(rest, "--protocol")
     try:
         chosen = {"method": method, "protocol": protocol}
@@ -105,6 +105,19 @@ def _take(arguments: Sequence[str], *options: str) -> tuple[str | None, list[str
         else:
             rest.append(argument)
     return name, rest
+
+
+def _with_compile_spelled_out(arguments: Sequence[str]) -> list[str]:
+    """`--compile` without a value as `--compile on`, `--no-compile` as `--compile off`."""
+    words: list[str] = []
+    for argument, following in zip(arguments, [*arguments, "--"][1:], strict=True):
+        if argument == "--no-compile":
+            words += ["--compile", "off"]
+        elif argument == "--compile" and following.startswith("-"):
+            words += ["--compile", "on"]
+        else:
+            words.append(argument)
+    return words
 
 
 def _option(name: str) -> str:

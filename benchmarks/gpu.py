@@ -1,8 +1,8 @@
 """What a GPU makes of the training step: one command, one table to send back.
 
-    python benchmarks/gpu.py                       the table, and the same as JSON; five to ten minutes python
-    benchmarks/gpu.py --only eager          without compilation, under a minute python benchmarks/gpu.py
-    --device cpu --batch-size 8 --steps 1 --rounds 1 --only eager       that it works at all
+    python benchmarks/gpu.py                  # the table, and the same as JSON; five to ten minutes
+    python benchmarks/gpu.py --only eager     # without compilation, under a minute
+    python benchmarks/gpu.py --device cpu --batch-size 8 --steps 1 --rounds 1 --only eager   # that it works
 
 ResNet-32 with both branches and the loss of Eq. 11, random images kept on the device. Each row is one way to
 run the package's own step: its precision, and how torch compiles the network. A row that fails says why, and

@@ -160,7 +160,7 @@ def test_too_little_memory_is_one_message_with_what_needs_less(
     def fails(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("bcl_edu.training.loop.build_method", fails)
+    monkeypatch.setattr("bcl_edu.training.stage_run.build_method", fails)
     with pytest.raises(SystemExit, match=r"there is not enough memory .*(allocate.*|MemoryError)\); a"):
         train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run")])
 
@@ -171,7 +171,7 @@ def test_another_error_of_the_program_is_not_taken_for_too_little_memory(
     def fails(*arguments: object) -> None:
         raise RuntimeError("shapes differ")
 
-    monkeypatch.setattr("bcl_edu.training.loop.build_method", fails)
+    monkeypatch.setattr("bcl_edu.training.stage_run.build_method", fails)
     with pytest.raises(RuntimeError, match="shapes differ"):
         train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run")])
 

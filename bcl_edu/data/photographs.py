@@ -100,7 +100,7 @@ def read_photographs(
         for split in ("train", "test", *own)
     }
     images = {split: read_any_list(path) for split, path in paths.items()}
-    for split in images.keys() - own.keys():
+    for split in (split for split in images if split not in own):  # the training list first
         require_published(source.splits[split], paths[split], images[split])
     if "validation" in images:
         images["train"] = without(images["train"], images["validation"])

@@ -9,7 +9,7 @@ import torch
 
 from bcl_edu.data import PHOTOGRAPH_SETS, long_tailed_subset, subset_sha256
 from bcl_edu.data.cifar import CIFAR
-from bcl_edu.recipe import NOT_COMPARED, Recipe, flat, unused
+from bcl_edu.recipe import NOT_COMPARED, Recipe, flat, same_value, unused
 from bcl_edu.report.runs import StoredRun
 from bcl_edu.rows import ROWS, Row
 from bcl_edu.rows.common import under_common_protocol
@@ -74,7 +74,7 @@ def differences(recipe: Recipe, other: Recipe) -> list[tuple[str, str, str]]:
     return [
         (name, _plain(ours.get(name, "none")), _plain(theirs.get(name, "none")))
         for name in dict.fromkeys([*ours, *theirs])
-        if name not in ignored and ours.get(name, ...) != theirs.get(name, ...)
+        if name not in ignored and not same_value(name, ours.get(name, ...), theirs.get(name, ...))
     ]
 
 

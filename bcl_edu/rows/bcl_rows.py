@@ -82,8 +82,8 @@ METHODS = tuple(BCL(contrastive=name) for name in TITLES)
 
 # ---- the paper's recipes for its four data sets
 
-CIFAR10 = Recipe(name="cifar10-lt", dataset="cifar10", head_count=5000, precision="bfloat16", method=BCL())
-CIFAR100 = Recipe(name="cifar100-lt", dataset="cifar100", head_count=500, precision="bfloat16", method=BCL())
+CIFAR10 = Recipe(name="cifar10-lt", dataset="cifar10", head_count=5000, precision="auto", method=BCL())
+CIFAR100 = Recipe(name="cifar100-lt", dataset="cifar100", head_count=500, precision="auto", method=BCL())
 
 IMAGENET_LT = Recipe(
     name="imagenet-lt",
@@ -101,7 +101,7 @@ IMAGENET_LT = Recipe(
     schedule="cosine",
     warmup_epochs=0,
     weight_decay=5e-4,
-    precision="bfloat16",
+    precision="auto",
 )
 
 INATURALIST = replace(

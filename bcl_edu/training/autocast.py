@@ -1,11 +1,21 @@
-"""The number format of the forward pass."""
+"""The number format of the forward pass: autocast to it, and which one is fast on a device."""
 
 from __future__ import annotations
 
+import time
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.functional import conv2d
+
+from bcl_edu.recipe import Recipe
+from bcl_edu.training.record import RECORD_NAME, read_record
+
+SLOW = 1.2
+"""Times as long as in float32 from which on a precision is called slow."""
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
@@ -13,3 +23,58 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
     if precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=getattr(torch, precision))
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether a device has units for bfloat16, and does not emulate it in float32.
+
+    Of a processor, oneDNN would say yes to both; its instruction sets tell them apart.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def with_precision(recipe: Recipe, device: torch.device, resumed: Path | None = None) -> Recipe:
+    """The recipe with "auto" replaced: bfloat16 where the device has units for it, else float32.
+
+    Args:
+        recipe: of the run.
+        device: that will compute.
+        resumed: folder of the run that continues, which keeps the precision it began with.
+    """
+    if recipe.precision != "auto":
+        return recipe
+    if resumed is not None and (resumed / RECORD_NAME).exists():
+        return replace(recipe, precision=read_record(resumed)["recipe"]["precision"])
+    return replace(recipe, precision="bfloat16" if computes_bfloat16(device) else "float32")
+
+
+def slow_precision(precision: str, device: torch.device) -> str | None:
+    """A warning, with the factor measured, if a precision is slower here than float32; None if it is not."""
+    if (
+        precision == "float32"
+        or device.type != "cpu"
+        or (precision == "bfloat16" and computes_bfloat16(device))
+    ):
+        return None
+    factor = _seconds_of_a_convolution(precision) / _seconds_of_a_convolution("float32")
+    if factor < SLOW:
+        return None
+    return (
+        f"{precision} is emulated on this processor: a convolution takes {factor:.1f} times as long as in float32; "
+        "--precision auto would choose float32"
+    )
+
+
+def _seconds_of_a_convolution(precision: str) -> float:
+    """Seconds of one forward and backward pass, the best of three, of a layer like those of ResNet-32."""
+    images, weight = torch.ones(8, 32, 16, 16), torch.ones(32, 32, 3, 3, requires_grad=True)
+    taken = []
+    for _ in range(4):  # the first warms up
+        began = time.perf_counter()
+        with autocast(torch.device("cpu"), precision):
+            total = conv2d(images, weight, padding=1).sum()
+        total.backward()
+        taken.append(time.perf_counter() - began)
+    return min(taken[1:])

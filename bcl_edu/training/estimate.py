@@ -24,18 +24,19 @@ from typing import NamedTuple
 
 import torch
 
-from bcl_edu.methods import Clock
 from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import RunOptions
+from bcl_edu.training.autocast import slow_precision, with_precision
 from bcl_edu.training.batches import Loaded
+from bcl_edu.training.compile_choice import decide_compile
 from bcl_edu.training.data import TrainingData, prepare_data
 from bcl_edu.training.device import choose_device
 from bcl_edu.training.display import duration, in_words
 from bcl_edu.training.distributed import Rank
 from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.loading import BatchLoader
-from bcl_edu.training.loop import build_seeded, set_up_stage, stream_sources
 from bcl_edu.training.run import run_folder
+from bcl_edu.training.stage_run import build_seeded, set_up_stage
 
 WARM_UP_STEPS = 2
 STEPS = 20
@@ -79,6 +80,7 @@ class Estimate:
         checkpoint_bytes: size of checkpoint.pt. Twice this is needed while it is being replaced.
         measured_steps: how many steps were measured.
         evaluated_images: how many test images were evaluated.
+        notes: what was decided for the run, and what makes it slow, one line each.
     """
 
     recipe: Recipe
@@ -95,6 +97,7 @@ class Estimate:
     checkpoint_bytes: int
     measured_steps: int
     evaluated_images: int
+    notes: tuple[str, ...] = ()
 
     @property
     def epoch(self) -> Cost:
@@ -132,8 +135,12 @@ class Estimate:
             rows.append(("", _size(self.device_memory), "peak of tensors on the GPU"))
         rows.append(("disk", _size(self.checkpoint_bytes), "checkpoint.pt; twice that while it is replaced"))
         method = f"{recipe.method.name}{in_words(recipe.protocol)}"
-        lines = [f"{recipe.name}, method {method}, on {self.device}: estimated, nothing was written"]
-        return "\n".join(lines + [f"  {name:<12}{value:>10}   {note}" for name, value, note in rows])
+        head = (
+            f"{recipe.name}, method {method}, on {self.device} in {recipe.precision}: estimated, "
+            "nothing was written"
+        )
+        lines = [head, *(f"  {name:<12}{value:>10}   {note}" for name, value, note in rows)]
+        return "\n".join([*lines, *(f"  {line}" for line in self.notes)])
 
 
 def estimate(recipe: Recipe, options: RunOptions, *, seconds: float = 15.0) -> Estimate:
@@ -154,6 +161,7 @@ def estimate(recipe: Recipe, options: RunOptions, *, seconds: float = 15.0) -> E
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ValueError("an estimate is for one process; start it without torchrun")
     device = choose_device(options.device)
+    recipe = with_precision(recipe, device)
     with torch.random.fork_rng(enabled=True):
         return _Estimator(recipe, options, device).estimate(seconds)
 
@@ -162,10 +170,12 @@ class _Estimator:
     """A run's parts, built as a run builds them, without its folder."""
 
     def __init__(self, recipe: Recipe, options: RunOptions, device: torch.device) -> None:
-        self.recipe, self.options, self.device = recipe, options, device
+        self.recipe, self.device = recipe, device
         self.began = self._now()
         _forget_peak()
         self.data: TrainingData = prepare_data(recipe, options)
+        options, self.compile_seconds = decide_compile(recipe, options, self.data, device, Rank(), None)
+        self.options = options
         self.method = build_seeded(recipe, self.data)
         self.stages = self.method.stages()
         self.main = set_up_stage(self.stages[0], recipe, self.data, self.method, device, Rank(), options)
@@ -207,20 +217,16 @@ class _Estimator:
             checkpoint_bytes=checkpoint_bytes,
             measured_steps=measured,
             evaluated_images=evaluated,
+            notes=self._notes(),
         )
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = [] if self.compile_seconds is None else [self.compile_seconds.in_words()]
+        return tuple(filter(None, [*notes, slow_precision(self.recipe.precision, self.device)]))
 
     def _steps(self, seconds: float) -> tuple[Cost, int, int]:
         """Time of a step divided by its images, how many steps that is the mean of, and the workers' memory."""
-        stage, batches, _, streams = self.main
-        loader = BatchLoader(
-            self.data.train,
-            stage.views,
-            batches,
-            self.device,
-            self.options.workers,
-            replace_unreadable=self.recipe.unreadable_images == "replace",
-            streams=stream_sources(streams, self.data),
-        )
+        loader = self.main.loader(self.recipe, self.data, self.device, self.options.workers)
         try:
             return self._timed_steps(loader, seconds)
         finally:
@@ -233,7 +239,7 @@ class _Estimator:
         images = 0
         before = self._now()
         for number, (step, loaded) in enumerate(self._batches(loader)):
-            losses = self.main.step(loaded, self._clock(step))
+            losses = self.main.step(loaded, self.main.clock(self.recipe.seed, 0, step))
             torch.stack(list(losses.values())).tolist()
             taken, before = self._since(before), self._now()
             if number < warm_up:
@@ -250,18 +256,6 @@ class _Estimator:
         """One epoch after the other, with the step within the epoch."""
         for epoch in count():
             yield from enumerate(loader.epoch(epoch))
-
-    def _clock(self, step: int) -> Clock:
-        stage, batches, *_ = self.main
-        return Clock(
-            seed=self.recipe.seed,
-            stage=stage.name,
-            epoch=0,
-            epochs=stage.epochs,
-            step=step,
-            steps=batches.steps,
-            learning_rate=stage.schedule.rate(step, batches.steps),
-        )
 
     def _evaluation(self) -> tuple[Cost, int]:
         """Time of the whole evaluation, and from how many images, spread over the test set, it is computed."""

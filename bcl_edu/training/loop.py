@@ -20,16 +20,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from bcl_edu.augment import ViewPolicy
-from bcl_edu.data import Images
-from bcl_edu.methods.protocol import Batch, Clock, Method, build_method
+from bcl_edu.methods.protocol import Batch, Clock, Method
 from bcl_edu.methods.stage import Stage, Stream
 from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import RunOptions
-from bcl_edu.seeds import derive_seed
+from bcl_edu.training.autocast import slow_precision, with_precision
 from bcl_edu.training.batches import EpochBatches, Loaded
 from bcl_edu.training.checkpoint import CHECKPOINT_NAME
-from bcl_edu.training.data import TrainingData, prepare_data
+from bcl_edu.training.compile_choice import decide_compile
+from bcl_edu.training.data import prepare_data
 from bcl_edu.training.device import choose_device
 from bcl_edu.training.display import Progress, StepDisplay, epoch_line, first_line
 from bcl_edu.training.distributed import (
@@ -51,8 +50,11 @@ from bcl_edu.training.run import (
     run_folder,
     session_facts,
 )
+from bcl_edu.training.stage_run import StageRun, build_seeded, images_of, set_up_stage
 from bcl_edu.training.start import StartRun, read_start, take_over
-from bcl_edu.training.step import TrainingStep
+
+EVALUATED_AT_THE_END = 10
+"""The last epochs of a stage, which are evaluated whatever `--evaluate-every` says."""
 
 SHORT_STEPS = 64
 """Steps on images up to this height and width are short."""
@@ -138,100 +140,13 @@ class _Step(NamedTuple):
     learning_rate: float
 
 
-class StageRun(NamedTuple):
-    """A stage with what takes its steps."""
-
-    stage: Stage
-    batches: EpochBatches
-    step: TrainingStep
-    streams: dict[str, tuple[Stream, EpochBatches]]
-
-
-def set_up_stage(
-    stage: Stage,
-    recipe: Recipe,
-    data: TrainingData,
-    method: Method,
-    device: torch.device,
-    rank: Rank,
-    options: RunOptions,
-) -> StageRun:
-    """Build what takes the steps of a stage.
-
-    Raises:
-        ValueError: a batch cannot be cut as asked, or the method cannot compute one in micro-batches.
-    """
-    if recipe.accumulate > 1 and (method.forward_changes_state or method.owns_gradients or stage.streams):
-        raise ValueError(
-            f"accumulate is {recipe.accumulate}, but a step of the method {recipe.method.name} cannot be computed in "
-            "micro-batches, because it changes the method's state or has further batches; use --accumulate 1"
-        )
-    labels = data.train.labels
-    batches = EpochBatches(
-        labels,
-        stage.batch_size,
-        recipe.seed,
-        sampler=stage.sampler,
-        images=stage.images,
-        drop_last=stage.drop_last,
-        micro_batches=recipe.accumulate,
-        rank=rank.rank,
-        world_size=rank.world_size,
+def is_evaluated(stage: Stage, epoch: int, every: int) -> bool:
+    """Whether an epoch, counted from 1, is evaluated: each Nth, a stage's last ten, the last before a milestone."""
+    return stage.evaluated and (
+        epoch % every == 0
+        or epoch > stage.epochs - EVALUATED_AT_THE_END
+        or epoch in stage.schedule.milestones
     )
-    streams = {
-        name: (
-            stream,
-            EpochBatches(
-                images_of(stream, data).labels,
-                stream.batch_size,
-                recipe.seed,
-                sampler=stream.sampler,
-                images=batches.steps * stream.batch_size,
-                stream=name,
-                rank=rank.rank,
-                world_size=rank.world_size,
-            ),
-        )
-        for name, stream in stage.streams.items()
-    }
-    step = TrainingStep(
-        method,
-        stage,
-        data.normalisation,
-        device,
-        precision=recipe.precision,
-        rank=rank,
-        compile=options.compiled_as,
-    )
-    return StageRun(stage, batches, step, streams)
-
-
-def images_of(stream: Stream, data: TrainingData) -> Images:
-    """The images that a stream draws from.
-
-    Raises:
-        ValueError: it draws from images set aside, but there are none.
-    """
-    if not stream.set_aside:
-        return data.train
-    if data.set_aside is None:
-        raise ValueError("a stream draws from images set aside, but the method's options set none aside")
-    return data.set_aside
-
-
-def stream_sources(
-    streams: Mapping[str, tuple[Stream, EpochBatches]], data: TrainingData
-) -> dict[str, tuple[Images, ViewPolicy, EpochBatches]]:
-    """What a loader needs to know of a stage's further streams."""
-    return {
-        name: (images_of(stream, data), stream.views, batches) for name, (stream, batches) in streams.items()
-    }
-
-
-def build_seeded(recipe: Recipe, data: TrainingData) -> Method:
-    """The recipe's method with initial weights from its seed."""
-    torch.manual_seed(derive_seed(recipe.seed, "initial weights"))
-    return build_method(recipe, data.class_counts, data.train.image_shape)
 
 
 class _Run:
@@ -240,10 +155,13 @@ class _Run:
     def __init__(
         self, recipe: Recipe, options: RunOptions, device: torch.device, rank: Rank, at_end: ExitStack
     ) -> None:
-        self.recipe, self.options, self.device, self.rank = recipe, options, device, rank
         self.folder = run_folder(recipe, options)
+        resumed = self.folder if options.resume else None
+        recipe = broadcast_object(lambda: with_precision(recipe, device, resumed))
         with main_process_first(rank):
             self.data = prepare_data(recipe, options)
+        options, self.compile_seconds = decide_compile(recipe, options, self.data, device, rank, resumed)
+        self.recipe, self.options, self.device, self.rank = recipe, options, device, rank
         self.method = build_seeded(recipe, self.data)
         start = None
         if options.init_from is not None:
@@ -302,7 +220,9 @@ class _Run:
         """Train what is left of the stages."""
         state = self.state
         if len(state.history) < self.total_epochs:  # a finished run is only loaded
-            facts = session_facts(self.options, len(state.history), self.rank, self.device)
+            facts = session_facts(
+                self.options, len(state.history), self.rank, self.device, self.compile_seconds
+            )
             state.sessions = [*state.sessions, facts]
         self.files.write_record()
         events = self._tensorboard()
@@ -316,6 +236,8 @@ class _Run:
         try:
             if done < total and self.rank.is_main:
                 progress.say(self._first_line())
+                if warning := slow_precision(self.recipe.precision, self.device):
+                    progress.say(warning)
             with _interrupt_flag() as interrupted:
                 while state.stage < len(self.stages):
                     loader = self._loader()
@@ -372,16 +294,7 @@ class _Run:
         return sum(counts), done
 
     def _loader(self) -> BatchLoader:
-        _, batches, _, streams = self.current
-        return BatchLoader(
-            self.data.train,
-            self.current.stage.views,
-            batches,
-            self.device,
-            self.options.workers,
-            replace_unreadable=self.recipe.unreadable_images == "replace",
-            streams=stream_sources(streams, self.data),
-        )
+        return self.current.loader(self.recipe, self.data, self.device, self.options.workers)
 
     def _first_line(self) -> str:
         ranks = self.rank.world_size
@@ -434,23 +347,16 @@ class _Run:
                 saved = time.monotonic()
 
         self._note_unreadable(all_gather_unique(loader.all_unreadable()))
-        evaluation = self._evaluate() if stage_run.stage.evaluated else None
+        evaluation = (
+            self._evaluate()
+            if is_evaluated(stage_run.stage, state.epoch + 1, self.options.evaluate_every)
+            else None
+        )
         self._close_epoch(evaluation, clock.learning_rate, time.monotonic() - began)
         return evaluation
 
     def _clock(self) -> Clock:
-        state, (stage, batches, *_) = self.state, self.current
-        # a run that was stopped after an epoch's last step still has that step's rate
-        step = state.epoch * batches.steps + min(state.step, batches.steps - 1)
-        return Clock(
-            seed=self.recipe.seed,
-            stage=stage.name,
-            epoch=state.epoch,
-            epochs=stage.epochs,
-            step=state.step,
-            steps=batches.steps,
-            learning_rate=stage.schedule.rate(step, batches.steps),
-        )
+        return self.current.clock(self.recipe.seed, self.state.epoch, self.state.step)
 
     @torch.no_grad()
     def _before_epoch(self) -> None:

@@ -25,6 +25,7 @@ from bcl_edu.training.checkpoint import (
     require_fitting,
     save_checkpoint,
 )
+from bcl_edu.training.compile_choice import Seconds
 from bcl_edu.training.data import TrainingData
 from bcl_edu.training.distributed import Rank, broadcast_object
 from bcl_edu.training.record import (
@@ -254,7 +255,7 @@ class RunFiles:
         self.record |= {
             "sessions": self.state.sessions,
             "epochs_finished": len(history),
-            "last": history[-1] if history else None,
+            "last": next((row for row in reversed(history) if "top1" in row), None),
             "best": self.state.best,
             "seconds": round(sum(row["seconds"] for row in history), 1),
         }
@@ -270,14 +271,29 @@ def restored_state(stored: dict[str, Any]) -> RunState:
     return RunState(**{name: stored[name] for name in names})
 
 
-def session_facts(options: RunOptions, epochs_done: int, rank: Rank, device: torch.device) -> dict[str, Any]:
-    """Facts of this stretch of a run; a resumed run has several."""
+def session_facts(
+    options: RunOptions,
+    epochs_done: int,
+    rank: Rank,
+    device: torch.device,
+    compile_seconds: Seconds | None = None,
+) -> dict[str, Any]:
+    """Facts of this stretch of a run; a resumed run has several.
+
+    Args:
+        options: of the run, decided.
+        epochs_done: before this stretch.
+        rank: this process.
+        device: that computes.
+        compile_seconds: by which `--compile auto` was decided, if they were measured now.
+    """
     return {
         "command": command_line(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "from_epoch": epochs_done,
         "processes": rank.world_size,
         "compile": options.compiled_as,
+        "compile_seconds": None if compile_seconds is None else compile_seconds._asdict(),
         "workers": options.workers,
         "git_revision": git_revision(),
         "versions": versions(),

@@ -272,17 +272,17 @@ def test_a_loss_that_is_not_finite_stops_with_the_batch_and_keeps_the_last_good_
         good.update({name: value.clone() for name, value in weights(options.output).items()})  # type: ignore[arg-type]
         spoiled["method"].classifier.weight.data.fill_(float("nan"))
 
-    from bcl_edu.training import loop
+    from bcl_edu.training import stage_run
 
     spoiled: dict[str, object] = {}
-    build = loop.build_method
+    build = stage_run.build_method
 
     def remember(*arguments: object) -> object:
         spoiled["method"] = build(*arguments)  # type: ignore[arg-type]
         return spoiled["method"]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "build_method", remember)
+        patch.setattr(stage_run, "build_method", remember)
         with pytest.raises(LossNotFinite, match=r"loss nan.*epoch 2, step 1 of 4.*samples \(first indices"):
             train(tiny, options, on_epoch=spoil)
     assert same(good, weights(options.output))  # type: ignore[arg-type]

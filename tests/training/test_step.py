@@ -101,8 +101,8 @@ def test_the_mode_of_compilation_reaches_the_compiler(tiny: Recipe, monkeypatch:
     monkeypatch.setattr(torch, "compile", compile_nothing)
     for options in (
         RunOptions(),
-        RunOptions(compile=True),
-        RunOptions(compile=True, compile_mode="reduce-overhead"),
+        RunOptions(compile="on"),
+        RunOptions(compile="on", compile_mode="reduce-overhead"),
     ):
         new_step(tiny, compile=options.compiled_as)(batch(), clock(0.1))
     assert asked == ["default", "reduce-overhead"]

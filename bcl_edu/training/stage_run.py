@@ -1,0 +1,142 @@
+"""What a stage of a run is made of: its batches, its further streams, and what takes its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+
+from bcl_edu.augment import ViewPolicy
+from bcl_edu.data import Images
+from bcl_edu.methods.protocol import Clock, Method, build_method
+from bcl_edu.methods.stage import Stage, Stream
+from bcl_edu.recipe import Recipe
+from bcl_edu.run_options import RunOptions
+from bcl_edu.seeds import derive_seed
+from bcl_edu.training.batches import EpochBatches
+from bcl_edu.training.data import TrainingData
+from bcl_edu.training.distributed import Rank
+from bcl_edu.training.loading import BatchLoader
+from bcl_edu.training.step import TrainingStep
+
+
+class StageRun(NamedTuple):
+    """A stage with what takes its steps."""
+
+    stage: Stage
+    batches: EpochBatches
+    step: TrainingStep
+    streams: dict[str, tuple[Stream, EpochBatches]]
+
+    def loader(self, recipe: Recipe, data: TrainingData, device: torch.device, workers: int) -> BatchLoader:
+        """What brings the stage's batches, and those of its streams, to the device."""
+        return BatchLoader(
+            data.train,
+            self.stage.views,
+            self.batches,
+            device,
+            workers,
+            replace_unreadable=recipe.unreadable_images == "replace",
+            streams=stream_sources(self.streams, data),
+        )
+
+    def clock(self, seed: int, epoch: int, step: int) -> Clock:
+        """The time of a step, both counted from 0; after an epoch's last step still with that step's rate."""
+        steps = self.batches.steps
+        return Clock(
+            seed=seed,
+            stage=self.stage.name,
+            epoch=epoch,
+            epochs=self.stage.epochs,
+            step=step,
+            steps=steps,
+            learning_rate=self.stage.schedule.rate(epoch * steps + min(step, steps - 1), steps),
+        )
+
+
+def set_up_stage(
+    stage: Stage,
+    recipe: Recipe,
+    data: TrainingData,
+    method: Method,
+    device: torch.device,
+    rank: Rank,
+    options: RunOptions,
+) -> StageRun:
+    """Build what takes the steps of a stage.
+
+    Raises:
+        ValueError: a batch cannot be cut as asked, or the method cannot compute one in micro-batches.
+    """
+    if recipe.accumulate > 1 and (method.forward_changes_state or method.owns_gradients or stage.streams):
+        raise ValueError(
+            f"accumulate is {recipe.accumulate}, but a step of the method {recipe.method.name} cannot be computed in "
+            "micro-batches, because it changes the method's state or has further batches; use --accumulate 1"
+        )
+    labels = data.train.labels
+    batches = EpochBatches(
+        labels,
+        stage.batch_size,
+        recipe.seed,
+        sampler=stage.sampler,
+        images=stage.images,
+        drop_last=stage.drop_last,
+        micro_batches=recipe.accumulate,
+        rank=rank.rank,
+        world_size=rank.world_size,
+    )
+    streams = {
+        name: (
+            stream,
+            EpochBatches(
+                images_of(stream, data).labels,
+                stream.batch_size,
+                recipe.seed,
+                sampler=stream.sampler,
+                images=batches.steps * stream.batch_size,
+                stream=name,
+                rank=rank.rank,
+                world_size=rank.world_size,
+            ),
+        )
+        for name, stream in stage.streams.items()
+    }
+    step = TrainingStep(
+        method,
+        stage,
+        data.normalisation,
+        device,
+        precision=recipe.precision,
+        rank=rank,
+        compile=options.compiled_as,
+    )
+    return StageRun(stage, batches, step, streams)
+
+
+def images_of(stream: Stream, data: TrainingData) -> Images:
+    """The images that a stream draws from.
+
+    Raises:
+        ValueError: it draws from images set aside, but there are none.
+    """
+    if not stream.set_aside:
+        return data.train
+    if data.set_aside is None:
+        raise ValueError("a stream draws from images set aside, but the method's options set none aside")
+    return data.set_aside
+
+
+def stream_sources(
+    streams: Mapping[str, tuple[Stream, EpochBatches]], data: TrainingData
+) -> dict[str, tuple[Images, ViewPolicy, EpochBatches]]:
+    """What a loader needs to know of a stage's further streams."""
+    return {
+        name: (images_of(stream, data), stream.views, batches) for name, (stream, batches) in streams.items()
+    }
+
+
+def build_seeded(recipe: Recipe, data: TrainingData) -> Method:
+    """The recipe's method with initial weights from its seed."""
+    torch.manual_seed(derive_seed(recipe.seed, "initial weights"))
+    return build_method(recipe, data.class_counts, data.train.image_shape)
