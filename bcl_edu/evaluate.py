@@ -49,14 +49,16 @@ class Command:
     """Your own list of training images, where the run had one: it names the classes."""
     test_list: Path | None = None
     """Your own list of test images."""
+    val_list: Path | None = None
+    """Your own list of validation images, where the run had one."""
     device: Device = "auto"
     """Where to compute; auto takes the GPU if there is one."""
     workers: int = 2
     """Processes that decode image files."""
     tau_norm: str | None = None
     """Divide the weight rows of a linear classifier by this power of their length, without the bias (Kang et al.
-    2020); 'choose' takes the best of 0 to 2 on held-out images: ImageNet-LT's validation list, or what
-    --held-out kept out of the training."""
+    2020); 'choose' takes the best of 0 to 2 on held-out images: ImageNet-LT's validation list, or the
+    validation split of the run."""
     prior_shift: str | None = None
     """Subtract this multiple of the logarithm of the training prior from the logits: 1 is PC softmax, for a
     network trained by cross-entropy; or 'choose', as above (post-hoc logit adjustment, Menon et al. 2021)."""
@@ -122,8 +124,12 @@ def evaluate_checkpoint(
     )
     rows: list[dict[str, Any]] = []
     if asked is not None and asked.anything:
+        own = lists or {}
         run = RunOptions(
-            data_dir=data_dir, train_list=(lists or {}).get("train"), test_list=(lists or {}).get("test")
+            data_dir=data_dir,
+            train_list=own.get("train"),
+            test_list=own.get("test"),
+            val_list=own.get("validation"),
         )
         data = prepare_data(recipe, run)
         if data.class_counts.tolist() != counts.tolist():
@@ -152,13 +158,13 @@ def _held_out(recipe: Recipe, data: TrainingData, run: RunOptions) -> tuple[Imag
     Raises:
         ValueError: there are none.
     """
-    if data.held_out is not None:
-        return data.held_out, f"{len(data.held_out):,} images held out of the training"
+    if data.validation is not None:
+        return data.validation, f"{len(data.validation):,} images held out of the training"
     photographs = PHOTOGRAPH_SETS.get(recipe.dataset)
     if photographs is None or "validation" not in photographs.splits:
         raise ValueError(
             f"this run was trained on every image of {recipe.dataset}'s training set, so that nothing is left to "
-            "choose a value on; name the value, or train with --held-out 0.1"
+            "choose a value on; name the value, or train with --val-fraction 0.1"
         )
     folder = default_data_dir(recipe.dataset) if run.data_dir is None else run.data_dir
     validation = find_list(photographs, "validation", folder, default_cache_dir())
@@ -209,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             args=arguments,
         )
     try:
-        lists = own_lists(command.train_list, command.test_list)
+        lists = own_lists(command.train_list, command.test_list, command.val_list)
         result = evaluate_checkpoint(
             command.run,
             command.data_dir,

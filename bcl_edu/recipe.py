@@ -14,6 +14,16 @@ from typing import Any, ClassVar, Literal, get_args
 import tyro
 
 Profile = Literal["exponential", "step", "pareto", "as-found"]
+
+OWN_IMAGES = ("folder", "lists")
+"""Names of the data sets that are the user's own."""
+
+OF_ANY_SIZE = (*OWN_IMAGES, "imagenet-lt", "inaturalist2018")
+"""Names of the data sets whose recipe says at which size the network sees an image."""
+
+AUTO = "auto"
+"""The value of `backbone` and `views` that leaves the choice to the size of the images."""
+
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Protocol = Literal["faithful", "common"]
 
@@ -70,26 +80,28 @@ class Recipe:
     head_count: int | None = None
     """Images of the largest class; without it, the smallest class of the full training set decides."""
     subset_seed: int = 0
-    """Seed of the shuffle that chooses the subset; 0 in every published comparison of ours."""
-    held_out: float = 0.0
-    """Share of every class's training images, one at least, that is not trained on: to choose on it what
-    `python -m bcl_edu.evaluate` can choose, such as tau."""
+    """Seed of the shuffle that chooses the subset, and the validation split; 0 in every published comparison of
+    ours."""
+    val_fraction: float = 0.0
+    """Share of every class's training images, one at least, that is not trained on but held out as a validation
+    split: an epoch (--keep-best) or a value (`python -m bcl_edu.evaluate`) can be chosen on it."""
     image_size: int | None = None
-    """Height and width of views of photographs (imagenet-lt, inaturalist2018, folder); other sets have their
-    own."""
+    """Height and width at which the network sees images of your own and photographs; by default, of your own,
+    the median of the training images' short sides, from 16 to 224. Other data sets have a size of their own."""
     unreadable_images: Literal["refuse", "replace"] = "refuse"
     """Image files that cannot be read in training: stop at the first, or take the next one of its class and
     say so."""
 
     # ---- views, network, method
     views: str = "cifar"
-    """Policy that makes the views of an image (see bcl_edu.augment)."""
+    """Policy that makes the views of an image (see bcl_edu.augment); auto takes cifar up to 64 x 64 pixels (grey
+    where all images are grey), and sim-sim above."""
     crop_scale: tuple[float, float] = (0.2, 1.0)
     """Area range of SimAugment's crop. The paper does not say; 0.08 is the other common lower end."""
     blur: bool = True
     """Gaussian blur in SimAugment. The paper does not say."""
     backbone: str = "resnet32"
-    """Feature extractor (see bcl_edu.models)."""
+    """Feature extractor (see bcl_edu.models); auto takes resnet32 up to 64 x 64 pixels, and resnet50 above."""
     method: MethodOptions
     """What is minimised, and how."""
     protocol: Protocol = "faithful"
@@ -145,7 +157,7 @@ class Recipe:
             require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         for name in ("learning_rate", "decay"):
             require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        require(0 <= self.held_out < 1, "held_out", self.held_out, "at least 0 and below 1")
+        require(0 <= self.val_fraction < 1, "val_fraction", self.val_fraction, "at least 0 and below 1")
         require(self.momentum < 1, "momentum", self.momentum, "below 1")
         require(
             self.momentum > 0 or not self.nesterov, "momentum", self.momentum, "above 0 with Nesterov's form"
@@ -157,9 +169,7 @@ class Recipe:
             list(self.milestones) == sorted(set(self.milestones)) and min(self.milestones, default=0) >= 0
         )
         require(ascending, "milestones", self.milestones, "epochs from 0 on, each later than the one before")
-        require(
-            self.image_size is None or self.image_size >= 32, "image_size", self.image_size, "at least 32"
-        )
+        require(self.image_size is None or self.image_size >= 8, "image_size", self.image_size, "at least 8")
         require(0 <= self.warmup_from < 1, "warmup_from", self.warmup_from, "at least 0 and below 1")
         require(self.protocol in get_args(Protocol), "protocol", self.protocol, "faithful or common")
         low, high = self.crop_scale
@@ -261,10 +271,11 @@ def unused(recipe: Recipe) -> frozenset[str]:
     if recipe.schedule == "cosine":
         found |= {"milestones", "decay"}
     if recipe.profile == "as-found":
-        found |= {"imbalance_factor", "head_count", "subset_seed"}
-    if recipe.image_size is None:  # images that lie in memory
+        found |= {"imbalance_factor", "head_count"}
+        found |= set() if recipe.val_fraction else {"subset_seed"}
+    if recipe.dataset not in OF_ANY_SIZE:
         found |= {"image_size", "unreadable_images"}
-    if "sim" not in recipe.views and recipe.views not in ("cifar", "grey"):
+    if "sim" not in recipe.views and recipe.views not in ("cifar", "grey", AUTO):
         found |= {"crop_scale", "blur"}
     return frozenset(found | recipe.method.unused())
 

@@ -20,11 +20,15 @@ class RunOptions:
     """
 
     data_dir: Path | None = None
-    """Folder of the data set; by default data/<data set>."""
+    """Folder of the data set; by default data/<data set>. For `lists` the folder that the listed paths are
+    relative to, by default the current one."""
     train_list: Path | None = None
-    """For imagenet-lt and inaturalist2018: your own list of training images (`path label` lines, or JSON)."""
+    """For lists, imagenet-lt and inaturalist2018: your own list of training images (`path label` lines, CSV or
+    JSON)."""
     test_list: Path | None = None
-    """Likewise of test images."""
+    """Your own list of test images."""
+    val_list: Path | None = None
+    """Your own list of validation images; they are taken out of the training list."""
     download: bool = False
     """Fetch the data set if it is not there (of imagenet-lt and inaturalist2018 the lists, not the images)."""
     output: Path | None = None
@@ -69,12 +73,15 @@ class RunOptions:
     @property
     def lists(self) -> dict[str, Path]:
         """User-supplied list files, by split."""
-        return own_lists(self.train_list, self.test_list)
+        return own_lists(self.train_list, self.test_list, self.val_list)
 
 
-def own_lists(train: Path | None, test: Path | None) -> dict[str, Path]:
+def own_lists(
+    train: Path | None = None, test: Path | None = None, validation: Path | None = None
+) -> dict[str, Path]:
     """User-supplied list files, by split."""
-    return {split: path for split, path in (("train", train), ("test", test)) if path is not None}
+    named = {"train": train, "test": test, "validation": validation}
+    return {split: path for split, path in named.items() if path is not None}
 
 
 def require_workers(number: int) -> None:

@@ -22,7 +22,7 @@ _NOT_STORED: dict[str, Any] = {
     "start_from": None,
     "nesterov": False,
     "rate_per_epoch": False,
-    "held_out": 0.0,
+    "val_fraction": 0.0,
     "protocol": "faithful",
     "warmup_from": 0.0,
 }
@@ -49,6 +49,8 @@ def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
             value is one that no recipe can have.
     """
     stored = _NOT_STORED | dict(_with_nested_options(values) if "loss" in values else values)
+    if "held_out" in stored:  # the name that val_fraction once had
+        stored["val_fraction"] = stored.pop("held_out")
     known = {field.name for field in fields(Recipe)}
     if known != set(stored):
         raise ValueError(

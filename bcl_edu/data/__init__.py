@@ -20,7 +20,7 @@ from bcl_edu.data.open import (
     open_dataset,
     prepare_dataset,
 )
-from bcl_edu.data.validation import hold_out, stratified_split
+from bcl_edu.data.validation import stratified_split
 
 __all__ = [
     "DATASET_NAMES",
@@ -35,7 +35,6 @@ __all__ = [
     "exponential_profile",
     "find_dataset",
     "head_to_tail",
-    "hold_out",
     "in_recorded_classes",
     "long_tailed_subset",
     "open_dataset",

@@ -197,7 +197,7 @@ def _open(
         else:
             findings.add(split, text)
             findings.verdict = "complete"
-    if name in ("folder", "lists") and not dataset.class_facts()["test_is_balanced"]:
+    if name in ("folder", "lists") and not dataset.test_is_balanced:
         findings.add("test", "not balanced: the average over images and that over classes will differ")
     _report_equal(findings, splits)
 

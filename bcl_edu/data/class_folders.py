@@ -27,6 +27,9 @@ REQUIRED_SPLITS = ("train", "test")
 LARGEST_IN_MEMORY = 64
 """Image size up to which one's own images are decoded into memory; larger ones stay on disk."""
 
+SMALLEST_BY_DEFAULT = 16
+"""Image size below which nothing is trained unasked: strips one pixel high are no pictures."""
+
 # left behind by file managers; every other visible file in a class folder has to be an image
 _NOT_IMAGES = {"Thumbs.db", "desktop.ini"}
 
@@ -131,7 +134,7 @@ def own_images(
         root: what the cache of decoded images is named after.
         cache_dir: where decoded images are kept.
         files: by split.
-        image_size: by default the median of the training images' short sides, at most 224.
+        image_size: by default the median of the training images' short sides, from 16 to 224.
         replace_unreadable: replace a training image that cannot be read by the next one of its class, with a warning.
             For images on disk, training decides this.
 
@@ -148,7 +151,7 @@ def own_images(
 
 
 def _usual_size(name: str, root: Path, cache_dir: Path, files: ImageFiles, *, skip: bool) -> int:
-    """The median of the images' short sides, at most IMAGE_SIZE."""
+    """The median of the images' short sides, from SMALLEST_BY_DEFAULT to IMAGE_SIZE."""
     paths = [files.file(index) for index in range(len(files))]
 
     def short_side(path: Path) -> int:
@@ -169,7 +172,7 @@ def _usual_size(name: str, root: Path, cache_dir: Path, files: ImageFiles, *, sk
         raise ValueError(
             f"none of the {len(paths)} training images in {root} can be read, such as {paths[0]}"
         )
-    return min(IMAGE_SIZE, median_low(sides[sides > 0].tolist()))
+    return min(IMAGE_SIZE, max(SMALLEST_BY_DEFAULT, median_low(sides[sides > 0].tolist())))
 
 
 def decoded(

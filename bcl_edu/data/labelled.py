@@ -132,15 +132,8 @@ class Dataset:
         """K, the number of classes."""
         return self.train.num_classes
 
-    def class_facts(self) -> dict[str, Any]:
-        """Facts of the classes for a run's record: names, training images of each, and whether the test is balanced."""
-        train, test = self.train.class_counts, self.test.class_counts
-        present = train[train > 0]
-        return {
-            "class_names": list(self.class_names),
-            "training_images_of_each_class": train.tolist(),
-            "imbalance_factor_found": round(int(present.max()) / int(present.min()), 4)
-            if len(present)
-            else None,
-            "test_is_balanced": bool((test == test[0]).all()),
-        }
+    @property
+    def test_is_balanced(self) -> bool:
+        """Whether every class has the same number of test images."""
+        counts = self.test.class_counts
+        return bool((counts == counts[0]).all())

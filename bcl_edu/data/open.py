@@ -70,7 +70,7 @@ def open_dataset(
         cache_dir: where decoded images are kept; by default ``$BCL_EDU_CACHE``, or ``bcl_edu`` in the user's
             cache folder.
         image_size: height and width at which the network sees an image; for ``folder`` and ``lists`` by default the
-            median short side of the training images, at most 224; for the last two 224.
+            median short side of the training images, from 16 to 224; for the last two 224.
         lists: for ``lists`` and the last two: your own lists by split ("train", "test" and, if you like,
             "validation"), with any number of images.
         replace_unreadable: for ``folder`` and ``lists``: where a training image has to be decoded here and cannot be,

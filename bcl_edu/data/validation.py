@@ -1,14 +1,10 @@
-"""A validation split: some of the training images, held out by class, seeded and recorded."""
-
-from dataclasses import replace
-from typing import Any
+"""A validation split: some of the training images, held out by class, seeded."""
 
 import numpy as np
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from bcl_edu.data.labelled import Dataset
 from bcl_edu.data.long_tail import long_tailed_subset
 
 
@@ -40,34 +36,3 @@ def stratified_split(
     chosen = long_tailed_subset(labels, held_out, seed).sort().values
     kept = torch.from_numpy(np.setdiff1d(np.arange(len(labels)), chosen.numpy()))
     return kept, chosen
-
-
-def hold_out(dataset: Dataset, fraction: float, seed: int = 0) -> Dataset:
-    """The data set with a part of its training images as validation split, and in its facts which.
-
-    Args:
-        dataset: without a validation split.
-        fraction: see ``stratified_split``.
-        seed: likewise.
-
-    Raises:
-        ValueError: as ``stratified_split``, or the data set has a validation split.
-    """
-    if dataset.validation is not None:
-        raise ValueError(
-            f"{dataset.name} has a validation split of {len(dataset.validation)} images; a fraction of the training "
-            "images is held out only where there is none"
-        )
-    kept, chosen = stratified_split(dataset.train.labels, fraction, seed)
-    facts: dict[str, Any] = {
-        "fraction": fraction,
-        "seed": seed,
-        "images": len(chosen),
-        "sha256": dataset.train.subset_sha256(chosen),
-    }
-    return replace(
-        dataset,
-        train=dataset.train.select(kept),
-        validation=dataset.train.select(chosen),
-        facts={**dataset.facts, "validation": facts},
-    )

@@ -8,14 +8,16 @@ from bcl_edu import terminal
 from bcl_edu.rows.headings import heading
 from bcl_edu.rows.registry import METHODS, RECIPES, ROWS, not_trained_here, row_of_recipe
 from bcl_edu.rows.row import provenance
-from bcl_edu.rows.starters import STARTERS
+from bcl_edu.rows.starters import NOTES, STARTERS
 
 
 def description(name: str) -> str:
     """What a recipe trains; of a table's row also which values the paper states."""
     title, _ = RECIPES[name]
     row = row_of_recipe(name)
-    return title if row is None else f"{title}\n\n{provenance(row)}"
+    if row is not None:
+        return f"{title}\n\n{provenance(row)}"
+    return f"{title}\n{NOTES[name]}" if name in NOTES else title
 
 
 def list_recipes(width: int | None = None) -> str:

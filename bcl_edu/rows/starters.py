@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bcl_edu.recipe import Recipe
+from dataclasses import replace
+
+from bcl_edu.recipe import AUTO, Recipe
 from bcl_edu.rows.bcl_rows import BCL, CIFAR10, CIFAR100, IMAGENET_LT, INATURALIST
 
 SHORT_NAMES = {
@@ -40,12 +42,54 @@ _FASHION = Recipe(
     milestones=(24, 27),
 )
 
+_FOLDER = Recipe(
+    name="folder",
+    dataset="folder",
+    profile="as-found",
+    backbone=AUTO,
+    method=BCL(lambda_=1.0, mu=0.35, temperature=0.07),
+    views=AUTO,
+    batch_size=128,
+    epochs=100,
+    schedule_epochs=100,
+    schedule="cosine",
+    milestones=(80, 90),
+    learning_rate=0.1,
+)
+
+_ABOUT_OWN_IMAGES = """
+What is there is trained as it is, however many images a class has. --profile exponential (or step, pareto) cuts a tail
+by class size: the largest class keeps most images, by --imbalance-factor and --head-count.
+
+Pictures may have any shape, size and colour mode. Their short side is resized to --image-size, and the network sees
+squares, in training and in testing alike: up to 64 x 64 the centre square of each, cut once, in memory; above, training
+crops the whole picture at random, and testing cuts the centre square.
+
+A validation split is {validation}, or --val-fraction of every class. Class names are in the run's record, and
+python -m bcl_edu.evaluate refuses images of other classes unless it is told which is which.
+
+The defaults are BCL as the paper trains photographs (its weights, temperature and learning rate for ImageNet-LT), with a
+cosine schedule because it has no milestones to tune, batches of 128 because own data sets are small, and 100 epochs as
+for iNaturalist 2018. None of them has been tuned on your images: compare with --method lc and --method ce, and with
+--epochs 200. docs/own_data.md goes the whole way."""
+
+NOTES = {
+    "folder": _ABOUT_OWN_IMAGES.format(validation="a folder val beside train and test"),
+    "lists": _ABOUT_OWN_IMAGES.format(validation="a list of its own (--val-list)"),
+}
+"""What the help of a recipe says besides its line."""
+
 STARTERS: dict[str, tuple[str, Recipe]] = {
     "digits-lt": (
         "scikit-learn's 8x8 digits, nothing to download: the whole method in under a minute",
         _DIGITS,
     ),
     "fashion-mnist-lt": ("Fashion-MNIST, 28x28 grey", _FASHION),
+    "folder": ("your own images, in folders train/<class>/* and test/<class>/* of --data-dir", _FOLDER),
+    "lists": (
+        "your own images, named by --train-list and --test-list (path label lines, or CSV)",
+        replace(_FOLDER, name="lists", dataset="lists"),
+    ),
 } | {
     recipe.name: (
         f"{title}, the paper's {recipe.epochs} epochs: {SHORT_NAMES[recipe.name]} by a short name",

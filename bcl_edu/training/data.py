@@ -1,8 +1,8 @@
-"""From a recipe to the long-tailed training set and the balanced test set, with the facts that identify them."""
+"""From a recipe to its training, validation and test images, with the facts that identify them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,13 +13,16 @@ from bcl_edu.augment import Normalisation, channel_statistics
 from bcl_edu.data import (
     ImageFiles,
     Images,
+    counts_by_size,
     exponential_profile,
     long_tailed_subset,
     open_dataset,
     pareto_profile,
     step_profile,
+    stratified_split,
 )
-from bcl_edu.recipe import Recipe
+from bcl_edu.data.class_folders import LARGEST_IN_MEMORY
+from bcl_edu.recipe import AUTO, OWN_IMAGES, Recipe
 from bcl_edu.run_options import RunOptions
 
 _PROFILES = {"exponential": exponential_profile, "step": step_profile, "pareto": pareto_profile}
@@ -31,11 +34,11 @@ class TrainingData:
 
     train: Images
     test: Images
-    held_out: Images | None
-    """Images of the long tail that are not trained on; None if the recipe holds out none."""
+    validation: Images | None
+    """Images that are not trained on, to choose an epoch or a value by; None if there are none."""
     facts: dict[str, Any]
-    """For the run record: sizes, class counts, SHA-256 of the subset and of the images (of files: of their
-    list)."""
+    """For the run record: sizes, class counts and names, whether the test set is balanced, SHA-256 of the subset
+    and of the images (of files: of their list)."""
     set_aside: Images | None = None
     """Images that the method sets aside, the same number of each class; none of them is in `train`."""
 
@@ -53,45 +56,29 @@ class TrainingData:
 
 
 def target_counts(recipe: Recipe, available: Int[Tensor, " k"]) -> Int[Tensor, " k"]:
-    """How many training images each class keeps.
+    """How many training images each class keeps: most of the first class, or, of one's own images, of the largest.
 
     Raises:
         ValueError: the recipe's imbalance factor or head count is out of range.
     """
     if recipe.profile == "as-found":
         return available
+    profile = _PROFILES[recipe.profile]
+    if recipe.dataset in OWN_IMAGES:  # whose order of labels says nothing
+        return counts_by_size(available, profile, recipe.imbalance_factor, recipe.head_count)
     head = int(available.min()) if recipe.head_count is None else recipe.head_count
-    return _PROFILES[recipe.profile](head, len(available), recipe.imbalance_factor)
-
-
-def hold_out(
-    indices: Int[Tensor, " n"], labels: Int[Tensor, " n"], share: float
-) -> tuple[Int[Tensor, " m"], Int[Tensor, " r"]]:
-    """Cut a share of every class off a training set: what is trained on, and what is held out.
-
-    A class gives its last images, one at least; a class with a single image gives none.
-
-    Args:
-        indices: of the training set, shape (n,).
-        labels: their classes, shape (n,).
-        share: of a class's images, from 0 to below 1.
-    """
-    kept, held = [], []
-    for label in labels.unique().tolist():
-        members = indices[labels == label]
-        number = 0 if len(members) == 1 else min(len(members) - 1, max(1, round(share * len(members))))
-        kept.append(members[: len(members) - number])
-        held.append(members[len(members) - number :])
-    return torch.cat(kept), torch.cat(held)
+    return profile(head, len(available), recipe.imbalance_factor)
 
 
 def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
-    """Open the recipe's data set and cut the long tail into its training set.
+    """Open the recipe's data set, cut the long tail into its training set, and hold out a validation split.
 
-    What the method sets aside is taken first; the tail is cut into what is left.
+    What the method sets aside is taken first; the tail is cut into what is left, the validation split is part of
+    the tail.
 
     Raises:
-        ValueError, FileNotFoundError: the data set is not there or damaged, or a class has too few images.
+        ValueError, FileNotFoundError: the data set is not there or damaged, a class has too few images, or a
+            validation split is asked for where there is one.
     """
     dataset = open_dataset(
         recipe.dataset,
@@ -99,6 +86,7 @@ def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
         download=options.download,
         image_size=recipe.image_size,
         lists=options.lists,
+        replace_unreadable=recipe.unreadable_images == "replace",
     )
     labels = dataset.train.labels
     number_aside = torch.full((dataset.train.num_classes,), recipe.method.set_aside)
@@ -106,24 +94,50 @@ def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
     rest = torch.ones_like(labels, dtype=torch.bool).index_fill_(0, aside, False).nonzero()[:, 0]
     counts = target_counts(recipe, dataset.train.class_counts - number_aside)
     indices = rest[long_tailed_subset(labels[rest], counts, seed=recipe.subset_seed)]
-    held_out = None
-    if recipe.held_out:
-        indices, held = hold_out(indices, labels[indices], recipe.held_out)
-        held_out = dataset.train.select(held)
+    validation, facts = dataset.validation, {}
+    if recipe.val_fraction:
+        if validation is not None:
+            raise ValueError(
+                f"val_fraction is {recipe.val_fraction}, but {dataset.name} has a validation split of "
+                f"{len(validation):,} images already (a folder val, or --val-list); leave one of them out"
+            )
+        kept, held_out = stratified_split(labels[indices], recipe.val_fraction, recipe.subset_seed)
+        validation = dataset.train.select(indices[held_out])
+        facts = {"fraction": recipe.val_fraction, "sha256": dataset.train.subset_sha256(indices[held_out])}
+        indices = indices[kept]
     train = dataset.train.select(indices)
-    counts = train.class_counts
     facts = {
         "dataset": recipe.dataset,
         "training_images": len(train),
-        **({} if held_out is None else {"held_out_images": len(held_out)}),
         "test_images": len(dataset.test),
-        "class_counts": counts.tolist(),
+        "class_names": list(dataset.class_names),
+        "class_counts": train.class_counts.tolist(),
+        "test_is_balanced": dataset.test_is_balanced,
         "subset_sha256": dataset.train.subset_sha256(indices),
         "training_images_sha256": train.sha256(),
         "test_images_sha256": dataset.test.sha256(),
+        **({} if validation is None else {"validation": {"images": len(validation), **facts}}),
         **dataset.facts,
     }
-    if not recipe.method.set_aside:
-        return TrainingData(train, dataset.test, held_out, facts)
-    facts |= {"set_aside_images": len(aside), "set_aside_sha256": dataset.train.subset_sha256(aside)}
-    return TrainingData(train, dataset.test, held_out, facts, dataset.train.select(aside))
+    set_aside = None
+    if recipe.method.set_aside:
+        set_aside = dataset.train.select(aside)
+        facts |= {"set_aside_images": len(aside), "set_aside_sha256": dataset.train.subset_sha256(aside)}
+    return TrainingData(train, dataset.test, validation, facts, set_aside)
+
+
+def fitted_to(data: TrainingData, recipe: Recipe) -> Recipe:
+    """The recipe with what it leaves to the images decided by them: their size, and what `auto` stands for.
+
+    It is this recipe that is trained and recorded, so that an evaluation sees images at the size of the training.
+    """
+    channels, size, _ = data.train.image_shape
+    small = size <= LARGEST_IN_MEMORY
+    decided: dict[str, Any] = {}
+    if "image_size" in data.facts:
+        decided["image_size"] = size
+    if recipe.backbone == AUTO:
+        decided["backbone"] = "resnet32" if small else "resnet50"
+    if recipe.views == AUTO:
+        decided["views"] = ("cifar" if channels == 3 else "grey") if small else "sim-sim"
+    return replace(recipe, **decided)

@@ -29,7 +29,7 @@ from bcl_edu.run_options import RunOptions
 from bcl_edu.training.autocast import slow_precision, with_precision
 from bcl_edu.training.batches import Loaded
 from bcl_edu.training.compile_choice import decide_compile
-from bcl_edu.training.data import TrainingData, prepare_data
+from bcl_edu.training.data import TrainingData, fitted_to, prepare_data
 from bcl_edu.training.device import choose_device
 from bcl_edu.training.display import duration, in_words
 from bcl_edu.training.distributed import Rank
@@ -170,10 +170,11 @@ class _Estimator:
     """A run's parts, built as a run builds them, without its folder."""
 
     def __init__(self, recipe: Recipe, options: RunOptions, device: torch.device) -> None:
-        self.recipe, self.device = recipe, device
+        self.device = device
         self.began = self._now()
         _forget_peak()
         self.data: TrainingData = prepare_data(recipe, options)
+        self.recipe = recipe = fitted_to(self.data, recipe)
         options, self.compile_seconds = decide_compile(recipe, options, self.data, device, Rank(), None)
         self.options = options
         self.method = build_seeded(recipe, self.data)

@@ -28,7 +28,7 @@ from bcl_edu.training.autocast import slow_precision, with_precision
 from bcl_edu.training.batches import EpochBatches, Loaded
 from bcl_edu.training.checkpoint import CHECKPOINT_NAME
 from bcl_edu.training.compile_choice import decide_compile
-from bcl_edu.training.data import prepare_data
+from bcl_edu.training.data import fitted_to, prepare_data
 from bcl_edu.training.device import choose_device
 from bcl_edu.training.display import Progress, StepDisplay, epoch_line, first_line
 from bcl_edu.training.distributed import (
@@ -160,6 +160,7 @@ class _Run:
         recipe = broadcast_object(lambda: with_precision(recipe, device, resumed))
         with main_process_first(rank):
             self.data = prepare_data(recipe, options)
+        recipe = fitted_to(self.data, recipe)
         options, self.compile_seconds = decide_compile(recipe, options, self.data, device, rank, resumed)
         self.recipe, self.options, self.device, self.rank = recipe, options, device, rank
         self.method = build_seeded(recipe, self.data)

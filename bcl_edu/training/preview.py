@@ -12,7 +12,7 @@ from torch import Tensor
 from bcl_edu.augment import BatchedTrainingViews, EvalImages, FileViews, view_policy, view_seeds
 from bcl_edu.data import ImageFiles
 from bcl_edu.recipe import Recipe
-from bcl_edu.training.data import TrainingData
+from bcl_edu.training.data import TrainingData, fitted_to
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def preview_views(recipe: Recipe, data: TrainingData, positions: Sequence[int]) 
     Raises:
         ValueError: an image file cannot be read.
     """
-    chosen = list(positions)
+    recipe, chosen = fitted_to(data, recipe), list(positions)
     size = data.train.image_shape[1]
     seeds = view_seeds(recipe.seed, 0, chosen)
     policy = view_policy(recipe.views, image_size=size, crop_scale=recipe.crop_scale, blur=recipe.blur)

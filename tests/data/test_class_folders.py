@@ -184,14 +184,21 @@ def test_more_than_fits_in_memory_is_refused_before_it_is_decoded(
 
 
 def test_the_usual_short_side_is_the_default_size(tree: Path) -> None:
+    for path in tree.rglob("*.png"):
+        Image.open(path).resize((50, 40)).save(path)
     data = open_dataset("folder", tree)
-    assert data.train.image_shape == data.test.image_shape == (3, 4, 4)
-    assert data.facts["image_size"] == 4
+    assert data.train.image_shape == data.test.image_shape == (3, 40, 40)
+    assert data.facts["image_size"] == 40
     Image.new("RGB", (300, 900)).save(tree / "train" / "cat" / "large.png")
-    assert open_dataset("folder", tree).train.image_shape == (3, 4, 4)
+    assert open_dataset("folder", tree).train.image_shape == (3, 40, 40)
 
 
-@pytest.mark.parametrize("size", [(20, 30), (30, 20), (5, 60)])
+def test_nobody_sees_fewer_than_16_pixels_a_side_unasked(tree: Path) -> None:
+    assert open_dataset("folder", tree).train.image_shape == (3, 16, 16)  # of pictures of 5 x 4
+    assert open_dataset("folder", tree, image_size=8).train.image_shape == (3, 8, 8)
+
+
+@pytest.mark.parametrize("size", [(20, 30), (30, 20), (16, 60)])
 def test_pictures_of_any_shape_are_trained_and_tested_as_squares(
     size: tuple[int, int], tmp_path: Path
 ) -> None:

@@ -50,18 +50,13 @@ def test_labels_decide_and_the_folders_below_the_shared_ones_are_the_names(tmp_p
     )
     assert data.class_names == ("cat", "dog")
     assert data.test.labels.tolist() == [1, 0]
-    assert data.class_facts() == {
-        "class_names": ["cat", "dog"],
-        "training_images_of_each_class": [1, 1],
-        "imbalance_factor_found": 1.0,
-        "test_is_balanced": True,
-    }
+    assert data.test_is_balanced
 
 
 def test_classes_without_folders_of_their_own_are_named_by_number(tmp_path: Path) -> None:
     data = opened(tmp_path, {"train": [("a.png", 0), ("b.png", 1), ("c.png", 1)], "test": [("d.png", 1)]})
     assert data.class_names == ("0", "1")
-    assert data.class_facts()["test_is_balanced"] is False
+    assert not data.test_is_balanced
 
 
 def test_words_are_names_numbered_in_the_alphabet_of_the_training_list(tmp_path: Path) -> None:

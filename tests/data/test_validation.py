@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from bcl_edu.data import hold_out, open_dataset, stratified_split, subset_sha256
+from bcl_edu.data import stratified_split
 
 LABELS = torch.repeat_interleave(torch.arange(5), torch.tensor([100, 10, 5, 2, 1]))
 
@@ -21,23 +21,6 @@ def test_no_class_loses_all_its_images() -> None:
 def test_the_seed_decides_which_images() -> None:
     first, again, other = (set(stratified_split(LABELS, 0.2, seed)[1].tolist()) for seed in (0, 0, 1))
     assert first == again != other
-
-
-def test_the_split_is_recorded_with_its_hash() -> None:
-    whole = open_dataset("digits")
-    data = hold_out(whole, 0.1, seed=3)
-    assert data.validation is not None
-    _, chosen = stratified_split(whole.train.labels, 0.1, seed=3)
-    assert len(data.train) + len(data.validation) == len(whole.train)
-    assert data.facts["validation"] == {
-        "fraction": 0.1,
-        "seed": 3,
-        "images": len(chosen),
-        "sha256": subset_sha256(chosen),
-    }
-    assert torch.equal(data.validation.images, whole.train.images[chosen])
-    with pytest.raises(ValueError, match="has a validation split"):
-        hold_out(data, 0.1)
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, float("nan")])

@@ -23,7 +23,7 @@ from bcl_edu.training.after_training import (
     shifted_logits,
     target_frequencies,
 )
-from bcl_edu.training.data import hold_out, prepare_data
+from bcl_edu.training.data import prepare_data
 from bcl_edu.training.loop import train
 from tests.methods.harness import digits, options
 
@@ -108,19 +108,12 @@ def test_the_first_of_the_best_values_is_chosen_by_the_mean_over_classes() -> No
     assert choose((0.0, 1.0, 2.0), lambda value: logits[value], labels) == (1.0, 100.0)
 
 
-def test_every_class_with_two_images_gives_one_at_least_and_keeps_one() -> None:
-    labels = torch.tensor([0] * 20 + [1] * 2 + [2])
-    kept, held = hold_out(torch.arange(23) + 100, labels, 0.1)
-    assert held.tolist() == [118, 119, 121]
-    assert sorted([*kept.tolist(), *held.tolist()]) == list(range(100, 123))
-
-
 def test_images_that_are_held_out_are_of_the_long_tail_and_not_trained_on() -> None:
     whole = prepare_data(digits("ce"), RunOptions())
-    parted = prepare_data(digits("ce", held_out=0.2), RunOptions())
-    assert parted.held_out is not None
-    assert len(parted.train) + len(parted.held_out) == len(whole.train)
-    counts = parted.train.class_counts + parted.held_out.class_counts
+    parted = prepare_data(digits("ce", val_fraction=0.2), RunOptions())
+    assert parted.validation is not None
+    assert len(parted.train) + len(parted.validation) == len(whole.train)
+    counts = parted.train.class_counts + parted.validation.class_counts
     assert torch.equal(counts, whole.train.class_counts)
     assert parted.facts["class_counts"] == parted.train.class_counts.tolist()
     assert whole.facts.keys() <= parted.facts.keys()
@@ -132,7 +125,7 @@ def test_images_that_are_held_out_are_of_the_long_tail_and_not_trained_on() -> N
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("after") / "run"
-    train(digits("tau-norm", tau=0.0, held_out=0.2), options(folder))
+    train(digits("tau-norm", tau=0.0, val_fraction=0.2), options(folder))
     return folder
 
 
@@ -183,5 +176,5 @@ def test_what_does_not_fit_is_refused(run: Path, tmp_path: Path) -> None:
     train(digits("ldam", epochs=1), options(tmp_path / "ldam"))
     with pytest.raises(ValueError, match="ldam"):
         evaluate_checkpoint(tmp_path / "ldam", device="cpu", asked=Asked(tau_norm="0.7"))
-    with pytest.raises(ValueError, match="--held-out"):
+    with pytest.raises(ValueError, match="--val-fraction"):
         evaluate_checkpoint(tmp_path / "ldam", device="cpu", asked=Asked(prior_shift="choose"))

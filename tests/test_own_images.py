@@ -1,0 +1,139 @@
+"""Images of one's own, by the commands: recipes `folder` and `lists`, from help to report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bcl_edu import evaluate, export, train
+from bcl_edu.report.__main__ import main as report
+
+COUNTS = {"ant": 4, "bee": 12, "cow": 7}
+QUICK = ["--backbone", "digits_net", "--epochs", "1", "--workers", "0", "--device", "cpu"]
+QUIET = ["--no-tensorboard", "--no-progress"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Three classes in an order that is not that of their sizes; pictures of several shapes and modes."""
+    root = tmp_path_factory.mktemp("pictures")
+    random = np.random.RandomState(0)
+    for name, count in COUNTS.items():
+        for split, number in (("train", count), ("test", 3 if name == "bee" else 2)):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for index in range(number):
+                shape = [(20, 30, 3), (30, 20, 3), (1, 40, 3)][index % 3]
+                picture = Image.fromarray(random.randint(0, 256, shape).astype(np.uint8))
+                mode = ["RGB", "L", "P", "1"][index % 4]
+                picture.convert(mode).save(folder / f"{index}.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BCL_EDU_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield root
+
+
+@pytest.fixture(scope="module")
+def run(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("own") / "run"
+    train.main(
+        [
+            "folder",
+            "--data-dir",
+            str(pictures),
+            *QUICK,
+            *QUIET,
+            "--val-fraction",
+            "0.25",
+            "--output",
+            str(output),
+        ]
+    )
+    return output
+
+
+def record(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / "run.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("recipe", ["folder", "lists"])
+def test_help_says_what_the_defaults_are_and_why(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        train.main([recipe, "--help"])
+    assert end.value.code == 0
+    printed = capsys.readouterr().out
+    for word in ("--val-fraction", "--val-list", "--image-size", "--profile", "defaults", "centre square"):
+        assert word in printed
+
+
+def test_the_record_has_what_the_images_decided(run: Path) -> None:
+    recipe, data = record(run)["recipe"], record(run)["data"]
+    assert recipe["image_size"] == 20  # the median short side of 20, 20 and 1
+    assert recipe["views"] == "cifar"
+    assert data["class_names"] == list(COUNTS)
+    assert data["class_counts"] == [3, 9, 5]
+    assert data["validation"]["images"] == 6
+    assert data["test_is_balanced"] is False
+
+
+def test_a_run_of_ones_own_images_is_resumed_evaluated_exported_and_reported(
+    run: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = ["folder", "--data-dir", str(pictures), *QUICK, *QUIET, "--val-fraction", "0.25"]
+    train.main([*again, "--output", str(run), "--resume"])
+    export.main([str(run), str(tmp_path / "kept")])
+    capsys.readouterr()
+    found = []
+    for folder in (run, tmp_path / "kept"):
+        evaluate.main([str(folder), "--data-dir", str(pictures), "--json", "--device", "cpu"])
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] == found[1]
+    assert found[0]["top1"] == record(run)["last"]["top1"]
+    report([str(tmp_path / "kept")])
+    assert "data set folder" in capsys.readouterr().out
+
+
+def test_a_dry_run_of_ones_own_images(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train.main(["folder", "--data-dir", str(pictures), *QUICK, "--dry-run"])
+    assert "estimated, nothing was written" in capsys.readouterr().out
+
+
+def test_lists_train_what_they_name_and_a_profile_cuts_by_size(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for split, validation in (("train", False), ("test", False), ("train", True)):
+        lines = [
+            f"{path.relative_to(pictures)} {label}\n"
+            for label, name in enumerate(COUNTS)
+            for path in sorted((pictures / split / name).iterdir())[: 1 if validation else None]
+        ]
+        (tmp_path / f"{'val' if validation else split}.txt").write_text("".join(lines))
+    train.main(
+        [
+            *("lists", "--data-dir", str(pictures), *QUICK, *QUIET, "--output", "run"),
+            *("--train-list", "train.txt", "--test-list", "test.txt", "--val-list", "val.txt"),
+            *("--profile", "exponential", "--imbalance-factor", "4"),
+        ]
+    )
+    data = record(tmp_path / "run")["data"]
+    assert data["validation"] == {"images": 3}
+    assert data["class_counts"] == [2, 11, 5]  # of 3, 11 and 6: the largest class has most
+
+
+def test_a_validation_split_is_a_list_or_a_fraction_not_both(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{path.relative_to(pictures)} 0\n" for path in sorted((pictures / "train" / "ant").iterdir())]
+    (tmp_path / "train.txt").write_text("".join(lines))
+    (tmp_path / "val.txt").write_text(lines[0])
+    lists = ["--train-list", "train.txt", "--test-list", "train.txt", "--val-list", "val.txt"]
+    with pytest.raises(SystemExit, match=r"val_fraction is 0\.1"):
+        train.main(["lists", "--data-dir", str(pictures), *QUICK, *lists, "--val-fraction", "0.1"])
