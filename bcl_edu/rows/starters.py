@@ -68,10 +68,10 @@ crops the whole picture at random, and testing cuts the centre square.
 A validation split is {validation}, or --val-fraction of every class. Class names are in the run's record, and
 python -m bcl_edu.evaluate refuses images of other classes unless it is told which is which.
 
-The defaults are BCL as the paper trains photographs (its weights, temperature and learning rate for ImageNet-LT), with a
+The defaults are BCL as the paper trains photographs (its weights, temperature and learning rate for ImageNet-LT), a
 cosine schedule because it has no milestones to tune, batches of 128 because own data sets are small, and 100 epochs as
-for iNaturalist 2018. None of them has been tuned on your images: compare with --method lc and --method ce, and with
---epochs 200. docs/own_data.md goes the whole way."""
+for iNaturalist 2018. None of them was tuned on your images: compare with --method lc, --method ce and --epochs 200.
+docs/own_data.md goes the whole way."""
 
 NOTES = {
     "folder": _ABOUT_OWN_IMAGES.format(validation="a folder val beside train and test"),
