@@ -83,5 +83,5 @@ def test_another_word_is_refused_with_the_two_there_are(
 def test_there_is_no_way_back_and_none_for_images_without_a_recipe_of_bcl() -> None:
     with pytest.raises(ValueError, match="'faithful'"):
         DIGITS.change(protocol="common").change(protocol="faithful")
-    with pytest.raises(ValueError, match="'folder'"):
-        DIGITS.change(name="own", dataset="folder").change(protocol="common")
+    with pytest.raises(ValueError, match="'nowhere'"):
+        DIGITS.change(name="own", dataset="nowhere").change(protocol="common")
