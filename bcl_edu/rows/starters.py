@@ -55,6 +55,7 @@ _FOLDER = Recipe(
     schedule="cosine",
     milestones=(80, 90),
     learning_rate=0.1,
+    precision="auto",
 )
 
 _ABOUT_OWN_IMAGES = """
