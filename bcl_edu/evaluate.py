@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,19 @@ import torch
 import tyro
 
 from bcl_edu import terminal
-from bcl_edu.data import PHOTOGRAPH_SETS, Images, default_data_dir, open_dataset
+from bcl_edu.data import (
+    PHOTOGRAPH_SETS,
+    Images,
+    LabelledImages,
+    default_data_dir,
+    in_recorded_classes,
+    open_dataset,
+    open_test_images,
+    read_mapping,
+)
 from bcl_edu.data.cache import default_cache_dir
 from bcl_edu.data.photographs import find_list
+from bcl_edu.escape import for_terminal
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.recipe import Recipe
@@ -33,6 +43,7 @@ from bcl_edu.training.device import choose_device
 from bcl_edu.training.display import figure
 from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.pretrained import load_trained
+from bcl_edu.training.trained import TrainedModel
 
 DESCRIPTION = "Evaluate a run on its test set; needs nothing but its weights and the data."
 
@@ -46,11 +57,14 @@ class Command:
     data_dir: Path | None = None
     """Folder of the data set; by default data/<data set>."""
     train_list: Path | None = None
-    """Your own list of training images, where the run had one: it names the classes."""
+    """Your own list of training images, where the run had one and the options below look at them."""
     test_list: Path | None = None
     """Your own list of test images."""
     val_list: Path | None = None
     """Your own list of validation images, where the run had one."""
+    class_map: Path | None = None
+    """Where the images' classes have other names than the run's, or are some of them: a file of `name here,name in
+    the run` lines. Without it other names are refused."""
     device: Device = "auto"
     """Where to compute; auto takes the GPU if there is one."""
     workers: int = 2
@@ -82,6 +96,7 @@ def evaluate_checkpoint(
     *,
     lists: Mapping[str, Path] | None = None,
     workers: int = 2,
+    class_map: Path | None = None,
     asked: Asked | None = None,
 ) -> dict[str, Any]:
     """Accuracy and geometry of a stored model on the test set of its recipe.
@@ -92,6 +107,8 @@ def evaluate_checkpoint(
         device: auto, cpu or cuda.
         lists: for image files, lists of one's own under "train" and "test".
         workers: processes that decode image files.
+        class_map: a file that says which class of the run each class of the images is; see
+            `bcl_edu.data.read_mapping`.
         asked: other logits and classifiers, whose accuracies come besides.
 
     Returns:
@@ -101,21 +118,18 @@ def evaluate_checkpoint(
 
     Raises:
         CheckpointError: the file is missing, damaged or not ours.
+        ClassNamesDiffer: the images have other classes than the run was trained on, and no mapping was given.
         ValueError: the data are missing, their class counts are not those of the run, or workers is below 0.
     """
     require_workers(workers)
     trained = load_trained(path)
     recipe, counts, method = trained.recipe, trained.class_counts, trained.method
-    dataset = open_dataset(recipe.dataset, data_dir, image_size=recipe.image_size, lists=lists)
-    if dataset.num_classes != len(counts):
-        raise ValueError(
-            f"{recipe.dataset} has {dataset.num_classes} classes here, but the run had {len(counts)}"
-        )
+    images = _test_images(trained, data_dir, lists or {}, class_map)
     where = choose_device(device)
     method.to(where).to(memory_format=torch.channels_last)
     evaluation = evaluate_method(
         method,
-        dataset.test,
+        images,
         counts,
         trained.normalisation,
         device=where,
@@ -137,19 +151,53 @@ def evaluate_checkpoint(
                 f"{recipe.dataset} has {int(data.class_counts.sum()):,} training images here, but the run had "
                 f"{int(counts.sum()):,}"
             )
+        data = replace(data, test=images)
         rows = figures_after_training(
             trained, data, asked, lambda: _held_out(recipe, data, run), device=where, workers=workers
         )
-    names = zip(dataset.class_names, counts.tolist(), evaluation.accuracy.per_class, strict=True)
+    tested = images.class_counts
+    columns = (images.class_names, counts.tolist(), tested.tolist(), evaluation.accuracy.per_class)
     return {
         "recipe": recipe.name,
         "method": recipe.method.name,
         "epochs_trained": trained.epoch,
-        "test_images": len(dataset.test),
+        "test_images": len(images),
+        "test_is_balanced": bool((tested == tested[0]).all()),
         **evaluation.summary(),
-        "per_class": [{"class": name, "training_images": n, "accuracy": a} for name, n, a in names],
+        "per_class": [
+            {"class": name, "training_images": trained_on, "test_images": tested_on, "accuracy": accuracy}
+            for name, trained_on, tested_on, accuracy in zip(*columns, strict=True)
+        ],
         "after_training": rows,
     }
+
+
+def _test_images(
+    trained: TrainedModel, data_dir: Path | None, lists: Mapping[str, Path], class_map: Path | None
+) -> Images:
+    """The test images with the labels that the run's classes have.
+
+    Raises:
+        ClassNamesDiffer, ValueError: as `evaluate_checkpoint`.
+    """
+    recipe, classes = trained.recipe, len(trained.class_counts)
+    recorded = trained.class_names or tuple(map(str, range(classes)))
+    images = open_test_images(recipe.dataset, data_dir, recorded, recipe.image_size, lists)
+    mapping = None if class_map is None else read_mapping(class_map)
+    if trained.class_names is not None:
+        images = in_recorded_classes(images, trained.class_names, mapping)
+    elif mapping is not None:
+        raise ValueError("the run's record is of an earlier version and has no class names to map to")
+    elif images.num_classes != classes:
+        raise ValueError(f"{recipe.dataset} has {images.num_classes} classes here, but the run had {classes}")
+    channels, wanted = images.image_shape[0], trained.image_shape[0]
+    if isinstance(images, LabelledImages) and channels != wanted:
+        if channels > wanted:
+            raise ValueError(
+                "the run was trained on grey images, but these have colour; convert them to grey first"
+            )
+        images = LabelledImages(images.images.repeat(1, 3, 1, 1), images.labels, images.class_names)
+    return images
 
 
 def _held_out(recipe: Recipe, data: TrainingData, run: RunOptions) -> tuple[Images, str]:
@@ -177,19 +225,24 @@ def report(result: dict[str, Any], *, per_class: bool) -> str:
     """The evaluation as text."""
     lines = [
         f"{result['recipe']}, method {result['method']}, after {result['epochs_trained']} epochs, "
-        f"on {result['test_images']:,} test images",
+        f"on {result['test_images']:,} test images"
+        + (", as many of every class" if result["test_is_balanced"] else ", not as many of every class"),
         f"top-1 {result['top1']:.2f} %   many {figure(result['many'], '.2f')}   "
         f"medium {figure(result['medium'], '.2f')}   few {figure(result['few'], '.2f')}",
+        f"mean over classes {result['class_average']:.2f} %   calibration error (ECE, 15 bins) "
+        f"{result['calibration_error']:.2f} %",
         f"simplex deviation of the class means ({result['simplex_space']}): "
         f"{figure(result['simplex_deviation'], '.4f')}",
     ]
     lines += [_in_words(row) for row in result["after_training"]]
     if per_class:
-        width = max(len(row["class"]) for row in result["per_class"])
-        lines.append(f"{'class':<{width}}  training images  top-1 %")
+        names = [for_terminal(row["class"]) for row in result["per_class"]]
+        width = max(map(len, ["class", *names]))
+        lines.append(f"{'class':<{width}}  training images  test images  top-1 %")
         lines += [
-            f"{row['class']:<{width}}  {row['training_images']:>15,}  {figure(row['accuracy']):>7}"
-            for row in result["per_class"]
+            f"{name:<{width}}  {row['training_images']:>15,}  {row['test_images']:>11,}  "
+            f"{figure(row['accuracy']):>7}"
+            for name, row in zip(names, result["per_class"], strict=True)
         ]
     return "\n".join(lines)
 
@@ -201,7 +254,8 @@ def _in_words(row: Mapping[str, Any]) -> str:
         chosen = f", chosen on {row['chosen_on']} ({row['held_out_accuracy']:.2f} % of a class there)"
     where = f", target imbalance {row['target_imbalance']:g}" if "target_imbalance" in row else ""
     shots = "   ".join(f"{name} {figure(row[name], '.2f')}" for name in ("many", "medium", "few"))
-    return f"{row['option']} {row['value']:g}{where}: top-1 {row['top1']:.2f} %   {shots}{chosen}"
+    classes = f"   mean over classes {row['class_average']:.2f} %"
+    return f"{row['option']} {row['value']:g}{where}: top-1 {row['top1']:.2f} %   {shots}{classes}{chosen}"
 
 
 @terminal.command
@@ -222,6 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             command.device,
             lists=lists,
             workers=command.workers,
+            class_map=command.class_map,
             asked=Asked(
                 tau_norm=command.tau_norm,
                 prior_shift=command.prior_shift,

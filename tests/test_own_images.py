@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,63 @@ def test_a_validation_split_is_a_list_or_a_fraction_not_both(
     lists = ["--train-list", "train.txt", "--test-list", "train.txt", "--val-list", "val.txt"]
     with pytest.raises(SystemExit, match=r"val_fraction is 0\.1"):
         train.main(["lists", "--data-dir", str(pictures), *QUICK, *lists, "--val-fraction", "0.1"])
+
+
+# ---- evaluation on other images
+
+
+def renamed(pictures: Path, root: Path, names: dict[str, str]) -> Path:
+    """The test pictures of some classes under other names."""
+    for old, new in names.items():
+        shutil.copytree(pictures / "test" / old, root / "test" / new)
+    return root
+
+
+def evaluated(run: Path, capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
+    capsys.readouterr()
+    evaluate.main([str(run), "--json", "--device", "cpu", "--workers", "0", *options])
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_classes_under_other_names_are_refused_or_mapped_by_a_file(
+    run: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = evaluated(run, capsys, "--data-dir", str(pictures))
+    numbers = renamed(pictures, tmp_path / "numbers", {"ant": "2", "bee": "0", "cow": "1"})
+    with pytest.raises(SystemExit, match=r"classes 0, 1, 2, the run was trained on ant, bee, cow"):
+        evaluated(run, capsys, "--data-dir", str(numbers))
+    (tmp_path / "map.csv").write_text("2,ant\n0,bee\n1,cow\n")
+    mapped = evaluated(run, capsys, "--data-dir", str(numbers), "--class-map", str(tmp_path / "map.csv"))
+    assert mapped["per_class"] == own["per_class"]
+
+
+def test_some_of_the_classes_can_be_evaluated(
+    run: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    some = renamed(pictures, tmp_path / "some", {"bee": "bee", "cow": "cow"})
+    (tmp_path / "map.csv").write_text("bee,bee\n")
+    found = evaluated(run, capsys, "--data-dir", str(some), "--class-map", str(tmp_path / "map.csv"))
+    assert [row["test_images"] for row in found["per_class"]] == [0, 3, 2]
+    assert found["per_class"][0]["accuracy"] is None
+
+
+def test_a_test_set_that_is_not_balanced_has_both_averages(
+    run: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = evaluated(run, capsys, "--data-dir", str(pictures))
+    of_classes = [row["accuracy"] for row in found["per_class"]]
+    assert found["test_is_balanced"] is False
+    assert found["class_average"] == pytest.approx(sum(of_classes) / 3)
+    assert 0 <= found["calibration_error"] <= 100
+    evaluate.main([str(run), "--data-dir", str(pictures), "--device", "cpu"])
+    printed = capsys.readouterr().out
+    assert "not as many of every class" in printed
+    assert f"mean over classes {found['class_average']:.2f} %" in printed
+
+
+def test_a_run_of_folders_is_evaluated_on_a_list_only_if_it_is_of_lists(
+    run: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="folder has no lists"):
+        evaluated(run, capsys, "--data-dir", str(pictures), "--test-list", str(tmp_path / "test.txt"))

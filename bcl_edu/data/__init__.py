@@ -18,6 +18,7 @@ from bcl_edu.data.open import (
     default_data_dir,
     find_dataset,
     open_dataset,
+    open_test_images,
     prepare_dataset,
 )
 from bcl_edu.data.validation import stratified_split
@@ -38,6 +39,7 @@ __all__ = [
     "in_recorded_classes",
     "long_tailed_subset",
     "open_dataset",
+    "open_test_images",
     "pareto_profile",
     "prepare_dataset",
     "read_mapping",

@@ -75,11 +75,18 @@ def read_class_folders(
     return Dataset(name, parts["train"], parts["test"])
 
 
-def list_class_folders(root: Path, class_names: tuple[str, ...] | None = None) -> dict[str, ImageFiles]:
+def list_class_folders(
+    root: Path, class_names: tuple[str, ...] | None = None, splits: tuple[str, ...] = REQUIRED_SPLITS
+) -> dict[str, ImageFiles]:
     """The image files of ``root/train/<class>/*``, ``root/test/<class>/*`` and, where it is, ``root/val/<class>/*``.
 
     Labels follow the alphabetical order of the class folders; images are in the order of class, then of file name.
     Hidden files and folders are skipped. Nothing is decoded.
+
+    Args:
+        root: has the splits' folders.
+        class_names: the class folders that must be there; by default whichever there are.
+        splits: those that must be there; only these and, with "train", the validation split are looked at.
 
     Returns:
         By split ("train", "test", "validation"), to be seen at ``IMAGE_SIZE``.
@@ -88,17 +95,18 @@ def list_class_folders(root: Path, class_names: tuple[str, ...] | None = None) -
         ValueError: a split or class is missing or empty, splits have different classes, or an entry of a class folder
             is not a regular file.
     """
-    folders = {split: root / split for split in REQUIRED_SPLITS}
-    if (root / "val").is_dir():
+    folders = {split: root / split for split in splits}
+    if "train" in splits and (root / "val").is_dir():
         folders["validation"] = root / "val"
     found = {split: _class_folders(folder) for split, folder in folders.items()}
     if class_names is not None:
-        for split in REQUIRED_SPLITS:
+        for split in splits:
             _refuse_difference(f"{folders[split]}", found[split], "the official class names", class_names)
+    first = splits[0]
     for split in folders:
-        _refuse_difference(f"{folders['train']}", found["train"], f"{folders[split]}", found[split])
+        _refuse_difference(f"{folders[first]}", found[first], f"{folders[split]}", found[split])
     names = tuple(
-        name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for name in found["train"]
+        name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for name in found[first]
     )
     files = {}
     for split, folder in folders.items():

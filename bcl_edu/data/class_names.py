@@ -68,6 +68,24 @@ def name_classes(
     return names, dict(lists), notes
 
 
+def with_class_names(listed: ImageList, class_names: Sequence[str]) -> tuple[ImageList, tuple[str, ...]]:
+    """A list on its own with the names of its classes: its words where labels are words, else the names they number.
+
+    Raises:
+        ValueError: a label is beyond the names.
+    """
+    if listed.words is not None:
+        names = tuple(str(name) for name in np.unique(listed.words))
+        return _by_words("test", listed, names), names
+    largest = int(listed.labels.argmax())
+    if listed.labels[largest] >= len(class_names):
+        raise ValueError(
+            f"label {int(listed.labels[largest])} of {listed.path(largest)}, but the run was trained on "
+            f"{len(class_names)} classes (labels 0..{len(class_names) - 1})"
+        )
+    return listed, tuple(class_names)
+
+
 def _by_words(split: str, listed: ImageList, names: tuple[str, ...]) -> ImageList:
     if listed.words is None:
         raise ValueError(

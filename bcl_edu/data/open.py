@@ -1,20 +1,29 @@
 """Open any of the data sets by its name, find it, or get it ready."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bcl_edu.data.cache import default_cache_dir
 from bcl_edu.data.cifar import CIFAR, has_cifar, read_cifar
 from bcl_edu.data.class_folders import REQUIRED_SPLITS, list_class_folders, own_images
+from bcl_edu.data.class_names import with_class_names
 from bcl_edu.data.digits import read_digits
 from bcl_edu.data.fashion_mnist import SYSTEM_DIR, find_fashion_mnist, read_fashion_mnist
 from bcl_edu.data.image_files import ImageFiles
 from bcl_edu.data.imagenet_lt import IMAGENET_LT
 from bcl_edu.data.inaturalist import INATURALIST_2018
-from bcl_edu.data.labelled import Dataset
-from bcl_edu.data.photographs import PhotographSet, prepare_photographs, read_photographs
+from bcl_edu.data.labelled import Dataset, Images
+from bcl_edu.data.photographs import (
+    IMAGE_SIZE,
+    PhotographSet,
+    find_images,
+    prepare_photographs,
+    read_any_list,
+    read_photographs,
+)
 from bcl_edu.files import user_path
+from bcl_edu.recipe import OWN_IMAGES
 
 PHOTOGRAPH_SETS = {source.name: source for source in (IMAGENET_LT, INATURALIST_2018)}
 """The published data sets of photographs, by name."""
@@ -116,6 +125,52 @@ def open_dataset(
             source, folder, cache, download=download, lists=own_lists, image_size=image_size
         )
     return read_cifar(name, folder, cache, download=download)
+
+
+def open_test_images(
+    name: str,
+    data_dir: Path | str | None,
+    class_names: Sequence[str],
+    image_size: int | None,
+    lists: Mapping[str, Path | str] | None = None,
+    *,
+    cache_dir: Path | str | None = None,
+) -> Images:
+    """The test images of a data set, for a network that is trained already: of one's own nothing else has to be there.
+
+    Args:
+        name: one of DATASET_NAMES.
+        data_dir: as for ``open_dataset``.
+        class_names: of the training, which the numbers of a list stand for.
+        image_size: as for ``open_dataset``, but not left out for ``folder`` and ``lists``.
+        lists: as for ``open_dataset``; of ``lists`` the test list suffices.
+        cache_dir: as for ``open_dataset``.
+
+    Returns:
+        The images with the class names that they have here: see ``in_recorded_classes``.
+
+    Raises:
+        ValueError: the images are missing, damaged or inconsistent, or a list has a number that is no class.
+    """
+    if name not in OWN_IMAGES or "train" in (lists or {}):
+        return open_dataset(name, data_dir, cache_dir=cache_dir, image_size=image_size, lists=lists).test
+    require_fitting_options(name, image_size=image_size, lists=lists)
+    folder = user_path(data_dir) if data_dir is not None else default_data_dir(name)
+    require_folder(name, folder)
+    if name == "folder":
+        files = list_class_folders(folder, splits=("test",))
+    else:
+        if "test" not in (lists or {}):
+            raise ValueError("no list of test images was named (on the command line --test-list)")
+        listed, names = with_class_names(read_any_list(user_path((lists or {})["test"])), class_names)
+        root, _ = find_images(OWN_LISTS, folder, listed)
+        files = {
+            "test": ImageFiles(
+                root, listed, names, image_size or IMAGE_SIZE, IMAGENET_LT.mean, IMAGENET_LT.std
+            )
+        }
+    cache = user_path(cache_dir) if cache_dir is not None else default_cache_dir()
+    return own_images(f"{name}-test", folder, cache, files, image_size)["test"]
 
 
 def _own(

@@ -334,7 +334,7 @@ def figures_after_training(
             found |= {"value": float(value or 0)}
         predictions = logits(on("test"), found["value"]).argmax(dim=1)
         of_test = accuracy(predictions, data.test.labels, counts)
-        shots = {"top1": of_test.top1, "many": of_test.many, "medium": of_test.medium, "few": of_test.few}
+        shots = {name: getattr(of_test, name) for name in ("top1", "many", "medium", "few", "class_average")}
         if name == "prior-shift" and target is not None:
             per_class = torch.tensor([math.nan if a is None else a for a in of_test.per_class])
             shots |= {"target_imbalance": asked.target_imbalance, "top1": float((target * per_class).sum())}

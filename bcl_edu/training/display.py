@@ -96,18 +96,26 @@ def method_name(recipe: Mapping[str, Any]) -> str:
     return str(method.get("name", recipe.get("loss")))
 
 
+def _test_set(data: Mapping[str, Any]) -> str:
+    """The test set in words, with what its averages are; older records do not say whether it is balanced."""
+    balanced = data.get("test_is_balanced")
+    if balanced is False:
+        return "test set, which is not balanced: over all its images, and the mean over its classes"
+    return "balanced test set" if balanced else "test set"
+
+
 def result_table(record: Mapping[str, Any]) -> str:
     """The run's last and best epoch, with what is needed to compare them."""
     last, best = record["last"], record["best"]
     recipe, data = record["recipe"], record["data"]
     counts = data["class_counts"]
-    head = f"{'':<22}{'all':>7}{'many':>7}{'medium':>8}{'few':>7}{'simplex deviation':>19}"
+    columns = {"all": "top1", "many": "many", "medium": "medium", "few": "few"}
+    if data.get("test_is_balanced") is False:
+        columns = {"all": "top1", "classes": "class_average"} | columns
+    head = f"{'':<22}{''.join(f'{name:>8}' for name in columns)}{'simplex deviation':>19}"
 
     def line(title: str, row: Mapping[str, Any]) -> str:
-        figures = "".join(
-            f"{figure(row[k]):>{w}}"
-            for k, w in zip(("top1", "many", "medium", "few"), (7, 7, 8, 7), strict=True)
-        )
+        figures = "".join(f"{figure(row[name]):>8}" for name in columns.values())
         return f"{title:<22}{figures}{figure(row['simplex_deviation'], '.3f'):>19}"
 
     facts = (
@@ -119,7 +127,7 @@ def result_table(record: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             terminal.fitted(facts),
-            "top-1 accuracy in percent on the balanced test set",
+            f"top-1 accuracy in percent on the {_test_set(data)}",
             head,
             line(f"last epoch ({last['epoch']})", last),
             line(f"best epoch ({best['epoch']})", best),

@@ -1,4 +1,4 @@
-"""What a model knows after an epoch: accuracy on the balanced test set, and the geometry of its class means."""
+"""What a model knows after an epoch: accuracy on a test set, calibration, and the geometry of its class means."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bcl_edu.methods import Method
 from bcl_edu.training.autocast import autocast
 from bcl_edu.training.distributed import Rank, all_reduce_sum, gather
 from bcl_edu.training.loading import load_images
-from bcl_edu.training.metrics import Accuracy, accuracy
+from bcl_edu.training.metrics import Accuracy, accuracy, expected_calibration_error
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Evaluation:
     Attributes:
         accuracy: top-1, by shot group, and of each class, in percent.
         predictions: predicted class of each test image, shape (n,).
+        calibration_error: expected calibration error (ECE) of the softmax of the logits, in percent.
         class_means: of the embeddings z on the unit sphere, shape (k, d); of the centred, normalised backbone
             features where the method has no contrastive branch. None if some class has no test image, or its
             mean no direction, as in a network that answers every image alike.
@@ -38,6 +39,7 @@ class Evaluation:
 
     accuracy: Accuracy
     predictions: Int[Tensor, " n"]
+    calibration_error: float
     class_means: Float[Tensor, "k d"] | None
     space: str
     simplex_deviation: float | None
@@ -50,6 +52,8 @@ class Evaluation:
             "many": self.accuracy.many,
             "medium": self.accuracy.medium,
             "few": self.accuracy.few,
+            "class_average": self.accuracy.class_average,
+            "calibration_error": self.calibration_error,
             "simplex_deviation": self.simplex_deviation,
             "simplex_space": self.space,
             "feature_simplex_deviation": self.feature_simplex_deviation,
@@ -93,6 +97,7 @@ def evaluate_method(
     was_training = method.training
     method.eval()
     guesses: list[Tensor] = []
+    confidences: list[Tensor] = []
     of_features, of_embeddings = _ClassSums(num_classes), _ClassSums(num_classes)
     shares = torch.arange(len(test)).tensor_split(rank.world_size)
     for chosen, images in load_images(test, shares[rank.rank], device, workers, batch_size):
@@ -100,11 +105,14 @@ def evaluate_method(
             inputs = normalise(images, normalisation.mean, normalisation.std)
             prediction = method.predict(inputs.contiguous(memory_format=torch.channels_last))
         guesses.append(prediction.logits.argmax(dim=1))
+        confidences.append(prediction.logits.float().softmax(dim=1).amax(dim=1))
         of_features.add(prediction.features, test.labels[chosen])
         if prediction.embeddings is not None:
             of_embeddings.add(prediction.embeddings, test.labels[chosen])
     method.train(was_training)
-    predictions = gather(torch.cat(guesses), [len(share) for share in shares]).cpu()
+    sizes = [len(share) for share in shares]
+    predictions = gather(torch.cat(guesses), sizes).cpu()
+    confidence = gather(torch.cat(confidences), sizes).cpu()
 
     # Features after a ReLU share a large mean: like neural collapse, compare what is left without it
     hidden_means = z_means = None
@@ -117,6 +125,7 @@ def evaluate_method(
     return Evaluation(
         accuracy=accuracy(predictions, test.labels, class_counts),
         predictions=predictions,
+        calibration_error=expected_calibration_error(confidence, predictions == test.labels),
         class_means=z_means,
         space="features" if of_embeddings.sums is None else "embeddings",
         simplex_deviation=None if z_means is None else simplex_deviation(z_means).rms,

@@ -1,11 +1,11 @@
-"""Accuracy as the paper reports it: all classes, and many-, medium- and few-shot classes."""
+"""Accuracy as the paper reports it, the mean over classes where test sets are not balanced, and calibration."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from bcl_edu.data import shot_groups
@@ -19,6 +19,8 @@ class Accuracy:
     many: float | None
     medium: float | None
     few: float | None
+    class_average: float
+    """Mean of the classes' accuracies; equals top1 where every class has as many test images."""
     per_class: tuple[float | None, ...]
     """Of each class; None where the test set has no image of it."""
 
@@ -51,13 +53,33 @@ def accuracy(
         return 100 * int(right[classes].sum()) / total if total else None
 
     groups = shot_groups(class_counts.cpu())
+    tested = seen > 0
     return Accuracy(
         top1=100 * int(right.sum()) / len(labels),
         many=percent(groups["many"]),
         medium=percent(groups["medium"]),
         few=percent(groups["few"]),
+        class_average=100 * float((right[tested].double() / seen[tested]).mean()),
         per_class=tuple(percent(torch.tensor([k])) for k in range(num_classes)),
     )
+
+
+def expected_calibration_error(
+    confidences: Float[Tensor, " n"], right: Bool[Tensor, " n"], bins: int = 15
+) -> float:
+    """How far confidence is from accuracy, in percent: sum_b n_b / n |accuracy of b - mean confidence of b|.
+
+    Args:
+        confidences: probability of the predicted class, 0 to 1, shape (n,), n at least 1.
+        right: whether the prediction is right, shape (n,).
+        bins: of equal width; a confidence on a border belongs to the lower bin.
+
+    Source: Guo et al. (ICML 2017), Eq. 3, with their 15 bins.
+    """
+    confidences, hits = confidences.double().cpu(), right.double().cpu()
+    bin_of = (confidences * bins).ceil().long().clamp(1, bins) - 1
+    gaps = torch.zeros(bins, dtype=torch.float64).index_add_(0, bin_of, hits - confidences)
+    return 100 * float(gaps.abs().sum()) / len(confidences)
 
 
 def shot_confusion(

@@ -136,6 +136,7 @@ def load_pretrained(folder: Path | str) -> TrainedModel:
         normalisation=normalisation,
         image_shape=shape,
         epoch=epoch,
+        class_names=record["data"].get("class_names"),
         weights={name: w.float() if w.is_floating_point() else w for name, w in weights.items()},
     )
 

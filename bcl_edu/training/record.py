@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 import bcl_edu
-from bcl_edu.files import write_atomically
+from bcl_edu.files import parse_json, read_json, read_text, write_atomically
 from bcl_edu.training.checkpoint import CheckpointError
 
 RECORD_NAME = "run.json"
@@ -86,13 +86,13 @@ def read_record(folder: Path) -> dict[str, Any]:
         CheckpointError: it is missing or damaged, or a value in it is one that no run writes.
     """
     path = folder / RECORD_NAME
-    try:
-        record = json.loads(path.read_text())
-    except OSError as error:
+    if not path.is_file():
         raise CheckpointError(
-            f"there is no run in {folder}: {RECORD_NAME} cannot be read ({error.strerror}); name the folder of a run "
+            f"there is no run in {folder}: it has no file {RECORD_NAME}; name the folder of a run "
             "(python -m bcl_edu.train makes them, by default below runs/)"
-        ) from error
+        )
+    try:
+        record = read_json(path)
     except ValueError as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
     if not isinstance(record, dict) or not {"recipe", "data", "epochs_finished", "last"} <= set(record):
@@ -125,6 +125,7 @@ def _is_data(value: object) -> bool:
         and isinstance(counts, list)
         and all(map(_is_count, counts))
         and isinstance(value.get("subset_sha256", ""), str)
+        and isinstance(value.get("test_is_balanced", True), bool)
     )
 
 
@@ -178,6 +179,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """
     path = folder / METRICS_NAME
     try:
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        lines = read_text(path).splitlines() if path.exists() else []
+        return [parse_json(line, f"line {number}") for number, line in enumerate(lines, start=1)]
     except ValueError as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error

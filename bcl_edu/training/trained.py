@@ -29,6 +29,7 @@ class TrainedModel:
         normalisation: of the training set; images must go through it.
         image_shape: channels, height and width of the images.
         epoch: epochs it was trained for.
+        class_names: in label order; None where a record of an earlier version does not say.
     """
 
     method: Method
@@ -37,6 +38,7 @@ class TrainedModel:
     normalisation: Normalisation
     image_shape: tuple[int, int, int]
     epoch: int
+    class_names: tuple[str, ...] | None = None
 
 
 def trained_model(
@@ -47,6 +49,7 @@ def trained_model(
     image_shape: list[int],
     epoch: int,
     weights: Mapping[str, Tensor],
+    class_names: object = None,
 ) -> TrainedModel:
     """Build the method of a stored recipe, with the stored weights in it; torch's global generator stays as
     it was.
@@ -59,6 +62,10 @@ def trained_model(
         raise CheckpointError(f"the stored shape of the images is {image_shape!r}, but must be three numbers")
     if not {"mean", "std"} <= normalisation.keys():
         raise CheckpointError("the stored normalisation lacks its mean or its std")
+    if class_names is not None and not _are_names(class_names, len(class_counts)):
+        raise CheckpointError(
+            f"the stored class names are {class_names!r:.80}, but must be {len(class_counts)} names"
+        )
     restored = recipe_from_dict(recipe)
     counts = torch.tensor(class_counts)
     channels, height, width = image_shape
@@ -76,7 +83,12 @@ def trained_model(
         Normalisation(tuple(normalisation["mean"]), tuple(normalisation["std"])),
         (channels, height, width),
         epoch,
+        None if class_names is None else tuple(class_names),  # type: ignore[arg-type]
     )
+
+
+def _are_names(value: object, number: int) -> bool:
+    return isinstance(value, list) and len(value) == number and all(isinstance(name, str) for name in value)
 
 
 def from_checkpoint(path: Path) -> TrainedModel:
@@ -103,4 +115,5 @@ def from_state(state: Mapping[str, Any]) -> TrainedModel:
         image_shape=state["image_shape"],
         epoch=len(state["history"]),
         weights=state["model"],
+        class_names=state["data"].get("class_names"),
     )

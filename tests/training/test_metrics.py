@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from bcl_edu.training.metrics import accuracy, shot_confusion
+from bcl_edu.training.metrics import accuracy, expected_calibration_error, shot_confusion
 
 # classes 0, 1 are many-shot, 2 medium, 3 few
 COUNTS = torch.tensor([500, 101, 20, 19])
@@ -64,3 +64,17 @@ def test_a_confusion_has_the_accuracy_of_each_group_and_no_row_for_an_empty_one(
 def test_a_confusion_of_something_else_is_refused(predictions: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         shot_confusion(torch.tensor(predictions), torch.tensor([0]), COUNTS)
+
+
+def test_the_mean_over_classes_counts_each_class_once() -> None:
+    labels = torch.tensor([0] * 9 + [1])
+    found = accuracy(torch.zeros(10, dtype=torch.int64), labels, torch.tensor([90, 10, 5]))
+    assert (found.top1, found.class_average) == (90.0, 50.0)  # the third class has no test image
+
+
+def test_the_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
+    confidences = torch.tensor([0.9, 0.9, 0.9, 0.9, 0.5, 0.5])
+    right = torch.tensor([True, True, True, False, True, False])
+    expected = 100 * (4 / 6 * abs(0.75 - 0.9) + 2 / 6 * abs(0.5 - 0.5))
+    assert expected_calibration_error(confidences, right) == pytest.approx(expected, abs=1e-5)
+    assert expected_calibration_error(torch.tensor([1.0, 0.0]), torch.tensor([True, False])) == 0.0
