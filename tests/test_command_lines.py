@@ -211,7 +211,7 @@ def test_evaluation_prints_each_class_from_head_to_tail(
 ) -> None:
     evaluate.main([str(run), "--per-class", "--device", "cpu"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "digits-lt, method bcl, after 1 epochs, on 400 test images"
+    assert lines[0] == "digits-lt, method bcl, after 1 epochs, on 400 test images, as many of every class"
     assert [line.split()[0] for line in lines[-10:]] == list("0123456789")
 
 
