@@ -2,7 +2,9 @@
 
 A classifier branch with logit compensation and a contrastive branch share one backbone: v1 goes to the
 classifier, v2 and v3 to the projection head, and a second head makes one prototype a class from the
-classifier's weight rows. Which contrastive loss is used is an option: SCL, BCL, and everything between them.
+classifier's weight rows. Which contrastive loss is used is an option: SCL, BCL, and everything between them. Three
+switches go beyond the paper: the mean over positives inside the logarithm, classes weighed by the training prior (with
+it a 2 x 2 of BCL's own loss), and anchors weighed by the inverse of their class's size.
 
 Source: Zhu et al., CVPR 2022, Figure 3, Eq. 9 to 11. The authors published code for photographs only
 (https://github.com/FlamieZhu/Balanced-Contrastive-Learning).
@@ -10,7 +12,7 @@ Source: Zhu et al., CVPR 2022, Figure 3, Eq. 9 to 11. The authors published code
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -31,7 +33,12 @@ class BalancedContrastive(Method):
         super().__init__(recipe, class_counts, image_shape)
         assert isinstance(recipe.method, BCL)
         self.options = options = recipe.method
-        self.contrastive = CONTRASTIVE_LOSSES[options.contrastive]
+        self.contrastive = replace(
+            CONTRASTIVE_LOSSES[options.contrastive],
+            positives_inside_log=options.positives_inside_log,
+            training_prior=options.training_prior,
+            training_balanced_anchors=options.training_balanced_anchors,
+        )
         self.classifier = build_classifier(options.classifier, self.feature_dim, self.num_classes)
         self.projection = ProjectionHead(self.feature_dim, options.head_hidden, options.head_dim)
         self.prototype_head = (
@@ -63,6 +70,7 @@ class BalancedContrastive(Method):
             labels.repeat(2),
             self.prototypes(),
             temperature=self.options.temperature,
+            class_counts=self.class_counts if self.contrastive.needs_class_counts else None,
             check=False,
             **asdict(self.contrastive),
         )

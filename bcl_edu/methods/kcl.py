@@ -25,33 +25,10 @@ from bcl_edu.methods.protocol import Batch, Clock, Method, TrainingPass
 from bcl_edu.methods.samplers import ClassAware, Shuffled
 from bcl_edu.methods.stage import Schedule, Stage, Stream, main_stage
 from bcl_edu.models import build_classifier
+from bcl_edu.models.heads import PlainHead
 from bcl_edu.models.momentum import LabelledQueue, follow, key_copy, require_whole_batches
-from bcl_edu.models.precision import unit_rows
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows.kcl_rows import KCL
-
-
-class PlainHead(nn.Module):
-    """Features to unit vectors through one linear layer, or two with a ReLU between them.
-
-    Args:
-        in_dim: length of a feature vector.
-        hidden: width of the hidden layer; 0 for none.
-        out_dim: D.
-    """
-
-    def __init__(self, in_dim: int, hidden: int, out_dim: int) -> None:
-        super().__init__()
-        layers = (
-            [nn.Linear(in_dim, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, out_dim)]
-            if hidden
-            else [nn.Linear(in_dim, out_dim)]
-        )
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, features: Float[Tensor, "n in_dim"]) -> Float[Tensor, "n out_dim"]:
-        """Unit vectors, in float32 at least."""
-        return unit_rows(self.layers(features))
 
 
 def chosen_positives(

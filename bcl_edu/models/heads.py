@@ -1,6 +1,6 @@
-"""The two multilayer perceptrons of the contrastive branch: one for images, one for classes.
+"""Multilayer perceptrons of contrastive branches: for images, for classes, and one without batch normalisation.
 
-Both are Linear, batch normalisation, ReLU, Linear, and end on the unit sphere (Figure 3 of the paper; the
+The first two are Linear, batch normalisation, ReLU, Linear, and end on the unit sphere (Figure 3 of the paper; the
 authors' code has batch normalisation in both). The paper's sizes are 64 -> 512 -> 128 on CIFAR and
 2048 -> 2048 -> 1024 on ImageNet-LT and iNaturalist.
 """
@@ -47,3 +47,26 @@ class PrototypeHead(ProjectionHead):
     """
 
     same_on_every_rank = True
+
+
+class PlainHead(nn.Module):
+    """Features to unit vectors through one linear layer, or two with a ReLU between them.
+
+    Args:
+        in_dim: length of a feature vector.
+        hidden: width of the hidden layer; 0 for none.
+        out_dim: D.
+    """
+
+    def __init__(self, in_dim: int, hidden: int, out_dim: int) -> None:
+        super().__init__()
+        layers = (
+            [nn.Linear(in_dim, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, out_dim)]
+            if hidden
+            else [nn.Linear(in_dim, out_dim)]
+        )
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, features: Float[Tensor, "n in_dim"]) -> Float[Tensor, "n out_dim"]:
+        """Unit vectors, in float32 at least."""
+        return unit_rows(self.layers(features))

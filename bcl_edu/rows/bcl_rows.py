@@ -32,6 +32,15 @@ TITLES: dict[ContrastiveName, str] = {
     "bcl-class-anchors": "BCL with anchors averaged per class (ours: Theorem 3 needs it)",
 }
 
+TWO_BY_TWO: dict[tuple[bool, bool], tuple[str, str]] = {
+    (True, False): ("bcl-in-log", "BCL, the mean over positives inside the logarithm (not in the paper)"),
+    (False, True): ("bcl-prior", "BCL, classes weighed by the training prior (not in the paper)"),
+    (True, True): ("bcl-in-log-prior", "BCL with both, the form of GML's loss (not in the paper)"),
+}
+"""BCL by (positives inside the logarithm, training prior), but for (False, False), which is BCL: name and title.
+
+Source of the other three: Khosla et al. (NeurIPS 2020) for the mean inside, Suh and Seo (ICML 2023) for the prior."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BCL(MethodOptions):
@@ -45,6 +54,14 @@ class BCL(MethodOptions):
 
     contrastive: tyro.conf.Suppress[ContrastiveName] = field(default="bcl", metadata={"kept": False})
     """Which contrastive loss; chosen by --method."""
+    positives_inside_log: bool = field(default=False, metadata={"kept": False})
+    """Take the mean over an anchor's positives inside the logarithm, where the paper has it outside."""
+    training_prior: bool = field(default=False, metadata={"kept": False})
+    """Multiply each class's term of the denominator by its share of the training set, where the paper weighs classes
+    alike; only with averaged denominators."""
+    training_balanced_anchors: bool = False
+    """Weigh anchors by the inverse of their class's size in the training set: what Theorem 3 needs, without the bias
+    that averaging within a batch has."""
     lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 2.0
     """Weight λ of the classification loss (Eq. 11)."""
     mu: float = 0.6
@@ -61,6 +78,12 @@ class BCL(MethodOptions):
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
         require(self.contrastive in TITLES, "contrastive", self.contrastive, f"one of {', '.join(TITLES)}")
+        averaged = self.contrastive not in ("scl", "scl-complement")
+        require(
+            averaged or not self.training_prior, "training_prior", True, "off without averaged denominators"
+        )
+        twice = self.contrastive == "bcl-class-anchors" and self.training_balanced_anchors
+        require(not twice, "training_balanced_anchors", True, "off where anchors are averaged per class")
         for name in ("lambda_", "mu"):
             require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
         require(self.temperature > 0, "temperature", self.temperature, "above 0")
@@ -69,16 +92,24 @@ class BCL(MethodOptions):
 
     @property
     def name(self) -> str:
-        """The contrastive loss's name."""
-        return self.contrastive
+        """The contrastive loss's name; BCL's two switches have names for their settings."""
+        return self._two_by_two[0] or self.contrastive
 
     @property
     def title(self) -> str:
         """What the loss is, and where it stands in the paper."""
-        return TITLES[self.contrastive]
+        return self._two_by_two[1] or TITLES[self.contrastive]
+
+    @property
+    def _two_by_two(self) -> tuple[str, str]:
+        settings = (self.positives_inside_log, self.training_prior)
+        return TWO_BY_TWO.get(settings, ("", "")) if self.contrastive == "bcl" else ("", "")
 
 
-METHODS = tuple(BCL(contrastive=name) for name in TITLES)
+METHODS = (
+    *(BCL(contrastive=name) for name in TITLES),
+    *(BCL(positives_inside_log=inside, training_prior=prior) for inside, prior in TWO_BY_TWO),
+)
 
 # ---- the paper's recipes for its four data sets
 
@@ -146,6 +177,9 @@ _STATED = frozenset(
         "backbone",
         "head_dim",
         "method",
+        "positives_inside_log",
+        "training_prior",
+        "training_balanced_anchors",
         "lambda_",
         "mu",
         "views",

@@ -1,8 +1,8 @@
 """The common protocol: a method trained as the paper trains BCL, so that methods are compared, not their recipes.
 
 Views, batches, schedule, epochs and the optimiser are those of BCL's recipe for the same images; the network, the
-loss and all other options stay the method's own. Stages that follow the first come on top, with the method's own
-lengths and rates, but with batches of the common size.
+loss and all other options stay the method's own. Further stages come on top, with the method's own rates and, but for
+pretext tasks, lengths, and with batches of the common size.
 """
 
 from __future__ import annotations
@@ -36,8 +36,14 @@ COMMON = (
 )
 """Names of the values that every method shares under the protocol."""
 
-_LATER_BATCHES = ("second_batch_size", "linear_batch_size", "router_batch_size", "balanced_batch_size")
-"""Options that are the batch size of a later stage."""
+_BATCH_SIZES = (
+    "second_batch_size",
+    "linear_batch_size",
+    "router_batch_size",
+    "balanced_batch_size",
+    "pretext_batch_size",
+)
+"""Options that are the batch size of another stage than the main one, or of a further stream."""
 
 ON_DIGITS: dict[str, Any] = {
     "head_hidden": 64,
@@ -76,9 +82,10 @@ def common_options(options: MethodOptions, recipe: Recipe) -> MethodOptions:
     """
     batch_size = _reference(recipe).batch_size
     has = {one.name for one in fields(options)}
-    values: dict[str, Any] = dict.fromkeys(_LATER_BATCHES, batch_size)
+    values: dict[str, Any] = dict.fromkeys(_BATCH_SIZES, batch_size)
     queue_size = getattr(options, "queue_size", 0)  # whole batches
     values["queue_size"] = max(1, round(queue_size / batch_size)) * batch_size
+    values |= {"pretext_epochs": None, "pretext_views": "recipe"}
     if recipe.dataset == "digits":
         values |= ON_DIGITS
     return replace(options, **{name: value for name, value in values.items() if name in has})

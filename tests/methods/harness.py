@@ -41,16 +41,33 @@ _SMALL_LINEAR: dict[str, Any] = {
     "linear_milestones": (1,),
 }
 SMALL: dict[str, dict[str, Any]] = {
+    "bbn": {"alpha_epochs": 300},
     "dro-lt": {"feature_epochs": 1, "classifier_epochs": 1},
     "metasaug": {"epochs": 4, "augmented_from": 0.5, "set_aside_images": 5, "meta_batch_size": 20},
     "kcl": {"queue_size": 64, "head_dim": 8} | _SMALL_LINEAR,
     "paco": {"queue_size": 64, "head_dim": 8},
     "proco": {"head_hidden": 16, "head_dim": 8},
+    "hybrid-psc": {"head_dim": 8},
+    "hybrid-sc": {"head_hidden": 16, "head_dim": 8},
     "ride": {"learning_rate": 0.02, "router_epochs": 2, "router_batch_size": 64},
+    "ssp-crt": {
+        "queue_size": 64,
+        "head_hidden": 16,
+        "head_dim": 8,
+        "pretext_epochs": 2,
+        "pretext_batch_size": 64,
+        "pretext_views": "recipe",
+        "second_epochs": 2,
+    },
+    "tde": {"learning_rate": 0.02},
     "tsc": {"queue_size": 64, "head_hidden": 0, "head_dim": 8, "target_epochs": 2, "fill_queue": True}
     | _SMALL_LINEAR,
 }
 """By a method's name: values of its options that make it small enough for a test."""
+
+FALLS_FROM = {"ssp-crt": 2}
+"""By a method's name: the epoch, from 0, from which its loss falls, if it is not the first. MoCo's queue begins with
+random keys, from which a query's own is easily told."""
 
 
 def digits(method: str, **values: Any) -> Recipe:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bcl_edu.losses import balanced_contrastive_loss, logit_compensated_cross_entropy
+from bcl_edu.losses import balanced_contrastive_loss, contrastive_loss, logit_compensated_cross_entropy
 from bcl_edu.methods.bcl import BalancedContrastive
 from tests.methods.by_hand import COUNTS, SMALL, batch, built, clock, random_batch
 
@@ -59,6 +59,50 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
     without = [name for name, p in method.named_parameters() if p.grad is None or not p.grad.any()]
     # a bias before batch normalisation is subtracted again: its gradient is zero up to rounding, so it is not asked for
     assert [name for name in without if not name.endswith("layers.0.bias")] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "prior"),
+    [("bcl-in-log", True, False), ("bcl-prior", False, True), ("bcl-in-log-prior", True, True)],
+)
+@pytest.mark.parametrize("anchors", [False, True])
+def test_the_two_by_two_is_reached_by_name_and_by_its_switches(
+    name: str, inside: bool, prior: bool, anchors: bool
+) -> None:
+    recipe = SMALL.change(method=name, training_balanced_anchors=anchors)
+    switched = SMALL.change(
+        positives_inside_log=inside, training_prior=prior, training_balanced_anchors=anchors
+    )
+    assert recipe == switched
+    method, seen = built(recipe), random_batch()
+    assert isinstance(method, BalancedContrastive)
+    found = method(seen, clock())["contrastive"]
+    features = method.backbone(seen.views.flatten(0, 1))
+    expected = contrastive_loss(
+        method.projection(features[12:]),
+        seen.labels.repeat(2),
+        method.prototypes(),
+        averaging="outside",
+        complement=True,
+        positives_inside_log=inside,
+        training_prior=prior,
+        training_balanced_anchors=anchors,
+        class_counts=COUNTS if prior or anchors else None,
+        temperature=0.1,
+    )
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_another_method_does_not_inherit_the_switches_that_name_a_variant() -> None:
+    assert SMALL.change(method="bcl-in-log-prior").change(method="bcl") == SMALL
+
+
+@pytest.mark.parametrize(
+    ("method", "switch"), [("scl", "training_prior"), ("bcl-class-anchors", "training_balanced_anchors")]
+)
+def test_a_switch_that_a_loss_cannot_have_is_refused(method: str, switch: str) -> None:
+    with pytest.raises(ValueError, match=f"{switch} is True"):
+        SMALL.change(method=method, **{switch: True})
 
 
 def test_the_same_seed_makes_the_same_weights() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bcl_edu.methods.kcl import PlainHead, chosen_positives, k_positive_losses
+from bcl_edu.methods.kcl import chosen_positives, k_positive_losses
 from bcl_edu.methods.tsc import (
     assigned_targets,
     lowest_objective,
@@ -21,6 +21,7 @@ from bcl_edu.methods.tsc import (
     targeted_losses,
 )
 from bcl_edu.models import parameter_count
+from bcl_edu.models.heads import PlainHead
 from bcl_edu.rows import RECIPES, ROWS
 from tests.methods.harness import built, digits
 
