@@ -60,7 +60,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "second_epochs": 2,
     },
     "tde": {"learning_rate": 0.02},
-    "tsc": {"queue_size": 64, "head_hidden": 0, "head_dim": 8, "target_epochs": 2, "fill_queue": True}
+    "tsc": {"queue_size": 64, "head_hidden": 0, "head_dim": 12, "target_epochs": 2, "fill_queue": True}
     | _SMALL_LINEAR,
 }
 """By a method's name: values of its options that make it small enough for a test."""

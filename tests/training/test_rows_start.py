@@ -132,6 +132,8 @@ def test_a_row_of_photographs_takes_a_step(
     reduced = replace(recipe, batch_size=2, image_size=32)
     if "router_top" in flat(recipe):
         reduced = reduced.change(router_top=5)  # as many logits as there are classes here
+    if "pretext_batch_size" in flat(recipe):
+        reduced = reduced.change(pretext_batch_size=2)
     assert math.isfinite(first_loss(reduced, options))
 
 
