@@ -5,10 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+from bcl_edu.files import user_path
 
 
 def near_names(word: str, names: Iterable[str], cutoff: float = 0.0) -> str:
@@ -48,6 +51,20 @@ def _number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
         metavar=kind.__name__.upper(),
         instance_from_str=parse_number,
         is_instance=lambda value: isinstance(value, (kind, int)),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+@PLAIN_VALUES.primitive_rule
+def _path(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """A path, with ~ expanded, which no shell does in `--output=~/runs`."""
+    if info.type is not Path:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="PATH",
+        instance_from_str=lambda words: user_path(words[0]),
+        is_instance=lambda value: isinstance(value, Path),
         str_from_instance=lambda value: [str(value)],
     )
 

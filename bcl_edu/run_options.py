@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
+
+from bcl_edu.files import user_path
 
 Device = Literal["auto", "cpu", "cuda"]
 CompileChoice = Literal["off", "on", "auto"]
@@ -32,9 +34,10 @@ class RunOptions:
     download: bool = False
     """Fetch the data set if it is not there (of imagenet-lt and inaturalist2018 the lists, not the images)."""
     output: Path | None = None
-    """Folder of the run; by default runs/<recipe>-<method>-seed<seed>."""
+    """Folder of the run; by default runs/<recipe>-<method>-seed<seed>, and beside a finished run there the next of
+    -2, -3 and so on."""
     resume: bool = False
-    """Continue the run in the output folder from its checkpoint."""
+    """Continue the run in the output folder (by default the last one of its name) from its checkpoint."""
     init_from: Path | None = None
     """Start from the weights of a finished run (its folder or an exported one), with a fresh optimizer."""
     device: Device = "auto"
@@ -58,7 +61,10 @@ class RunOptions:
     """Show a progress bar with the time left (in a log file a line a minute), and a line an epoch."""
 
     def __post_init__(self) -> None:
-        """Refuse values outside their range."""
+        """Expand ~ in paths, and refuse values outside their range."""
+        for one in fields(self):
+            if isinstance(value := getattr(self, one.name), Path):
+                object.__setattr__(self, one.name, user_path(value))
         require_workers(self.workers)
         if self.evaluate_every < 1:
             raise ValueError(f"evaluate_every is {self.evaluate_every}, but must be at least 1")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,8 @@ import torch
 
 from bcl_edu import evaluate, export, train
 from bcl_edu.rows import METHODS
-from bcl_edu.training import RECIPES
+from bcl_edu.training import RECIPES, RunOptions
+from bcl_edu.training.run import claim_folder, next_folder
 
 SHORT = ["--epochs", "1", "--head-count", "60", "--workers", "0", "--device", "cpu", "--no-tensorboard"]
 
@@ -256,3 +261,66 @@ def test_exporting_twice_to_one_place_is_one_message(run: Path, tmp_path: Path) 
     with pytest.raises(SystemExit) as end:
         export.main([str(run), str(tmp_path / "kept")])
     assert "already holds something" in str(end.value.code)
+
+
+def test_a_command_can_be_repeated_and_overwrites_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        train.main(["digits-lt", *SHORT])
+    assert "into runs/digits-lt-bcl-seed0-2" in capsys.readouterr().out
+    assert sorted(path.name for path in Path("runs").iterdir()) == [
+        "digits-lt-bcl-seed0",
+        "digits-lt-bcl-seed0-2",
+    ]
+    train.main(["digits-lt", *SHORT, "--resume"])  # the last one, which is finished and only loaded
+    assert capsys.readouterr().out.endswith("runs/digits-lt-bcl-seed0-2\n")
+
+
+def test_an_unfinished_run_is_not_passed_over(run: Path, tmp_path: Path) -> None:
+    unfinished = tmp_path / "run"
+    shutil.copytree(run, unfinished)
+    record = json.loads((run / "run.json").read_text()) | {"epochs": 2}
+    (unfinished / "run.json").write_text(json.dumps(record))
+    named = replace(RECIPES["digits-lt"][1], epochs=1, head_count=60)
+    folder = tmp_path / "runs" / "digits-lt-bcl-seed0"
+    shutil.copytree(unfinished, folder)
+    assert next_folder(named, RunOptions(output=unfinished)) == unfinished
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        assert next_folder(named, RunOptions()) == Path("runs/digits-lt-bcl-seed0")
+    with pytest.raises(
+        SystemExit, match="already holds a run that is not finished; continue it with --resume"
+    ):
+        train.main(["digits-lt", *SHORT, "--output", str(unfinished)])
+
+
+def test_a_folder_of_other_things_is_no_place_for_a_run(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    for resume in ([], ["--resume"]):
+        with pytest.raises(SystemExit, match=r"holds something else than a run, such as thesis\.tex"):
+            train.main(["digits-lt", *SHORT, "--output", str(tmp_path), *resume])
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_home_folder_is_meant_by_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert RunOptions(output=Path("~/x")).output == tmp_path / "x"
+    assert train.parse(["digits-lt", "--output=~/x"]).run.output == tmp_path / "x"
+    with pytest.raises(SystemExit, match=str(tmp_path / "x")):
+        evaluate.main(["~/x"])
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF])
+def test_a_file_system_without_locks_is_named_and_trained_on(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_lock(descriptor: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", no_lock)
+    recipe = replace(RECIPES["digits-lt"][1], epochs=1)
+    with ExitStack() as at_end:
+        assert claim_folder(tmp_path / "run", recipe, resume=False, at_end=at_end) is None
+    assert "has no locks" in capsys.readouterr().err

@@ -45,9 +45,9 @@ from bcl_edu.training.run import (
     RunFiles,
     RunState,
     claim_folder,
+    next_folder,
     refuse_other_data,
     restored_state,
-    run_folder,
     session_facts,
 )
 from bcl_edu.training.stage_run import StageRun, build_seeded, images_of, set_up_stage
@@ -155,7 +155,7 @@ class _Run:
     def __init__(
         self, recipe: Recipe, options: RunOptions, device: torch.device, rank: Rank, at_end: ExitStack
     ) -> None:
-        self.folder = run_folder(recipe, options)
+        self.folder = broadcast_object(lambda: next_folder(recipe, options))
         resumed = self.folder if options.resume else None
         recipe = broadcast_object(lambda: with_precision(recipe, device, resumed))
         with main_process_first(rank):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from bcl_edu.augment import Normalisation
 from bcl_edu.methods.protocol import Method
 from bcl_edu.models import parameter_count
 from bcl_edu.recipe import Recipe, recipe_as_dict, recipe_differences
 from bcl_edu.run_options import RunOptions
-from bcl_edu.stored_forms import recipe_from_dict
+from bcl_edu.stored_forms import epochs_of, recipe_from_dict
 from bcl_edu.training.checkpoint import (
     CHECKPOINT_NAME,
     CheckpointError,
@@ -29,6 +31,7 @@ from bcl_edu.training.compile_choice import Seconds
 from bcl_edu.training.data import TrainingData
 from bcl_edu.training.distributed import Rank, broadcast_object
 from bcl_edu.training.record import (
+    METRICS_NAME,
     RECORD_NAME,
     command_line,
     git_revision,
@@ -56,6 +59,37 @@ def run_folder(recipe: Recipe, options: RunOptions, runs: Path | str = "runs") -
     return options.output or Path(runs) / f"{recipe.name}{suffix}-seed{recipe.seed}"
 
 
+def next_folder(recipe: Recipe, options: RunOptions) -> Path:
+    """The folder that a run goes into: the one that was named, or the first of its default ones that is free.
+
+    Where a finished run lies in runs/digits-lt-bcl-seed0, the next one goes into runs/digits-lt-bcl-seed0-2, so that
+    a command can be repeated and nothing is overwritten. One that is unfinished is never passed over: whoever
+    repeats its command most likely wants to resume it. With `options.resume` the last one is continued.
+    """
+    first = run_folder(recipe, options)
+    if options.output is not None:
+        return first
+    folder = first
+    for number in count(2):
+        following = first.with_name(f"{first.name}-{number}")
+        if not (_is_run(folder) and (_is_run(following) or (_is_finished(folder) and not options.resume))):
+            return folder
+        folder = following
+    raise AssertionError("unreachable: count never ends")
+
+
+def _is_run(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (CHECKPOINT_NAME, RECORD_NAME))
+
+
+def _is_finished(folder: Path) -> bool:
+    try:
+        record = read_record(folder)
+        return bool(record["epochs_finished"] >= epochs_of(record))
+    except ValueError:  # damaged, or killed before its record was written: said when the folder is claimed
+        return False
+
+
 def claim_folder(folder: Path, recipe: Recipe, *, resume: bool, at_end: ExitStack) -> dict[str, Any] | None:
     """The checkpoint to continue from, in a folder into which no other process may train until `at_end` closes.
 
@@ -72,18 +106,35 @@ def claim_folder(folder: Path, recipe: Recipe, *, resume: bool, at_end: ExitStac
     stored = _look_at_folder(folder, recipe, resume=resume)
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK_NAME)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        try:
-            lock.acquire(timeout=SECONDS_TO_WAIT_FOR_A_FOLDER)
-        except Timeout:
-            raise ValueError(
-                f"another process is training into {folder}; wait for its end, or choose another --output"
-            ) from None
-        stored = _look_at_folder(folder, recipe, resume=resume)  # the other one has gone on in the meantime
+    if _locked(lock, seconds=0):
+        at_end.callback(lock.release)
+        return stored
+    wait = SECONDS_TO_WAIT_FOR_A_FOLDER
+    print(f"{folder} is in use by another process; waiting {wait:.0f} s for its end", file=sys.stderr)
+    if not _locked(lock, seconds=wait):
+        raise ValueError(
+            f"another process is training into {folder}; wait for its end, or choose another --output (if there is no "
+            "other process, the file system refuses locks)"
+        )
     at_end.callback(lock.release)
-    return stored
+    return _look_at_folder(folder, recipe, resume=resume)  # the other one has gone on in the meantime
+
+
+def _locked(lock: BaseFileLock, seconds: float) -> bool:
+    """Whether the lock was taken; where the file system has no locks, a warning takes its place."""
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        return False
+    except OSError as error:
+        if error.filename is not None:  # the file itself cannot be made or opened
+            raise
+        print(
+            f"warning: the file system of {Path(lock.lock_file).parent} has no locks ({error.strerror}); nothing keeps "
+            "a second process from training into the same folder, so start only one",
+            file=sys.stderr,
+        )
+    return True
 
 
 def _look_at_folder(folder: Path, recipe: Recipe, *, resume: bool) -> dict[str, Any] | None:
@@ -95,6 +146,11 @@ def _look_at_folder(folder: Path, recipe: Recipe, *, resume: bool) -> dict[str, 
                 f"{folder} holds the record of a run, but no {CHECKPOINT_NAME} to continue from, as what "
                 "`python -m bcl_edu.export` keeps; choose another --output"
             )
+        if not recorded and (stranger := _stranger(folder)):
+            raise ValueError(
+                f"{folder} holds something else than a run, such as {stranger}; choose a folder as --output that is "
+                "empty or does not exist yet"
+            )
         if resume and not recorded:
             raise CheckpointError(
                 f"there is no checkpoint {path} to continue from; name the run's folder with --output, "
@@ -102,8 +158,9 @@ def _look_at_folder(folder: Path, recipe: Recipe, *, resume: bool) -> dict[str, 
             )
         return None  # nothing there yet, or killed before its first checkpoint: begin
     if not resume:
+        unfinished = " that is not finished" if recorded and not _is_finished(folder) else ""
         raise ValueError(
-            f"{folder} already holds a run; continue it with --resume, or choose another --output"
+            f"{folder} already holds a run{unfinished}; continue it with --resume, or choose another --output"
         )
     state = load_run_checkpoint(path)
     differences = recipe_differences(recipe_from_dict(state["recipe"]), recipe)
@@ -114,6 +171,14 @@ def _look_at_folder(folder: Path, recipe: Recipe, *, resume: bool) -> dict[str, 
             + "\nuse the stored values, or start a new run with another --output"
         )
     return state
+
+
+def _stranger(folder: Path) -> str | None:
+    """Something in a folder that no run leaves before its first checkpoint; None if there is nothing."""
+    if not folder.is_dir():
+        return None  # if it is a file, making the folder says so
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    return next((name for name in names if name not in (METRICS_NAME, "tensorboard")), None)
 
 
 def refuse_other_data(data: TrainingData, stored: dict[str, Any] | None, rank: Rank) -> None:
