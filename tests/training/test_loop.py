@@ -148,7 +148,7 @@ def test_what_another_process_did_while_the_folder_was_waited_for_is_seen(
     short = replace(tiny, epochs=1)
     assert options.output is not None
     finished = train(short, options).folder / "checkpoint.pt"
-    kept = finished.rename(finished.with_name("kept"))
+    kept = finished.rename(finished.with_name(".kept"))
     for path in (options.output / "run.json", options.output / "metrics.jsonl"):
         path.unlink()
 
