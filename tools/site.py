@@ -2,6 +2,7 @@
 
     python -m tools.site             # writes build/site; open build/site/index.html
     python -m tools.site some/where
+    python -m tools.site --address https://example.org/course/    # for a site that is shared: previews need it
 
 The pages are made by nbconvert from the stored notebooks; nothing is run. Figures are drawn by the plotly.js that is
 installed, mathematics is MathML, and widgets that compute in the browser are put into the page. Everything is local.
@@ -33,7 +34,7 @@ from bcl_edu.course.widgets.explorer import explorer_html
 from tools.mathematics import mathml
 from tools.notebooks import LIVE, NOTEBOOKS, PLOTLY
 from tools.site_figures import ASSETS, EXPLORER, SPHERE, figure_html, stands_in, widget_html
-from tools.site_landing import THUMBNAILS, first_picture, landing_html, sphere_page
+from tools.site_landing import PREVIEW, THUMBNAILS, first_picture, landing_html, sphere_page
 
 ROOT = NOTEBOOKS.parent
 OUTSIDE = "../"
@@ -41,6 +42,8 @@ OUTSIDE = "../"
 START = "00_start_here"
 LONG_CELL = 30
 """Characters from which on a cell of a table is a sentence, not a number."""
+WITHOUT_KERNEL = re.compile(r"\*\(No kernel\?.*?\)\*\n\n!\[[^]]*\]\(\.\./docs/[^)]*\)\n*", re.DOTALL)
+"""A picture of a widget for readers who see the notebook without it; the site has the widget itself."""
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -51,7 +54,7 @@ PAGE = """<!doctype html>
 <meta name="description" content="{description}">
 <meta property="og:title" content="{title}">
 <meta property="og:description" content="{description}">
-<meta property="og:image" content="{up}assets/simplex_explorer.png">
+<meta property="og:image" content="{preview}">
 <meta property="og:type" content="website">
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="{up}assets/page.css">
@@ -121,8 +124,13 @@ class _Exporter(HTMLExporter):
         return _markdown(source)
 
 
-def build(target: Path) -> Path:
+def build(target: Path, address: str = "") -> Path:
     """Write the whole site into a folder, in the place of what is there; returns the first page.
+
+    Args:
+        target: the folder.
+        address: where the site will be found, such as https://example.org/course/. Those who show a preview of a shared
+            link need the whole address of its picture; without one, it is relative to the page.
 
     Raises:
         NotMathML: a formula cannot be converted.
@@ -137,7 +145,7 @@ def build(target: Path) -> Path:
         (site / "solutions").mkdir()
         (site / "source").mkdir()
         _write_assets(site / "assets")
-        _write_pages(site)
+        _write_pages(site, address)
         if target.exists():
             shutil.rmtree(target)
         site.rename(target)
@@ -154,7 +162,7 @@ def _write_assets(folder: Path) -> None:
     (folder / "plotly.min.js").write_text(get_plotlyjs(), "utf-8")
 
 
-def _write_pages(site: Path) -> None:
+def _write_pages(site: Path, address: str) -> None:
     lessons = read_course(NOTEBOOKS)
     names = [START, *(lesson.name for lesson in lessons)]
     notebooks = {name: nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4) for name in names}
@@ -162,7 +170,7 @@ def _write_pages(site: Path) -> None:
     for name, notebook in notebooks.items():
         if picture := first_picture(notebook):
             (site / THUMBNAILS / f"{name}.png").write_bytes(picture)
-    (site / "index.html").write_text(landing_html(lessons, notebooks), "utf-8")
+    (site / "index.html").write_text(landing_html(lessons, notebooks, address), "utf-8")
     questions = {lesson.name: lesson.question for lesson in lessons}
     for name, notebook in notebooks.items():
         body = notebook_html(notebook)
@@ -172,11 +180,13 @@ def _write_pages(site: Path) -> None:
             _title(name),
             body,
             description=questions.get(name, ABOUT),
+            address=address,
             before=names[at - 1] if at else None,
             after=names[at + 1] if at + 1 < len(names) else None,
         )
     for path in sorted(NOTEBOOKS.glob("*.md")):  # the glossary, and help on working with the notebooks
-        _write(site / f"{path.stem}.html", path.stem.capitalize(), _markdown(path.read_text("utf-8")))
+        body = _markdown(path.read_text("utf-8"))
+        _write(site / f"{path.stem}.html", path.stem.capitalize(), body, address=address)
     for path in sorted((NOTEBOOKS / "solutions").glob("*.md")):
         body = _markdown(path.read_text("utf-8"))
         _write(site / "solutions" / f"{path.stem}.html", "Solutions", body, up="../")
@@ -208,6 +218,7 @@ def _write(
     body: str,
     *,
     description: str = ABOUT,
+    address: str = "",
     before: str | None = None,
     after: str | None = None,
     up: str = "",
@@ -217,6 +228,7 @@ def _write(
     page = PAGE.format(
         title=html.escape(f"{title} · {COURSE}"),
         description=html.escape(description),
+        preview=(address or up) + PREVIEW,
         up=up,
         kind=kind,
         navigation=navigation(up),
@@ -273,11 +285,15 @@ def _neighbours(before: str | None, after: str | None) -> str:
 def notebook_html(notebook: NotebookNode) -> str:
     """The body of a notebook's page; formulas, figures and widgets as the site shows them, code folded."""
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = WITHOUT_KERNEL.sub("", cell.source)
         outputs = cell.get("outputs", [])
         live = any(output.get("data", {}).get("text/plain") == LIVE for output in outputs)
         recorded = any(PLOTLY in output.get("data", {}) for output in outputs)
-        if live and stands_in(cell.source):  # it says more than the picture of the widget's last state
-            outputs[:] = [output for output in outputs if PLOTLY not in output.get("data", {})]
+        if live and stands_in(cell.source):  # it says more than pictures of the widget's last state
+            pictures = {PLOTLY, "image/png"}
+            outputs[:] = [output for output in outputs if not pictures & set(output.get("data", {}))]
+        outputs[:] = _joined(outputs)
         for output in outputs:
             bundle = output.get("data", {})
             if PLOTLY in bundle:
@@ -287,11 +303,24 @@ def notebook_html(notebook: NotebookNode) -> str:
                 shown = widget_html(cell.source, recorded=recorded)
                 output["data"] = nbformat.from_dict({"text/html": shown})
             elif "text/markdown" in bundle:
-                output["data"] = nbformat.from_dict({"text/html": _markdown(bundle["text/markdown"])})
+                lower = re.sub(r"^(#+) ", r"#\1 ", bundle["text/markdown"], flags=re.MULTILINE)
+                output["data"] = nbformat.from_dict({"text/html": _markdown(lower)})
             elif "image/png" in bundle:  # what a widget showed: its words stand beside the picture
                 output["metadata"] = nbformat.from_dict({"image/png": {"alt": bundle["text/plain"]}})
     body, _ = _Exporter(template_name="basic").from_notebook_node(notebook)
     return _readable(str(body))
+
+
+def _joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """Outputs with what was printed in several pieces as one: a table stays a table."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        before = joined[-1] if joined else None
+        if before and output.output_type == before.output_type == "stream" and output.name == before.name:
+            before.text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _readable(body: str) -> str:
@@ -324,6 +353,11 @@ def _label_cells(table: Tag) -> None:
     for row in table.select("tbody tr"):
         for name, cell in zip(names, row.select("td"), strict=False):
             cell["data-column"] = name
+            text = cell.get_text(strip=True)
+            if len(text) > 2 * LONG_CELL:
+                cell["class"] = "sentence"
+            elif text and " " not in text:
+                cell["class"] = "word"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -332,9 +366,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("target", nargs="?", type=Path, default=ROOT / "build" / "site")
+    parser.add_argument(
+        "--address", default="", help="where the site will be found, with https:// and a / at the end"
+    )
     chosen = parser.parse_args(arguments)
     try:
-        first = build(chosen.target)
+        first = build(chosen.target, chosen.address)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1

@@ -24,6 +24,8 @@ from bcl_edu.geometry import theorem_1
 ASSETS = Path(__file__).parent / "site_assets"
 EXPLORER = "simplex_explorer.html"
 SPHERE = "training_sphere.html"
+HEADING = 62
+"""Pixels of a stored figure's title and caption, which a page has as text."""
 FILMS = ASSETS / "films"
 """Films of runs that were recorded by `python -m tools.site_films`."""
 
@@ -43,10 +45,27 @@ def figure_html(drawing: Mapping[str, Any], picture: str | None = None) -> str:
         if picture
         else words
     )
+    captions = {
+        frame["name"]: _caption(frame["layout"]["title"]["text"])
+        for frame in drawing.get("frames", [])
+        if "title" in frame.get("layout", {})
+    }
+    by_frame = f" data-captions='{html.escape(json.dumps(captions), quote=True)}'" if captions else ""
     return (
-        f'<figure class="live" style="min-height: {layout.get("height", 400)}px" role="img" aria-label="{words}">'
-        f'<noscript>{still}</noscript><script type="application/json">{inside}</script></figure>'
+        f'<p class="caption">{_caption(layout["title"]["text"])}</p>'
+        f'<figure class="live" style="min-height: {layout.get("height", 400) - HEADING}px" role="img" '
+        f'aria-label="{words}"{by_frame}><noscript>{still}</noscript>'
+        f'<script type="application/json">{inside}</script></figure>'
     )
+
+
+def _caption(title: str) -> str:
+    """A figure's title and what to look at, as text of the page: plotly breaks no lines."""
+    heading, _, look_at = title.partition("<br>")
+    heading, look_at = (
+        re.sub(r"</?(?!i>|sub>|sup>)[a-z][^>]*>", " ", part).strip() for part in (heading, look_at)
+    )
+    return f"<b>{heading}</b> {look_at}".strip()
 
 
 def widget_html(source: str, *, recorded: bool = False) -> str:

@@ -17,6 +17,8 @@ from bcl_edu.course.widgets.sphere import sphere_html
 from tools.site_figures import ASSETS, EXPLORER, SPHERE, sphere_fragment
 
 THUMBNAILS = "assets/thumbnails"
+PREVIEW = "assets/simplex_explorer.png"
+"""What is shown beside a shared link."""
 CLAIMS_NOTEBOOK = "09_claims_of_the_paper"
 
 
@@ -28,12 +30,13 @@ class Row:
     verdict: Verdict
 
 
-def landing_html(lessons: Sequence[Lesson], notebooks: Mapping[str, NotebookNode]) -> str:
+def landing_html(lessons: Sequence[Lesson], notebooks: Mapping[str, NotebookNode], address: str = "") -> str:
     """The first page.
 
     Args:
         lessons: the course, in order.
         notebooks: every stored notebook by its name; the verdicts are those that notebook 09 computed.
+        address: where the site will be found; empty if that is not known.
     """
     page = (ASSETS / "landing.html").read_text("utf-8")
     parts = {
@@ -42,6 +45,7 @@ def landing_html(lessons: Sequence[Lesson], notebooks: Mapping[str, NotebookNode
         "cards": "\n".join(_card(lesson, notebooks[lesson.name]) for lesson in lessons),
         "explorer": EXPLORER,
         "sphere page": SPHERE,
+        "preview": address + PREVIEW,
     }
     return re.sub(r"\{\{(.+?)\}\}", lambda found: parts[found.group(1)], page)
 

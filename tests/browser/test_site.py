@@ -17,8 +17,8 @@ from tests.browser.conftest import PATIENCE, VIEWPORT
 from tests.browser.jupyterlab import SCREENSHOTS
 from tests.browser.pictures import bending_optimum, film_label, wait_until_angles
 from tools.notebooks import NOTEBOOKS, PLOTLY
-from tools.site import build
-from tools.site_landing import verdicts
+from tools.site import build, notebook_html
+from tools.site_landing import landing_html, verdicts
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -119,9 +119,10 @@ def test_a_page_draws_all_its_figures_from_disk(page: Page, site: Path, name: st
     for number in range(figures.count()):
         figure = figures.nth(number)
         figure.scroll_into_view_if_needed()
-        page.wait_for_function(
-            "figure => figure.dataset.drawn && figure.querySelector('.gtitle')", arg=figure.element_handle()
-        )
+        page.wait_for_function("figure => figure.dataset.drawn", arg=figure.element_handle())
+    captions = page.locator("p.caption:has(+ figure.live) b")
+    assert all(captions.all_text_contents())
+    assert captions.count() == figures.count()
     if name in NOTEBOOK_PAGES:
         stored = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
         outputs = [output.get("data", {}) for cell in stored.cells for output in cell.get("outputs", ())]
@@ -174,12 +175,18 @@ def test_text_has_the_contrast_of_the_standard_also_in_figures(page: Page, site:
     page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     page.goto((site / "05_theorem_2_class_averaging.html").as_uri())
     page.locator("figure.live").first.scroll_into_view_if_needed()
-    page.wait_for_selector("figure.live .gtitle")
+    page.wait_for_selector("figure.live .xtitle")
     paper = hexadecimal(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-    for place in ("main p", "details.code summary", ".contents a", ".elsewhere, .neighbours span"):
+    for place in (
+        "main p",
+        ".caption",
+        "details.code summary",
+        ".contents a",
+        ".elsewhere, .neighbours span",
+    ):
         colour = page.locator(place).first.evaluate("e => getComputedStyle(e).color")
         assert style.contrast(hexadecimal(colour), paper) >= 4.5, place
-    title = page.locator("figure.live .gtitle").first.evaluate("e => getComputedStyle(e).fill")
+    title = page.locator("figure.live .xtitle").first.evaluate("e => getComputedStyle(e).fill")
     assert style.contrast(hexadecimal(title), paper) >= 4.5
 
 
@@ -204,9 +211,26 @@ def test_every_page_has_a_title_a_description_and_a_preview(site: Path) -> None:
     assert len(set(titles)) == len(PAGES)
 
 
+def test_a_site_with_an_address_names_its_preview_in_full() -> None:
+    lessons = read_course(NOTEBOOKS)
+    notebooks = {
+        lesson.name: nbformat.read(NOTEBOOKS / f"{lesson.name}.ipynb", as_version=4) for lesson in lessons
+    }
+    page = landing_html(lessons, notebooks, "https://example.org/course/")
+    assert 'property="og:image" content="https://example.org/course/assets/simplex_explorer.png"' in page
+
+
+def test_what_was_printed_in_pieces_is_one_block() -> None:
+    pieces = [nbformat.v4.new_output("stream", name="stdout", text=f"row {n}\n") for n in range(3)]
+    cell = nbformat.v4.new_code_cell("print()", outputs=pieces)
+    assert "row 0\nrow 1\nrow 2\n" in notebook_html(nbformat.v4.new_notebook(cells=[cell]))
+
+
 def test_no_widget_is_missing_from_the_site(site: Path) -> None:
     for name in NOTEBOOK_PAGES:
-        assert "a live widget: run this cell" not in (site / f"{name}.html").read_text("utf-8")
+        text = (site / f"{name}.html").read_text("utf-8")
+        assert "a live widget: run this cell" not in text
+        assert "No kernel?" not in text, "beside the widget stands its still"
 
 
 def test_contents_and_neighbours_lead_through_the_course(page: Page, site: Path) -> None:

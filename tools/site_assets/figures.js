@@ -1,17 +1,24 @@
 // Draws a figure when it comes near the view, and lets a 3-D one go when it is far away: browsers allow few at a time.
+// Its title and caption are text of the page; what is too wide for a phone is put below one another.
 
 const NEAR = "600px";
-/** The ink of stored figures, which has to do on white and on black; a page has a better one for its theme. */
-const STORED_INK = /#797979/gi;
-/** Narrower than this, a figure's subtitle is broken into lines, and its tool bar is hidden. */
+/** Colours of stored figures, which have to do on white and on black, and the page's own for its theme. */
+const STORED = { "#797979": "--figure-ink", "#1a1a1a": "--cell-ink", "#f4f2ee": "--page", "#3fb0bf": "--apart", "#e070ad": "--close" };
+/** Narrower than this, a figure is laid out for a phone. */
 const NARROW = 560;
+/** Pixels that a title and a caption of one line take above a stored figure, and those that are left without a legend. */
+const HEADING = 62;
+const BARE = 24;
+/** Pixels of one row of a legend, for which there is room. */
+const LEGEND_ROW = 34;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 async function draw(figure) {
-  const ink = getComputedStyle(document.documentElement).getPropertyValue("--figure-ink").trim();
-  const { data, layout, frames } = JSON.parse(figure.querySelector("script").textContent.replace(STORED_INK, ink));
+  const { data, layout, frames } = readFigure(figure);
   const narrow = figure.clientWidth < NARROW;
-  wrapTitle(layout, figure.clientWidth);
+  frames.forEach((frame) => delete frame.layout?.title);
+  withoutHeading(data, layout);
+  if (narrow) fitPhone(data, layout, figure.clientWidth);
   const page = figure.appendChild(document.createElement("div"));
   const spatial = data.some((trace) => trace.type.endsWith("3d"));
   await Plotly.newPlot(page, data, layout, {
@@ -19,37 +26,86 @@ async function draw(figure) {
     displaylogo: false,
     displayModeBar: narrow ? false : undefined,
   });
+  await makeRoomForLegend(page);
   if (frames.length) {
     await Plotly.addFrames(page, frames);
     hearKeys(figure, page);
+    showCaptions(figure, page);
   }
   figure.dataset.drawn = spatial ? "3d" : "2d";
 }
 
-/** Break the lines of a title, which plotly does not, and make room for those that are added. */
-function wrapTitle(layout, width) {
-  const lines = layout.title?.text?.split("<br>");
-  if (!lines) return;
-  const plain = (html) => html.replace(/<[^>]*>/g, "");
-  const broken = lines.map((line, i) => breakLine(line, plain(line), Math.floor(width / (i === 0 ? 9.6 : 7.4))));
-  const added = broken.reduce((sum, of) => sum + of.length, 0) - lines.length;
-  if (added <= 0) return;
-  layout.title.text = broken.flat().join("<br>");
-  layout.margin.t += 19 * added;
-  if (layout.height) layout.height += 19 * added;
+/** A stored figure in the colours of the page. */
+function readFigure(figure) {
+  const style = getComputedStyle(document.documentElement);
+  const any = new RegExp(Object.keys(STORED).join("|"), "gi");
+  const text = figure.querySelector("script").textContent;
+  return JSON.parse(text.replace(any, (colour) => style.getPropertyValue(STORED[colour.toLowerCase()]).trim()));
 }
 
-/** A line as several of at most so many characters, each in the element that the whole was in. */
-function breakLine(line, text, most) {
-  if (text.length <= most) return [line];
-  const [, open, close] = line.match(/^((?:<[^>]*>)*).*?((?:<[^>]*>)*)$/s);
-  const parts = [""];
-  for (const word of text.split(" ")) {
-    const longer = parts.at(-1) ? `${parts.at(-1)} ${word}` : word;
-    if (longer.length <= most || !parts.at(-1)) parts[parts.length - 1] = longer;
-    else parts.push(word);
+/** The page has title and caption above the figure, and its own width. */
+function withoutHeading(data, layout) {
+  const legend = layout.showlegend !== false && data.some((trace) => trace.name && trace.showlegend !== false);
+  const top = layout.margin?.t ?? 80;
+  const left = legend || layout.annotations?.length ? Math.max(BARE, top - HEADING) : BARE;
+  delete layout.title;
+  delete layout.width;
+  layout.margin = { ...layout.margin, t: left };
+  if (layout.height) layout.height -= top - left;
+}
+
+/** Below one another what stands side by side: panels, their scale of colours, and a film's buttons and slider. */
+function fitPhone(data, layout, width) {
+  const axes = Object.keys(layout).filter((name) => /^xaxis\d*$/.test(name) && layout[name].domain);
+  const panels = axes.map((name) => layout[name].domain).filter(([from]) => from > 0).length + 1;
+  if (axes.length > 1 && panels === axes.length) {
+    const height = Math.min(width, 340);
+    const gap = 0.24 / panels;
+    axes.forEach((name, i) => {
+      const middle = (layout[name].domain[0] + layout[name].domain[1]) / 2;
+      const top = 1 - i * (1 + gap) / (panels + gap * (panels - 1));
+      const y = [Math.max(0, top - 1 / (panels + gap * (panels - 1))), top];
+      const vertical = name.replace("x", "y");
+      layout[name].domain = [0, 1];
+      layout[vertical] = { ...layout[vertical], domain: y };
+      for (const note of layout.annotations ?? []) {
+        if (note.xref === "paper" && Math.abs(note.x - middle) < 0.02) Object.assign(note, { x: 0.5, y: y[1] });
+      }
+    });
+    layout.height = layout.margin.t + (layout.margin.b ?? 80) + panels * height * (1 + gap);
   }
-  return parts.map((part) => `${open}${part}${close}`);
+  for (const bar of [layout.coloraxis?.colorbar, ...data.map((trace) => trace.colorbar)]) {
+    if (!bar) continue;
+    Object.assign(bar, { orientation: "h", x: 0.5, y: -0.12, yanchor: "top", len: 0.9, thickness: 12 });
+    layout.height += 70;
+  }
+  const bars = data.filter(({ type, text }) => type === "bar" && text);
+  if (bars.length > 1) bars.forEach((trace) => (trace.textangle = -90)); // numbers above thin bars would overlap
+  const [slider, menu] = [layout.sliders?.[0], layout.updatemenus?.[0]];
+  if (slider && menu) {
+    Object.assign(slider, { x: 0, len: 1, pad: { ...slider.pad, t: 64 } });
+    layout.margin.b = (layout.margin.b ?? 80) + 56;
+    layout.height += 56;
+  }
+}
+
+/** A legend of several rows would cover the plot: the figure grows by them. */
+async function makeRoomForLegend(page) {
+  const rows = page.querySelector(".legend")?.getBBox().height ?? 0;
+  const more = Math.round(rows - LEGEND_ROW);
+  if (more <= 0) return;
+  const { margin, height } = page.layout;
+  await Plotly.relayout(page, { "margin.t": margin.t + more, height: (height ?? page.clientHeight) + more });
+}
+
+/** The caption of each position of a film. */
+function showCaptions(figure, page) {
+  const captions = JSON.parse(figure.dataset.captions ?? "null");
+  const caption = figure.previousElementSibling;
+  if (!captions) return;
+  page.on("plotly_animatingframe", ({ name }) => {
+    if (captions[name]) caption.innerHTML = captions[name];
+  });
 }
 
 /** A film by keyboard: plotly's buttons and slider take no focus and hear the mouse only. */
