@@ -34,6 +34,7 @@ from bcl_edu.data.photographs import find_list
 from bcl_edu.escape import for_terminal
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
+from bcl_edu.plugins import load_plugins
 from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import Device, RunOptions, own_lists, require_workers
 from bcl_edu.training.after_training import Asked, figures_after_training
@@ -83,6 +84,8 @@ class Command:
     """Classify features by the votes of so many nearest training images, besides."""
     linear_probe: str | None = None
     """Classify features by a new linear classifier with this weight decay, besides; or 'choose', as above."""
+    plugin: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
+    """A file of your own that registers the run's backbone, loss or method, if they are yours; may be repeated."""
     per_class: bool = False
     """Print the accuracy of every class, head to tail."""
     json: bool = False
@@ -269,6 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             args=arguments,
         )
     try:
+        load_plugins(command.plugin)
         lists = own_lists(command.train_list, command.test_list, command.val_list)
         result = evaluate_checkpoint(
             command.run,

@@ -16,6 +16,7 @@ import tyro
 from bcl_edu import terminal
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
+from bcl_edu.plugins import load_plugins
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.pretrained import SMALL_ENOUGH, Dtype, export_run
 
@@ -30,6 +31,8 @@ class Command:
     """A finished run's folder."""
     destination: tyro.conf.Positional[Path]
     """A folder that does not exist yet."""
+    plugin: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
+    """A file of your own that registers the run's backbone, loss or method, if they are yours; may be repeated."""
     dtype: Dtype = "auto"
     """How weights are stored; auto is float32 where that stays below 3 MB, else float16."""
 
@@ -45,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             args=arguments,
         )
     try:
+        load_plugins(command.plugin)
         weights = export_run(command.run, command.destination, command.dtype)
     except (ValueError, OSError, CheckpointError) as error:
         sys.exit(f"bcl_edu.export: {in_words(error)}")

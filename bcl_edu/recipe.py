@@ -34,10 +34,10 @@ class MethodOptions:
     `bcl_edu.rows`.
 
     Attributes:
-        implementation: "module:Class" of the `methods.protocol.Method` that these options configure.
+        implementation: "module:Class" of the `methods.protocol.Method` that these options configure, or the class.
     """
 
-    implementation: ClassVar[str]
+    implementation: ClassVar[Any]
 
     @property
     def name(self) -> str:

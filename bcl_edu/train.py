@@ -8,6 +8,8 @@ python -m bcl_edu.train cifar100-lt --method ldam-drw      # another method on t
 python -m bcl_edu.train cifar100-lt --data-dir DIR --dry-run     # how long it would take, how much memory
 python -m bcl_edu.train cifar100-lt --data-dir DIR --resume      # after Ctrl-C, a crash or a power cut
 torchrun --nproc-per-node 4 -m bcl_edu.train cifar100-lt   # one global batch on four processes
+python -m bcl_edu.train digits-lt --plugin my_methods.py --method mine   # a method of your own, in your file
+python -m bcl_edu.train folder --data-dir DIR              # images of your own
 python -m bcl_edu.train cifar100-lt --help                 # every option that the recipe uses
 """
 
@@ -17,6 +19,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, make_dataclass
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 import tyro
@@ -24,6 +27,7 @@ import tyro
 from bcl_edu import terminal
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES, near_names
+from bcl_edu.plugins import load_plugins
 from bcl_edu.recipe import Protocol, Recipe, unused
 from bcl_edu.rows.listing import description, list_methods, list_recipes
 from bcl_edu.rows.registry import METHODS, RECIPES
@@ -46,6 +50,11 @@ def list_all() -> str:
 
 def parse(arguments: Sequence[str]) -> Command:
     """The command line as a recipe with its changes and options; help and mistakes end the process."""
+    plugins, arguments = _plugins(arguments)
+    try:
+        load_plugins(plugins)
+    except ValueError as error:
+        sys.exit(f"bcl_edu.train: {error}")
     first = arguments[0] if arguments else "--help"
     if first in ("-h", "--help"):
         print(terminal.fitted(str(__doc__)), list_all(), sep="\n")
@@ -107,6 +116,21 @@ def _take(arguments: Sequence[str], *options: str) -> tuple[str | None, list[str
     return name, rest
 
 
+def _plugins(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The files after each `--plugin`, which decide what names there are, and the other arguments."""
+    plugins: list[str] = []
+    rest = list(arguments)
+    while any(argument.partition("=")[0] == "--plugin" for argument in rest):
+        position = next(i for i, argument in enumerate(rest) if argument.partition("=")[0] == "--plugin")
+        _, joined, value = rest.pop(position).partition("=")
+        if not joined:
+            if position == len(rest):
+                sys.exit("bcl_edu.train: --plugin needs a file, such as my_methods.py")
+            value = rest.pop(position)
+        plugins.append(value)
+    return plugins, rest
+
+
 def _with_compile_spelled_out(arguments: Sequence[str]) -> list[str]:
     """`--compile` without a value as `--compile on`, `--no-compile` as `--compile off`."""
     words: list[str] = []
@@ -150,6 +174,8 @@ def _options_type(recipe: Recipe, arguments: Sequence[str]) -> type:
 @dataclass(frozen=True, kw_only=True)
 class _Further:
     run: Annotated[RunOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=RunOptions)
+    plugin: Path | None = None
+    """A file of your own that registers backbones, losses or methods (docs/own_method.md); may be repeated."""
     dry_run: bool = False
     """Take a few steps, print how long the whole run would take, how much memory and disk, and write nothing."""
 

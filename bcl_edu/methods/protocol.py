@@ -239,7 +239,9 @@ def build_method(
     recipe: Recipe, class_counts: Int[Tensor, " k"], image_shape: tuple[int, int, int]
 ) -> Method:
     """The method that a recipe names, with freshly initialised weights (torch's global generator)."""
-    module, _, name = recipe.method.implementation.partition(":")
-    method: Any = getattr(importlib.import_module(module), name)
+    method: Any = recipe.method.implementation
+    if isinstance(method, str):
+        module, _, name = method.partition(":")
+        method = getattr(importlib.import_module(module), name)
     built: Method = method(recipe, class_counts, image_shape)
     return built

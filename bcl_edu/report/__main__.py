@@ -19,6 +19,7 @@ import tyro
 from bcl_edu import terminal
 from bcl_edu.files import in_words, write_atomically
 from bcl_edu.option_values import PLAIN_VALUES
+from bcl_edu.plugins import load_plugins
 from bcl_edu.report import as_html_page, as_markdown, as_text, build_report
 from bcl_edu.training.record import RECORD_NAME
 
@@ -39,6 +40,8 @@ class Command:
     """How the report is written; as a DataFrame: bcl_edu.report.as_dataframe."""
     output: Path | None = None
     """A file to write to; by default the report is printed."""
+    plugin: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
+    """A file of your own that registers methods of the runs; may be repeated."""
     all: bool = False
     """Also show the tables that no run is in."""
 
@@ -58,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if command.output is not None and command.output.is_dir():
             raise ValueError(f"{command.output} is a folder; name the file to write the report to")
+        load_plugins(command.plugin)
         report = build_report(command.runs, all_tables=command.all)
         if not (command.all or report.tables or report.apart):
             raise ValueError(

@@ -6,7 +6,7 @@ trained; it imports no torch. The method itself is bcl_edu/methods/NAME.py.
 """
 
 from bcl_edu.rows.listing import description, list_recipes
-from bcl_edu.rows.registry import METHODS, RECIPES, ROWS, method_options, register_method
+from bcl_edu.rows.registry import METHODS, RECIPES, ROWS, method_options, register_method_options
 from bcl_edu.rows.row import PaperFigure, Row, provenance
 
 __all__ = [
@@ -19,5 +19,5 @@ __all__ = [
     "list_recipes",
     "method_options",
     "provenance",
-    "register_method",
+    "register_method_options",
 ]

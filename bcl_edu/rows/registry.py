@@ -30,7 +30,7 @@ METHODS: dict[str, MethodOptions] = {}
 """The options of every method by the name that `--method` takes."""
 
 
-def register_method(options: MethodOptions) -> None:
+def register_method_options(options: MethodOptions) -> None:
     """Make a method known by its name, with these options as its defaults.
 
     Raises:
@@ -48,7 +48,10 @@ def method_options(name: str) -> MethodOptions:
     """
     if name not in METHODS:
         near = difflib.get_close_matches(name, METHODS, n=3, cutoff=0.5) or METHODS
-        raise ValueError(f"there is no method {name!r}; did you mean {' or '.join(near)}?")
+        raise ValueError(
+            f"there is no method {name!r}; did you mean {' or '.join(near)}? A method of your own is known after "
+            "--plugin FILE (in a notebook, after its registration)"
+        )
     return METHODS[name]
 
 
@@ -97,7 +100,7 @@ def _by_table(rows: Iterable[Row]) -> dict[str, Row]:
 _MODULES = _modules()
 for _module in _MODULES:
     for _options in _module.METHODS:
-        register_method(_options)
+        register_method_options(_options)
 
 ROWS: dict[str, Row] = _by_table(
     [

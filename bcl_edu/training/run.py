@@ -16,6 +16,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from bcl_edu.augment import Normalisation
 from bcl_edu.methods.protocol import Method
 from bcl_edu.models import parameter_count
+from bcl_edu.plugins import LOADED
 from bcl_edu.recipe import Recipe, recipe_as_dict, recipe_differences
 from bcl_edu.run_options import RunOptions
 from bcl_edu.stored_forms import epochs_of, recipe_from_dict
@@ -362,6 +363,7 @@ def session_facts(
         "workers": options.workers,
         "git_revision": git_revision(),
         "versions": versions(),
+        **({"plugins": list(LOADED)} if LOADED else {}),
         "hardware": hardware(device),
     }
 

@@ -1,0 +1,81 @@
+"""Options of the two methods that train a loss of one's own (see `bcl_edu.plugins.register_loss`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+import tyro
+
+from bcl_edu.recipe import MethodOptions, require
+
+FUNCTIONS: dict[str, tuple[str, Callable[..., Any]]] = {}
+"""The registered losses by name, each with its title."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossOnLogits(MethodOptions):
+    """Options of a classifier that is trained with a loss of one's own."""
+
+    implementation: ClassVar[str] = "bcl_edu.methods.own_losses:ClassifierWithOwnLoss"
+
+    loss: tyro.conf.Suppress[str] = field(metadata={"kept": False})
+    """Which loss; chosen by --method."""
+    classifier: Literal["linear", "cosine"] = "linear"
+    """Last layer; 'cosine' has scale 30."""
+
+    @property
+    def name(self) -> str:
+        """The loss's name."""
+        return self.loss
+
+    @property
+    def title(self) -> str:
+        """What whoever registered the loss says of it."""
+        return FUNCTIONS[self.loss][0]
+
+    def unused(self) -> frozenset[str]:
+        """SimAugment makes the contrastive branch's views, which this method has not."""
+        return frozenset({"crop_scale", "blur"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossOnEmbeddings(MethodOptions):
+    """Options of the two-branch network with a loss of one's own on its embeddings.
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
+
+    implementation: ClassVar[str] = "bcl_edu.methods.own_losses:TwoBranchesWithOwnLoss"
+
+    loss: tyro.conf.Suppress[str] = field(metadata={"kept": False})
+    """Which loss; chosen by --method."""
+    lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 2.0
+    """Weight λ of the classification loss (Eq. 11)."""
+    mu: float = 0.6
+    """Weight μ of the loss on embeddings."""
+    classifier: Literal["linear", "cosine"] = "linear"
+    """Last layer; 'cosine' has scale 30."""
+    head_hidden: int = 512
+    """Width of the hidden layer of the projection and prototype heads."""
+    head_dim: int = 128
+    """Dimension D of the embeddings and the prototypes."""
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their range."""
+        for name in ("lambda_", "mu"):
+            require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
+        for name in ("head_hidden", "head_dim"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+
+    @property
+    def name(self) -> str:
+        """The loss's name."""
+        return self.loss
+
+    @property
+    def title(self) -> str:
+        """What whoever registered the loss says of it."""
+        return FUNCTIONS[self.loss][0]
