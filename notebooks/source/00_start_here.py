@@ -79,8 +79,8 @@ check_installation()
 # %% [markdown]
 # ## 3. The map
 #
-# Each notebook relies only on earlier ones; the last column names them. The minutes of reading include the predictions,
-# but not the exercises.
+# Each notebook relies only on earlier ones; the last column names them. The minutes of reading include the predictions, but
+# not the exercises. Allow ten to twenty minutes for each exercise that is checked, and up to an hour for an open one.
 
 # %%
 Markdown(course_map(read_course()))

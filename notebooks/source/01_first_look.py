@@ -25,7 +25,6 @@
 
 # %%
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from bcl_edu.course import figures, widgets
@@ -78,7 +77,7 @@ figures.image_columns(subset.images, subset.labels, digits.class_names)
 # ## 2. Which classes suffer
 #
 # We train a small convolutional network with cross-entropy on this long tail. A *recipe* holds every value that decides
-# a training run; `replace` makes a changed copy of it.
+# a training run; its method `change` returns a copy with other values.
 #
 # **Before you run the cell,** write down two numbers: the test accuracy on the many-shot digits, and on the few-shot
 # digits. A random guess is right in 10 % of the cases.
@@ -122,7 +121,7 @@ figures.accuracy_by_class_count(
 exact = recipe.change(
     method="scl", head_dim=3, temperature=0.3
 )  # three dimensions; notebook 01b has the temperature
-balanced = widgets.train_live(replace(exact, head_count=37, imbalance_factor=1))
+balanced = widgets.train_live(exact.change(head_count=37, imbalance_factor=1))
 
 # %% [markdown]
 # Ten directions start in one bundle and part. This network also reads nines well:
@@ -136,8 +135,9 @@ print(
 assert of_nines["balanced"] > of_nines["long tail"] + 50
 
 # %% [markdown]
-# Now the same number of images with a long tail: 134 zeros, 2 nines. **Before you run it:** where will the five
-# smallest classes (thin, orange) go, and where the largest?
+# Now the same number of images with a long tail: 134 zeros, 2 nines. The film of notebook 00 showed minima of a loss for
+# four classes, and no training. **Before you run it:** will a network show the same with ten classes, after thirty epochs? Which
+# classes (thin and orange: the smallest) will end up together?
 
 # %%
 assert abs(sum(cross_entropy.class_counts) - sum(balanced.class_counts)) <= 5  # as many images in all

@@ -33,7 +33,6 @@
 
 # %%
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -267,8 +266,8 @@ look_at = "Below each digit, its images at IF 50. Look at where the lines part."
 figures.accuracy_by_class_count(lines, tail_counts, digits.class_names, title=title, look_at=look_at)
 
 # %% [markdown]
-# As many images, differently shared: the head gains next to nothing, since a hundred zeros teach hardly more than
-# forty, and the tail loses a fifth of its accuracy or more.
+# As many images, differently shared. The head gains next to nothing, because a hundred zeros teach hardly more than
+# forty. The tail loses more with every step of the imbalance factor, and at IF 50 more than a fifth of its accuracy.
 #
 # Is it the prior? If so, the network gives images of the tail to the head. It does:
 
@@ -290,7 +289,7 @@ assert called["IF 50"][9] < 15
 prior = tail_counts / tail_counts.sum()
 by_seed = []
 for seed in (0, 1, 2):
-    plain = logits["IF 50"] if seed == 0 else trained_logits(replace(recipes["IF 50"], seed=seed))
+    plain = logits["IF 50"] if seed == 0 else trained_logits(recipes["IF 50"].change(seed=seed))
     compensated = trained_logits(recipes["IF 50"].change(seed=seed, method="lc"))
     by_seed.append({"IF 50": plain, "prior subtracted": plain - prior.log(), "compensated": compensated})
 

@@ -273,8 +273,9 @@ for temperature in (0.1, 1.0):
 # beyond zero training error: class means converge to a simplex, and samples to their class means. They called it
 # *neural collapse*.
 #
-# **And with a long tail?** Four classes of 200, 43, 9 and 2 images, the same loss. Predict which two classes will be
-# closest together before you look at the orange cells.
+# **And with a long tail?** Four classes of 200, 43, 9 and 2 images, the same loss. The film of notebook 00 showed which two come
+# together. **Before you run the cell:** is there a pair that is *further* apart than in the simplex? Which one, and why would the
+# loss want that?
 
 # %%
 counts = exponential_profile(200, num_classes=4, imbalance_factor=100)
@@ -282,12 +283,14 @@ bent = certified_optimum(counts, "scl", temperature=0.5)
 cosines = cosine_matrix(bent.means)
 assert bent.certified and bent.deviation.rms > 0.2
 assert cosines[2, 3] == cosines.triu(1).max() and cosines[2, 3] > 0.3
+assert cosines[0, 1] == cosines.min() and cosines[0, 1:].max() < -1 / 3
 
 figures.cosine_heatmap(cosines, counts, title="Four classes at the optimum of SCL")
 
 # %% [markdown]
-# The two rarest classes have moved together, although there was room for all. Four classes need only three dimensions, so
-# the next picture is exact. *Turn it, and compare it with the tetrahedron above.*
+# All three pairs with class 0 are further apart than in the simplex (blue), 0 and 1 most of all: most samples belong to these
+# two, so their distance counts most in the sum. The others pay for it, and the two rarest classes have moved together. Four classes
+# need only three dimensions, so the next picture is exact. *Turn it, and compare it with the tetrahedron above.*
 
 # %%
 look_at = "Compare the angle between 2 and 3 with that between 0 and 1."

@@ -21,7 +21,7 @@
 # samples) decide where tail classes (those with few) go.
 #
 # *Half a minute of computing, one hour of reading; exercises take longer. You need the supervised contrastive loss
-# (notebook 01) and the regular simplex (notebook 03). Nothing is trained, nothing is downloaded.*
+# (notebook 01b) and the regular simplex (notebook 03). Nothing is trained, nothing is downloaded.*
 #
 # *Sources. The loss is that of Khosla et al. (2020). The bound is Theorem 1 of Zhu et al. (CVPR 2022, section 3), who take
 # it from Graf et al. (2021): it is Lemma S1 there.*
@@ -434,7 +434,8 @@ figures.gradient_shares(shares, counts, anchor_class=9, title="Who pushes class 
 
 # %% [markdown]
 # On average the gradient divides as the samples do, to within three percentage points. In a single draw the share of a class
-# can be off by up to nine, because a class that happens to be closer pushes more. *The dotted line shows the share if
+# can be off by up to nine, because a class that happens to be closer pushes more; in a batch of 64, as in training, draws
+# scatter more still. *The dotted line shows the share if
 # every class counted alike.*
 #
 # ## 9. In which direction?

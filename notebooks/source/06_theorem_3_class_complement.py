@@ -17,8 +17,7 @@
 # at the optimum, whatever their sizes?**
 #
 # The paper says yes. You will follow its argument line by line, find the one line that needs equal class counts, build a
-# counter-example with your own hands, and repair the theorem: with a complete proof, and a solver that agrees with it to
-# twelve digits.
+# counter-example with your own hands, and repair the theorem, with a complete proof.
 #
 # *Half a minute of computing, an hour and a half of reading (twenty minutes of them for section 7, which you may skip);
 # exercises take longer. You need the regular simplex (notebook 03), attraction and repulsion (notebook 04) and Theorem 2

@@ -47,7 +47,8 @@ torch.set_num_threads(1)  # many small matrices: more threads would only wait fo
 # 2. The temperature is 0.5 and the factor 100. SCL on the left, BCL on the right: which of the two is closer to the simplex,
 #    and by how much?
 # 3. The same at temperature 0.1, as in the paper? And at 1?
-# 4. Which classes come close to each other, and can two of them end up at *one point*?
+# 4. Which classes come close to each other? With 200, 2 and 2 samples two of them ended up at *one point* (notebook 06). Can
+#    that happen if all counts differ?
 # 5. Choose *BCL, class-averaged anchors* on the right. What will the imbalance factor do?
 #
 # Every slider answers the arrow keys. With up to four classes the picture is exact. With more it is a projection; rely on the

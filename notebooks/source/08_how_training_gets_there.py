@@ -16,7 +16,7 @@
 # **At the paper's temperature the optimum of BCL is no closer to the regular simplex than that of SCL (notebook 07), if every
 # class is in every batch. What changes if batches miss classes, and on the way to the optimum?**
 #
-# To find out, we leave the network away: every sample has an embedding of its own that moves freely on the sphere
+# To find out, we leave out the network: every sample has an embedding of its own that moves freely on the sphere
 # (*unconstrained features*). Only the loss, the batches and the start remain. Notebook
 # [08b](08b_trained_networks.ipynb) looks at trained networks.
 #
@@ -39,13 +39,19 @@ from bcl_edu.course.widgets import training_sphere
 torch.set_num_threads(1)  # small matrices: more threads would only wait for each other
 
 # %% [markdown]
-# Watch such embeddings first: four classes at temperature 0.5, where training takes seconds, SCL on the left and BCL with
+# First watch such embeddings: four classes at temperature 0.5, where training takes seconds, SCL on the left and BCL with
 # class-averaged anchors on the right. **Before you slide the imbalance factor:** which classes will move together, and on which side?
 
 # %%
 training_sphere()
 
 # %% [markdown]
+# *(No kernel? `python -m bcl_edu.course.widgets.sphere sphere.html` writes the same sphere as a page that needs none. At imbalance
+# factor 50 it comes to rest like this:)*
+#
+# ![The training sphere at imbalance factor 50 and temperature 0.5: under SCL the two rarest of four classes are 69 degrees apart,
+# under BCL with class-averaged anchors 109 degrees, as in the regular simplex](../docs/training_sphere.png)
+#
 # ## 1. A small long tail
 #
 # Ten classes of 50 down to 1 samples, 120 in all; three classes have a single sample. Each sample is in its batch twice,
@@ -63,7 +69,7 @@ for size in (8, 32, 64):
     assert abs(present - size / sum(counts)) < 0.03
 
 # %% [markdown]
-# In one batch of 8 out of fifteen. Under SCL, the other fourteen contain nothing of this class.
+# In one of fifteen batches of 8. Under SCL the other fourteen know nothing of this class.
 #
 # ## 2. Missing classes change the optimum
 #
@@ -291,11 +297,12 @@ for name, (end, path, _) in whole.items():
 
 # %%
 steps = whole["SCL"][2]
+drawn = ("SCL", "BCL, free, prototype rate 1", "BCL, free, prototype rate 120")
 figures.deviation_curves(
-    {name: path[:, 1:] for name, (_, path, _) in whole.items()},
+    {name: whole[name][1][:, 1:] for name in drawn},
     steps[1:],
     moment="step",
-    ends={name: end for name, (end, _, _) in whole.items()},
+    ends={name: whole[name][0] for name in drawn},
     logarithmic=True,
     title="Full batches: no class is ever missing",
     look_at="Marks on the right: the certified optima.",

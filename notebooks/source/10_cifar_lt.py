@@ -16,10 +16,11 @@
 # **The paper says 51.93 % on CIFAR-100-LT. What exactly was trained to get there, and how would you know that you have
 # reproduced it?**
 #
-# You choose a row of the tables, see which of its values the paper states, look at its data and its views, learn what it costs,
-# and start it. Then you look at runs that were really made: their accuracy, their curves, and what they learned.
+# You choose a row of the tables, see which of its values the paper states, look at its views, learn what it costs, and start
+# it. Then you look at runs that were really made: their accuracy, their curves, and what they learned.
 #
-# *A minute of computing, 30 minutes of reading. You need notebook 01 and notebook 01b.*
+# *A minute of computing, 30 minutes of reading; exercises take longer. You need notebook 01, notebook 01b, and notebook 02 for
+# the long tail of CIFAR-100.*
 
 # %%
 import torch
@@ -31,7 +32,7 @@ from bcl_edu import geometry, report
 from bcl_edu.augment import batched_views, view_policy
 from bcl_edu.course import figures, widgets
 from bcl_edu.course.exercises import check
-from bcl_edu.data import exponential_profile, shot_groups
+from bcl_edu.data import exponential_profile, long_tailed_subset
 from bcl_edu.data.cifar import CIFAR
 from bcl_edu.rows import ROWS, provenance
 from bcl_edu.training import load_pretrained
@@ -56,27 +57,26 @@ Markdown(provenance(row))
 #
 # ## 2. The data
 #
-# A long tail is cut into CIFAR's training set; the test set stays balanced. **Before you run the cell:** of 50,000
-# training images, how many are left at an imbalance factor of 100, and how many classes are few-shot?
+# The counts are those of notebook 02: 10,847 of the 50,000 training images. But the profile only says *how many* images of a
+# class stay. **Before you run the cell:** two people cut the tail with different seeds. What share of their images is the
+# same?
 
 # %%
 recipe = row.recipe
 num_classes = {"cifar10": 10, "cifar100": 100}[recipe.dataset]
+of_class = {"cifar10": 5000, "cifar100": 500}[recipe.dataset]
 counts = exponential_profile(recipe.head_count, num_classes, recipe.imbalance_factor)
-groups = shot_groups(counts)
-print(f"{int(counts.sum()):,} images; classes: { {name: len(ids) for name, ids in groups.items()} }")
-if (recipe.dataset, recipe.imbalance_factor) == ("cifar100", 100):
-    assert int(counts.sum()) == 10_847
+labels = torch.arange(num_classes).repeat_interleave(of_class)  # of the whole training set
 
-figures.class_counts_bars(
-    counts, groups, title=f"{recipe.dataset} at imbalance factor {recipe.imbalance_factor:g}"
-)
+first, second = (set(long_tailed_subset(labels, counts, seed=seed).tolist()) for seed in (0, 1))
+print(f"{len(first):,} images each, {len(first & second) / len(first):.0%} of them the same")
+assert 0.4 < len(first & second) / len(first) < 0.7
 
 # %% [markdown]
-# *Which* images of a class stay is decided by a seeded shuffle. Two runs can be compared only if they were trained on
-# the same images, so every record has the SHA-256 of the chosen indices, and the report refuses to mix subsets.
-# (Differing subsets are a known source of unfair comparisons in this field.) `python -m bcl_edu.data check cifar100
-# --data-dir ...` says whether the data are complete before a long run begins.
+# About half. (Of a class with $n_k$ of 500 images, two random subsets share the fraction $n_k/500$: everything in the head,
+# next to nothing in the tail.) Two runs can be compared only if they were trained on the same images, so every record has the
+# hash of the chosen indices, and the report refuses to mix subsets. `python -m bcl_edu.data check cifar100 --data-dir ...` says
+# whether the data are complete before a long run begins.
 #
 # ## 3. Three views of a photograph
 #
@@ -241,7 +241,7 @@ def shot_accuracy(class_accuracy, class_counts):
 check("shot_accuracy", shot_accuracy)
 
 # %% [markdown]
-# **2. One seed is an anecdote.** Repeat section 4 with `dataclasses.replace(recipe, seed=1)` and `seed=2`. How large is
+# **2. One seed is an anecdote.** Repeat section 4 with `recipe.change(seed=1)` and `seed=2`. How large is
 # the spread of the accuracy, compared with the 1.5 points that separate SCL and BCL in the paper's Table 2?
 #
 # **3. What is not compared.** In the last table, find a run that stands apart. Which single change to its command would

@@ -15,6 +15,7 @@ from bcl_edu.course.exercises.method_exercises import POSITIVES
 from bcl_edu.course.exercises.optimum_exercises import DUALITY_GAP, LOSS_AT_COLLAPSE
 from bcl_edu.course.exercises.path_exercises import CHANCE_TO_BE_MISSING, PAIR_PUSHES
 from bcl_edu.course.exercises.run_exercises import (
+    AHEAD_FROM,
     COSINE_SCHEDULE,
     COUNT_FAILURES,
     PAIRED_DIFFERENCE,
@@ -39,6 +40,7 @@ _IN_NOTEBOOKS = {
     "06_theorem_3_class_complement": (THEOREM_3_BOUND, CLASS_COMPLEMENT),
     "07_simplex_distortion": (LOSS_AT_COLLAPSE, DUALITY_GAP),
     "08_how_training_gets_there": (PAIR_PUSHES, CHANCE_TO_BE_MISSING),
+    "08b_trained_networks": (AHEAD_FROM,),
     "09_claims_of_the_paper": (COUNT_FAILURES,),
     "10_cifar_lt": (SHOT_ACCURACY,),
     "11_imagenet_lt": (COSINE_SCHEDULE,),

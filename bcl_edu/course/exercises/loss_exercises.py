@@ -179,7 +179,7 @@ SUPERVISED_CONTRASTIVE_LOSS = Exercise(
         ),
         _scl(
             "classes averaged",
-            "Each anchor's loss is right, but every class has the same say in your mean. In Eq. 1 every anchor has.",
+            "Each anchor's loss is right, but every class has the same weight in your mean. In Eq. 1 every anchor has.",
             anchors="by class",
         ),
     ),

@@ -1,4 +1,4 @@
-"""Exercises on what a run reports and on what decides a claim (notebooks 09 to 13)."""
+"""Exercises on what a run reports and on what decides a claim (notebooks 08b to 13)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,108 @@ from torch import Tensor
 
 from bcl_edu.course.exercises.exercise import Case, Exercise, Mistake
 from bcl_edu.course.exercises.points import at, unit_vectors
+
+# ---- from which epoch on one loss is ahead in every seed (notebook 08b)
+
+
+def ahead_with(
+    first: Tensor,
+    second: Tensor,
+    *,
+    seeds: Literal["each", "their mean", "any", "apart"] = "each",
+    moment: Literal["from on", "at first"] = "from on",
+    counted_from: Literal[0, 1] = 1,
+    smaller: bool = True,
+) -> int:
+    """The epoch from which on `first` is below `second`, or a wrong variant for each choice that is not the first."""
+    difference = first - second if smaller else second - first
+    ahead = {
+        "each": (difference < 0).all(dim=0),
+        "their mean": difference.mean(dim=0) < 0,
+        "any": (difference < 0).any(dim=0),
+        "apart": first.max(dim=0).values < second.min(dim=0).values,
+    }[seeds].tolist()
+    for epoch in range(len(ahead)):
+        if ahead[epoch] and (moment == "at first" or all(ahead[epoch:])):
+            return epoch + counted_from
+    return 0
+
+
+def _ahead_cases() -> list[Case]:
+    generator = torch.Generator().manual_seed(2)
+    of_seed = 0.5 * torch.rand(
+        5, 1, generator=generator, dtype=torch.float64
+    )  # some seeds are far away under both
+    second = of_seed + torch.linspace(1.0, 0.5, 8, dtype=torch.float64)
+    mixed = torch.tensor([[1, -1, 1, 1, -1, -1, -1, -1], [1, -1, -1, 1, 1, -1, -1, -1]], dtype=torch.float64)
+    on_average = torch.tensor([[1, -3, -3, -3, -3], [1, 1, 1, 1, -1]], dtype=torch.float64)
+    return [
+        Case("one row is ahead, falls back, and gets ahead again", (second[:2] + 0.02 * mixed, second[:2])),
+        Case("one seed is slower than the others", (second[:2, :5] + 0.02 * on_average, second[:2, :5])),
+        Case("seeds differ more than the rows do", (second - 0.01, second)),
+        Case("the first row is never ahead", (second + 0.01, second)),
+        Case(
+            "the last epoch goes to the second row",
+            (second - 0.01 * torch.tensor([1.0] * 7 + [-1.0]), second),
+        ),
+    ]
+
+
+def _ahead(name: str, hint: str, **variant: Any) -> Mistake:
+    return Mistake(name, hint, partial(ahead_with, **variant))
+
+
+AHEAD_FROM = Exercise(
+    name="ahead_from",
+    task="the epoch, counted from 1, from which on the first row is smaller than the second in every seed, until the "
+    "end; 0 if there is none. Rows have shape (seeds, epochs), and both have the same seeds.",
+    arguments=("first", "second"),
+    returns="one whole number",
+    reference=ahead_with,
+    by_hand=Case(
+        "there are two seeds and three epochs, and the first row is ahead in one seed after epoch 2 and in both after "
+        "epoch 3",
+        (
+            torch.tensor([[1.0, 0.7, 0.4], [1.0, 0.9, 0.5]], dtype=torch.float64),
+            torch.tensor([[1.0, 0.8, 0.6], [0.9, 0.8, 0.7]], dtype=torch.float64),
+        ),
+    ),
+    hidden=_ahead_cases,
+    mistakes=(
+        _ahead(
+            "seeds averaged",
+            "Your answer is right for the mean over the seeds. Can a mean be ahead where one of its seeds is not?",
+            seeds="their mean",
+        ),
+        _ahead(
+            "any seed",
+            "You found where some seed is ahead. In how many of them should the first row be?",
+            seeds="any",
+        ),
+        _ahead(
+            "ranges apart",
+            "You ask every seed of the first row to be below every seed of the second. Which two runs share a seed?",
+            seeds="apart",
+        ),
+        _ahead(
+            "first time ahead",
+            "This is the first epoch in which the first row is ahead. Does it stay ahead?",
+            moment="at first",
+        ),
+        _ahead(
+            "counted from 0",
+            "Your epochs are counted from 0. What should the answer be if the first row is ahead from the start?",
+            counted_from=0,
+        ),
+        _ahead(
+            "larger",
+            "Your answer is the epoch from which on the first row is the larger one. Is a large distance from the "
+            "simplex good?",
+            smaller=False,
+        ),
+    ),
+)
+
 
 # ---- cases and failures of a bound (notebook 09)
 

@@ -107,8 +107,8 @@ ATTRACTION_AND_REPULSION = Exercise(
         ),
         _forces(
             "averaged by class",
-            "The attraction is right. In your repulsion every class has the same say: that is Theorem 2. Who has a say "
-            "in Theorem 1?",
+            "The attraction is right. In your repulsion every class has the same weight: that is Theorem 2. What has "
+            "the same weight in Theorem 1?",
             repulsion="class means",
         ),
         _forces(

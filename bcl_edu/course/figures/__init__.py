@@ -16,9 +16,7 @@ from bcl_edu.course.figures.prior_shift import prior_shift
 from bcl_edu.course.figures.projection import Projection, best_projection
 from bcl_edu.course.figures.pushes import push_circles
 from bcl_edu.course.figures.share_bars import gradient_shares
-from bcl_edu.course.figures.shot_confusion import shot_confusion
 from bcl_edu.course.figures.style import caption, text_alternative
-from bcl_edu.course.figures.three_effects import three_effects
 from bcl_edu.course.figures.training_curves import training_curves
 from bcl_edu.course.figures.view_columns import view_columns
 
@@ -44,11 +42,9 @@ __all__ = [
     "prior_shift",
     "proof_ladder",
     "push_circles",
-    "shot_confusion",
     "shot_group_bars",
     "tail_angle_curves",
     "text_alternative",
-    "three_effects",
     "training_curves",
     "view_columns",
 ]

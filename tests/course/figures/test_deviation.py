@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bcl_edu.course.figures import caption, deviation_curves, style, text_alternative, three_effects
+from bcl_edu.course.figures import caption, deviation_curves, text_alternative
 
 PATHS = {
     "SCL": torch.tensor([[1.0, 0.5, 0.2], [0.8, 0.3, 0.1]]),
@@ -80,18 +80,3 @@ def test_what_cannot_be_drawn_is_named(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         deviation_curves(runs, moments, moment="step", **WORDS, **more)  # type: ignore[arg-type]
-
-
-def test_three_effects_add_up_to_what_was_measured() -> None:
-    figure = three_effects({"SCL": (0.07, 0.03, 0.2), "BCL": (0.07, -0.01, 0.3)}, **WORDS)
-    assert [bar.name for bar in figure.data] == ["SCL", "BCL"]
-    assert figure.data[0].y == pytest.approx((0.07, 0.03, 0.2, 0.3))
-    assert figure.data[1].text == ("0.070", "-0.010", "+0.300", "0.360")
-    assert figure.data[0].marker.pattern.shape != figure.data[1].marker.pattern.shape
-    assert figure.data[0].marker.color == style.METHOD_COLOURS["scl"]
-    assert "BCL: 0.070 at the optimum of full batches, -0.010 by mini-batches" in text_alternative(figure)
-
-
-def test_an_effect_that_is_missing_is_refused() -> None:
-    with pytest.raises(ValueError, match="SCL has 2 parts; expected three"):
-        three_effects({"SCL": (0.1, 0.2)}, **WORDS)
