@@ -6,20 +6,27 @@ repository: notebooks load it, so that nobody must train to learn.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from bcl_edu.files import write_atomically
+from bcl_edu.files import user_path, write_atomically
 from bcl_edu.stored_forms import epochs_of
 from bcl_edu.training.checkpoint import CHECKPOINT_NAME, CheckpointError, load_run_checkpoint
-from bcl_edu.training.record import METRICS_NAME, RECORD_NAME, read_metrics, read_record
+from bcl_edu.training.record import (
+    METRICS_NAME,
+    RECORD_NAME,
+    read_metrics,
+    read_record,
+    write_record,
+)
 from bcl_edu.training.trained import TrainedModel, from_checkpoint, from_state, trained_model
 
 WEIGHTS_NAME = "model.safetensors"
@@ -78,7 +85,12 @@ def export_run(run: Path, destination: Path, dtype: Dtype = "auto") -> Path:
 
     content = save(
         _converted(state["model"], dtype),
-        metadata={"format": FORMAT, "image_shape": json.dumps(state["image_shape"]), "epoch": str(epochs)},
+        metadata={
+            "format": FORMAT,
+            "image_shape": json.dumps(state["image_shape"]),
+            "epoch": str(epochs),
+            "record_sha256": _record_sha256(record),
+        },
     )
     temporary = destination.with_name(f".{destination.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -87,9 +99,10 @@ def export_run(run: Path, destination: Path, dtype: Dtype = "auto") -> Path:
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(destination)) from error
     try:
-        for name in (RECORD_NAME, METRICS_NAME):
-            shutil.copyfile(run / name, temporary / name)
+        shutil.copyfile(run / METRICS_NAME, temporary / METRICS_NAME)
         write_atomically(temporary / WEIGHTS_NAME, content)
+        kept = {name: _file_sha256(temporary / name) for name in (METRICS_NAME, WEIGHTS_NAME)}
+        write_record(temporary, record | {"sha256": kept})
         temporary.replace(destination)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -110,11 +123,12 @@ def load_pretrained(folder: Path | str) -> TrainedModel:
     Raises:
         CheckpointError: a file is missing, damaged or not ours.
     """
-    folder = Path(folder)
+    folder = user_path(folder)
     record = read_record(folder)
     path = folder / WEIGHTS_NAME
     if not path.is_file():
         raise CheckpointError(f"there is no {WEIGHTS_NAME} in {folder}; python -m bcl_edu.export writes one")
+    _require_undamaged(folder, record)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -124,6 +138,11 @@ def load_pretrained(folder: Path | str) -> TrainedModel:
     if metadata.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} has format {metadata.get('format')!r}, but this version of bcl_edu reads format {FORMAT!r}"
+        )
+    if metadata.get("record_sha256", "") not in ("", _record_sha256(record)):
+        raise CheckpointError(
+            f"{folder / RECORD_NAME} is not as it was exported: its SHA-256 is not the one that {WEIGHTS_NAME} has; "
+            "fetch it again"
         )
     try:
         counts, normalisation = record["data"]["class_counts"], record["normalisation"]
@@ -139,6 +158,35 @@ def load_pretrained(folder: Path | str) -> TrainedModel:
         class_names=record["data"].get("class_names"),
         weights={name: w.float() if w.is_floating_point() else w for name, w in weights.items()},
     )
+
+
+def _record_sha256(record: dict[str, Any]) -> str:
+    """SHA-256 of a record but for the hashes of the files beside it."""
+    rest = {name: value for name, value in record.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _file_sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _require_undamaged(folder: Path, record: dict[str, Any]) -> None:
+    """Refuse files whose hash is not the one in the record; earlier versions recorded none.
+
+    Raises:
+        CheckpointError: with the file.
+    """
+    hashes = record.get("sha256", {})
+    for name in (METRICS_NAME, WEIGHTS_NAME):
+        if isinstance(hashes, dict) and name in hashes:
+            path = folder / name
+            found = _file_sha256(path) if path.is_file() else "none"
+            if found != hashes[name]:
+                raise CheckpointError(
+                    f"{path} is damaged or was changed: its SHA-256 is {found[:12]}, {RECORD_NAME} says "
+                    f"{str(hashes[name])[:12]}; fetch or export it again"
+                )
 
 
 def load_trained(path: Path) -> TrainedModel:

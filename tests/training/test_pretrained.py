@@ -37,6 +37,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def export_without_hashes(run: Path, kept: Path) -> Path:
+    """What earlier versions exported, which a test can change."""
+    path = export_run(run, kept)
+    record = json.loads((kept / "run.json").read_text())
+    del record["sha256"]
+    (kept / "run.json").write_text(json.dumps(record))
+    save_file(load_file(path), path, metadata={"format": "1", "image_shape": "[1, 8, 8]", "epoch": "1"})
+    return path
+
+
 def images() -> torch.Tensor:
     return torch.rand(5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -45,8 +55,10 @@ def test_record_and_metrics_are_copied_and_weights_predict_the_same(run: Path, t
     kept = tmp_path / "deep" / "kept"
     assert export_run(run, kept) == kept / "model.safetensors"
     assert sorted(path.name for path in kept.iterdir()) == ["metrics.jsonl", "model.safetensors", "run.json"]
-    for name in ("run.json", "metrics.jsonl"):
-        assert (kept / name).read_bytes() == (run / name).read_bytes()
+    assert (kept / "metrics.jsonl").read_bytes() == (run / "metrics.jsonl").read_bytes()
+    record = json.loads((kept / "run.json").read_text())
+    assert sorted(record.pop("sha256")) == ["metrics.jsonl", "model.safetensors"]
+    assert record == json.loads((run / "run.json").read_text())
     loaded, original = load_pretrained(kept), from_checkpoint(run / "checkpoint.pt")
     assert (loaded.recipe, loaded.epoch, loaded.normalisation) == (
         original.recipe,
@@ -186,14 +198,14 @@ def test_a_weight_beyond_float16_is_refused(run: Path, tmp_path: Path) -> None:
     ],
 )
 def test_damage_is_one_clear_error(damage, message: str, run: Path, tmp_path: Path) -> None:
-    export_run(run, tmp_path / "kept")
+    export_without_hashes(run, tmp_path / "kept")
     damage(tmp_path / "kept")
     with pytest.raises(CheckpointError, match=message):
         load_pretrained(tmp_path / "kept")
 
 
 def test_weights_of_another_model_are_refused(run: Path, tmp_path: Path) -> None:
-    path = export_run(run, tmp_path / "kept")
+    path = export_without_hashes(run, tmp_path / "kept")
     weights = load_file(path)
     del weights["classifier.bias"]
     metadata = {"format": "1", "image_shape": "[1, 8, 8]", "epoch": "1"}
@@ -204,7 +216,7 @@ def test_weights_of_another_model_are_refused(run: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("shape", ["[8, 8]", "8"])
 def test_images_that_are_none_are_refused(shape: str, run: Path, tmp_path: Path) -> None:
-    path = export_run(run, tmp_path / "kept")
+    path = export_without_hashes(run, tmp_path / "kept")
     save_file(load_file(path), path, metadata={"format": "1", "image_shape": shape, "epoch": "1"})
     with pytest.raises(CheckpointError, match=r"the stored shape of the images is .*8.*, but must be three"):
         load_pretrained(tmp_path / "kept")
@@ -219,8 +231,23 @@ def test_a_folder_a_file_and_an_export_all_load(run: Path, tmp_path: Path) -> No
 
 
 def test_a_model_trained_before_a_field_of_the_recipe_loads(run: Path, tmp_path: Path) -> None:
-    export_run(run, tmp_path / "kept")
+    export_without_hashes(run, tmp_path / "kept")
     record = json.loads((tmp_path / "kept" / "run.json").read_text())
     del record["recipe"]["nesterov"]
     (tmp_path / "kept" / "run.json").write_text(json.dumps(record))
     assert load_pretrained(tmp_path / "kept").recipe.nesterov is False
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("model.safetensors", -1000), ("metrics.jsonl", 20), ("run.json", None)]
+)
+def test_one_changed_byte_of_what_was_exported_is_noticed(
+    name: str, place: int | None, run: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    export_run(run, kept)
+    content = bytearray((kept / name).read_bytes())
+    content[content.index(b"digits") if place is None else place] ^= 1
+    (kept / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=name.replace(".", r"\.")):
+        load_pretrained(kept)

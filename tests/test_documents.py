@@ -1,0 +1,63 @@
+"""The pages of documentation run as they are written."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from bcl_edu.models import build_backbone
+from tests.documents import blocks, python_of, run_commands
+
+
+def run_python(page: str) -> dict[str, Any]:
+    """All Python of a page, block after block, in one namespace."""
+    names: dict[str, Any] = {"__name__": page}
+    for number in range(len(blocks(page, "python"))):
+        exec(compile(python_of(page, number), page, "exec"), names)
+    return names
+
+
+@pytest.fixture
+def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_losses_train_in_a_loop_of_ones_own_and_under_lightnings_hooks() -> None:
+    names = run_python("losses_in_your_loop.md")
+    model, labels = names["Balanced"](), torch.repeat_interleave(torch.arange(3), torch.tensor([8, 4, 2]))
+    views = torch.randn(len(labels), 3, 3, 8, 8)
+    data = [(views[i], labels[i]) for i in range(len(labels))]
+    before = [value.clone() for value in model.parameters()]
+    if find_spec("lightning") is not None:
+        from lightning.pytorch import Trainer
+
+        trainer = Trainer(max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False)
+        trainer.fit(model, DataLoader(data, batch_size=7))  # type: ignore[arg-type]
+    else:
+        optimizer = model.configure_optimizers()
+        for number, batch in enumerate(DataLoader(data, batch_size=7)):  # type: ignore[arg-type]
+            loss = model.training_step(batch, number)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    assert all(not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
+
+
+def test_exported_weights_load_in_plain_pytorch(in_tmp: Path) -> None:
+    run_commands("exported_weights.md")
+    names = run_python("exported_weights.md")
+    backbone = build_backbone("resnet50")
+    weights = {f"backbone.{name}": value for name, value in backbone.state_dict().items()}
+    classifier = torch.nn.Linear(2048, 3)
+    weights |= {f"classifier.{name}": value for name, value in classifier.state_dict().items()}
+    network = names["torchvision_network"]("resnet50", weights, 3)
+    image = torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        expected = classifier(backbone.eval()(image))
+        assert torch.allclose(network(image), expected, atol=1e-5)
