@@ -10,6 +10,7 @@ from jaxtyping import Float
 from scipy.linalg import orthogonal_procrustes
 from torch import Tensor
 
+from bcl_edu.course.figures import style
 from bcl_edu.course.figures.class_means import class_mean_film
 from bcl_edu.data import exponential_profile
 from bcl_edu.geometry import LOSSES, certified_optimum
@@ -42,15 +43,43 @@ def bending_simplex(
     means = [optima[0]]
     for optimum in optima[1:]:
         means.append(turned_onto(optimum, means[-1]))
-    return class_mean_film(
-        torch.stack(means),
+    shown = torch.stack(means)
+    title = f"Where {loss.upper()} puts {num_classes} classes"
+    look_at = "Press play: what do the two thin arrows, the rare classes, do as the tail gets longer?"
+    angles = (shown[:, -1] * shown[:, -2]).sum(dim=1).clamp(-1, 1).arccos().rad2deg().tolist()
+    headings = [style.heading(f"{title}: {angle:.0f}° between the two rarest", look_at) for angle in angles]
+    figure = class_mean_film(
+        shown,
         profiles[-1],
         epochs=list(factors),
         quantity="imbalance factor",
-        title=f"Where {loss.upper()} puts {num_classes} classes",
-        look_at="Press play: what do the two thin arrows, the rare classes, do as the tail gets longer?",
+        title=title,
+        look_at=look_at,
         start=0,
     )
+    figure.layout.title.text = headings[0]
+    for frame, heading in zip(figure.frames, headings, strict=True):
+        frame.layout.title.text = heading
+    if shown.shape[2] == 3:
+        x, y, z = clearest_view(shown[[0, -1]]).tolist()
+        figure.layout.scene.camera.eye = {"x": x, "y": y, "z": z}
+    return figure
+
+
+def clearest_view(scenes: Float[Tensor, "scenes k 3"], distance: float = 1.48) -> Float[Tensor, "3"]:
+    """From where a camera that looks at the origin sees the points of every scene furthest apart.
+
+    Points hide the centre, too, where arrows begin: an arrow towards the camera would be a dot. The camera looks from
+    slightly above, where people expect it.
+    """
+    turns = torch.linspace(0, 2 * torch.pi, 145, dtype=torch.float64)[:-1]
+    eyes = torch.stack([turns.cos(), turns.sin(), torch.full_like(turns, 0.4)], dim=1)
+    eyes = eyes / eyes.norm(dim=1, keepdim=True)
+    points = torch.cat([scenes, torch.zeros_like(scenes[:, :1])], dim=1)
+    depth = torch.einsum("skd,ed->esk", points, eyes)
+    flat = points[None] - depth[..., None] * eyes[:, None, None]
+    apart = torch.cdist(flat, flat) + 9 * torch.eye(points.shape[1], dtype=torch.float64)
+    return distance * eyes[apart.amin(dim=(1, 2, 3)).argmax()]
 
 
 def turned_onto(points: Float[Tensor, "k dim"], target: Float[Tensor, "k dim"]) -> Float[Tensor, "k dim"]:

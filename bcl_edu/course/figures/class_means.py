@@ -26,6 +26,10 @@ FEW_SAMPLES = 50
 
 LOOK_AT = "One arrow a class, thick and large for the head, thin and small for the tail."
 
+FILM_LASTS = 6000
+"""Milliseconds of a film: time enough to follow a class."""
+SHORTEST_FRAME = 120
+
 
 @dataclass(frozen=True)
 class Sphere:
@@ -290,7 +294,7 @@ def _empty_page(sphere: Sphere, projection: Projection, title: str, look_at: str
 def _add_player(figure: go.Figure, names: list[str], quantity: str, *, active: int, redraw: bool) -> None:
     """Play, pause and a slider over the frames, under the figure."""
     still = {"mode": "immediate", "frame": {"duration": 0, "redraw": redraw}, "transition": {"duration": 0}}
-    moving = still | {"frame": {"duration": 180, "redraw": redraw}}
+    moving = still | {"frame": {"duration": max(SHORTEST_FRAME, FILM_LASTS // len(names)), "redraw": redraw}}
     button = {"method": "animate"}
     figure.update_layout(
         margin={"b": 70},

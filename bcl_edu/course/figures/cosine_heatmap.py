@@ -11,9 +11,11 @@ from torch import Tensor
 
 from bcl_edu.course.figures import style
 
-# Pale on purpose: the numbers in the cells are dark, and the cells are opaque, so both read on either page.
-SCALE = ((0.0, "#6aa5dc"), (0.5, "#f4f2ee"), (1.0, "#f08a3c"))
+APART, NEUTRAL, CLOSE = "#3fb0bf", "#f4f2ee", "#e070ad"
+"""Teal and magenta, which mark cosines only, as in the explorer: blue and orange are head and tail."""
+SCALE = ((0.0, APART), (0.5, NEUTRAL), (1.0, CLOSE))
 CELL_INK = "#1a1a1a"
+"""Numbers are dark and cells opaque, so that both read on either page; the site has other colours for dark."""
 MOST_NUMBERS = 12
 """With more classes than this, the cells are too small for numbers."""
 CELL = 40
@@ -33,7 +35,7 @@ def cosine_heatmap(
 ) -> go.Figure:
     """The matrix of cosines between class means, rows and columns from head to tail; several side by side.
 
-    Pale cells are at the regular simplex, -1/(K-1); orange pairs are closer than that, blue ones further apart.
+    Pale cells are at the regular simplex, -1/(K-1); magenta pairs are closer than that, teal ones further apart.
 
     Args:
         cosines: the matrix of `bcl_edu.geometry.cosine_matrix`, shape (K, K), or several by name, which then
@@ -61,7 +63,7 @@ def cosine_heatmap(
     reach = max(0.05, *(float((values - simplex).abs().max()) for values in between.values()))
     figure = style.page(
         title,
-        f"Pale: the regular simplex ({simplex:.3f}). Orange: too close. Blue: too far apart.",
+        f"Pale: the regular simplex ({simplex:.3f}). Magenta: too close. Teal: too far apart.",
         " ".join(_in_words(name or title, values, simplex) for name, values in between.items()),
         height=190 + cell * shown,
     )

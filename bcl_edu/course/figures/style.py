@@ -67,15 +67,15 @@ SERIES = (
 )
 
 METHOD_LOOKS = {
-    "ce": Series("#6b6b6b", "dot", "circle-open", ""),
-    "lc": Series("#b8860b", "dashdot", "square-open", "."),
-    "scl": Series("#7a4fb5", "solid", "circle", "+"),
-    "scl-complement": Series("#b45fb4", "dot", "triangle-down", ""),
-    "scl-averaging": Series("#9a6fd0", "longdash", "triangle-up", "\\"),
-    "bcl": Series("#00876c", "solid", "square", "/"),
-    "bcl-inside": Series("#5b7f16", "longdash", "cross", "-"),
-    "bcl-prototypes": Series("#a83279", "dashdot", "star", "|"),
-    "bcl-class-anchors": Series("#0e7059", "dash", "diamond", "x"),
+    "ce": Series("#919191", "dot", "circle-open", ""),
+    "lc": Series("#7b6430", "dashdot", "square-open", "."),
+    "scl": Series("#843dc4", "solid", "circle", "+"),
+    "scl-complement": Series("#ef4ee1", "dot", "triangle-down", ""),
+    "scl-averaging": Series("#7d4afe", "longdash", "triangle-up", "\\"),
+    "bcl": Series("#029c64", "solid", "square", "/"),
+    "bcl-inside": Series("#729f46", "longdash", "cross", "-"),
+    "bcl-prototypes": Series("#b9118b", "dashdot", "star", "|"),
+    "bcl-class-anchors": Series("#1d6e5f", "dash", "diamond", "x"),
 }
 """The look of each loss, the same in every figure and widget; the browser's colours are in `widgets/browser`."""
 

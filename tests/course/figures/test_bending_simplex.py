@@ -23,6 +23,21 @@ def test_it_starts_at_the_regular_simplex_and_ends_with_the_tail_closer_together
     assert film.layout.sliders[0].currentvalue.prefix == "imbalance factor "
 
 
+def test_the_title_says_the_angle_of_every_frame_and_nothing_hides_anything() -> None:
+    film = bending_simplex((1, 1000))
+    first, last = (frame.layout.title.text for frame in film.frames)
+    assert "109° between the two rarest" in film.layout.title.text == first
+    assert "35° between the two rarest" in last
+    eye = np.array([film.layout.scene.camera.eye[axis] for axis in "xyz"])
+    eye /= np.linalg.norm(eye)
+    for frame in film.frames:
+        points = np.stack([np.asarray(frame.data[-1][axis], dtype=float) for axis in "xyz"], axis=1)
+        points = np.concatenate([points, np.zeros((1, 3))])
+        flat = points - (points @ eye)[:, None] * eye
+        apart = np.linalg.norm(flat[:, None] - flat[None], axis=2)[~np.eye(5, dtype=bool)]
+        assert apart.min() > 0.3  # of the radius
+
+
 def test_a_class_of_one_image_is_still_an_anchor_and_does_not_jump() -> None:
     film = bending_simplex((500, 1000))
     before, after = (cosines(frame) for frame in film.frames)

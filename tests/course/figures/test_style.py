@@ -1,3 +1,5 @@
+import itertools
+import math
 import re
 from pathlib import Path
 
@@ -6,6 +8,7 @@ import torch
 
 from bcl_edu.course import widgets
 from bcl_edu.course.figures import style
+from bcl_edu.course.figures.cosine_heatmap import APART, CLOSE, NEUTRAL
 from bcl_edu.losses import CONTRASTIVE_LOSSES
 
 EVERY_COLOUR = [
@@ -120,32 +123,59 @@ def test_two_runs_of_one_method_share_its_colour_and_nothing_else() -> None:
     assert one.symbol != other.symbol
 
 
-def seen_with(colour: str, deficiency: str) -> list[float]:
-    """A colour as linear red, green and blue under a complete colour deficiency (Machado et al. 2009, severity 1)."""
-    matrices = {
-        "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
-        "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
-        "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
-    }
+DEFICIENCIES = {
+    "none": [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+    "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+"""How linear red, green and blue are mixed under a complete deficiency (Machado et al. 2009, severity 1)."""
+
+
+def seen_with(colour: str, deficiency: str) -> tuple[float, float, float]:
+    """A colour as L*, a*, b* (CIE 1976, D65) of what somebody with a deficiency sees."""
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return [sum(m * c for m, c in zip(row, linear, strict=True)) for row in matrices[deficiency]]
+    seen = [
+        min(1.0, max(0.0, sum(m * c for m, c in zip(row, linear, strict=True))))
+        for row in DEFICIENCIES[deficiency]
+    ]
+    of_white = (
+        (0.4339, 0.3762, 0.1899),
+        (0.2126, 0.7152, 0.0722),
+        (0.0177, 0.1095, 0.8727),
+    )  # XYZ over white's
+    x, y, z = (sum(m * c for m, c in zip(row, seen, strict=True)) for row in of_white)
+    fx, fy, fz = (t ** (1 / 3) if t > 0.008856 else 7.787 * t + 16 / 116 for t in (x, y, z))
+    return 116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)
 
 
-@pytest.mark.parametrize("deficiency", ["protanopia", "deuteranopia", "tritanopia"])
-def test_methods_that_are_compared_stay_apart_for_the_colour_blind_or_differ_in_dash(deficiency: str) -> None:
-    compared = [("scl", "bcl"), ("scl", "bcl-class-anchors"), ("lc", "scl"), ("lc", "bcl"), ("ce", "bcl")]
-    for pair in compared:
-        one, other = (style.METHOD_LOOKS[name] for name in pair)
-        apart = max(
-            abs(a - b)
-            for a, b in zip(
-                seen_with(one.colour, deficiency), seen_with(other.colour, deficiency), strict=True
-            )
-        )
-        assert apart > 0.1 or (one.dash, one.symbol) != (other.dash, other.symbol), pair
-    ends = (seen_with(colour, deficiency) for colour in (style.HEAD, style.TAIL))
-    assert max(abs(a - b) for a, b in zip(*ends, strict=True)) > 0.2
+def difference(one: str, other: str, deficiency: str) -> float:
+    """The distance of two colours in L*a*b*: 2.3 is just noticed."""
+    return math.dist(seen_with(one, deficiency), seen_with(other, deficiency))
+
+
+def test_white_is_seen_as_white() -> None:
+    for deficiency in DEFICIENCIES:
+        assert seen_with("#ffffff", deficiency) == pytest.approx((100, 0, 0), abs=0.6)
+
+
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+def test_every_two_methods_and_head_and_tail_stay_apart_for_the_colour_blind(deficiency: str) -> None:
+    # any two methods can be beside each other in the explorer
+    colours = style.METHOD_COLOURS | {"head": style.HEAD, "tail": style.TAIL}
+    apart = {
+        (one, other): difference(colours[one], colours[other], deficiency)
+        for one, other in itertools.combinations(colours, 2)
+    }
+    nearest = min(apart, key=lambda pair: apart[pair])
+    assert apart[nearest] > 12, nearest
+
+
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+def test_too_close_and_too_far_apart_are_told_apart_by_the_colour_blind(deficiency: str) -> None:
+    for one, other in itertools.combinations((APART, NEUTRAL, CLOSE), 2):
+        assert difference(one, other, deficiency) > 12, (one, other)
 
 
 def test_a_long_caption_is_broken_to_fit_and_the_figure_grows_by_its_lines() -> None:

@@ -7,15 +7,15 @@ export const TAIL = "#d55e00";
 
 /** Methods, on every page: a colour that stands out from a white and from a dark page, and a dash (as in SVG). */
 export const METHODS = {
-  ce: { colour: "#6b6b6b", dash: "2 3" },
-  lc: { colour: "#b8860b", dash: "8 3 2 3" },
-  scl: { colour: "#7a4fb5", dash: "" },
-  "scl-complement": { colour: "#b45fb4", dash: "3 3" },
-  "scl-averaging": { colour: "#9a6fd0", dash: "10 4" },
-  bcl: { colour: "#00876c", dash: "" },
-  "bcl-inside": { colour: "#5b7f16", dash: "10 4" },
-  "bcl-prototypes": { colour: "#a83279", dash: "8 3 2 3" },
-  "bcl-class-anchors": { colour: "#0e7059", dash: "6 3" },
+  ce: { colour: "#919191", dash: "2 3" },
+  lc: { colour: "#7b6430", dash: "8 3 2 3" },
+  scl: { colour: "#843dc4", dash: "" },
+  "scl-complement": { colour: "#ef4ee1", dash: "3 3" },
+  "scl-averaging": { colour: "#7d4afe", dash: "10 4" },
+  bcl: { colour: "#029c64", dash: "" },
+  "bcl-inside": { colour: "#729f46", dash: "10 4" },
+  "bcl-prototypes": { colour: "#b9118b", dash: "8 3 2 3" },
+  "bcl-class-anchors": { colour: "#1d6e5f", dash: "6 3" },
 };
 
 /** From blue (head, class 0) through grey to orange (tail, class K - 1). */
