@@ -201,7 +201,7 @@ def _add_still(bundle: dict[str, Any]) -> None:
     # 4 steps of transparency are enough for the edges of letters, and leave the colours to what is drawn
     image.putalpha(image.getchannel("A").point([round(alpha / 85) * 85 for alpha in range(256)]))
     colours = (
-        256 if any(trace["type"] == "image" for trace in data) else 48
+        256 if any(trace["type"] == "image" for trace in data) else 40
     )  # photographs need more than diagrams
     image.quantize(colours, method=Image.Quantize.FASTOCTREE).save(small, format="png", optimize=True)
     bundle["image/png"] = base64.b64encode(small.getvalue()).decode("ascii")

@@ -256,7 +256,7 @@ assert abs(wins("few", "BCL", "compensated")[1]) < 2
 #
 # Ten directions are as far apart as they can all be when every cosine between two of them is $-1/9$; notebook 03 proves it
 # and calls this arrangement the *regular simplex*. Here are the cosines between the class means of SCL and BCL, from head (top left) to tail
-# (bottom right): orange where two classes are nearer to each other than that, blue where they are further apart. **Before
+# (bottom right): magenta where two classes are nearer to each other than that, teal where they are further apart. **Before
 # you look:** in which corner will the two differ most?
 
 # %%

@@ -450,7 +450,7 @@ figures.cosine_heatmap(panels, class_counts, digits.class_names)
 # %% [markdown]
 # *Look at the colour of the whole square, then at its lower right corner.* The untrained network holds all classes in
 # one half of the sphere; in evaluation mode it would even look as if they were nearly one point. Training spreads them. What
-# remains orange after training are mostly pairs with a rare digit.
+# remains magenta after training are mostly pairs with a rare digit.
 #
 # The last number of each line above is the *distance from the regular simplex*, the root mean square of the differences
 # between the cosines and $-1/9$, which is how far apart ten directions can be at the same time. Whether the loss itself

@@ -288,7 +288,7 @@ assert cosines[0, 1] == cosines.min() and cosines[0, 1:].max() < -1 / 3
 figures.cosine_heatmap(cosines, counts, title="Four classes at the optimum of SCL")
 
 # %% [markdown]
-# All three pairs with class 0 are further apart than in the simplex (blue), 0 and 1 most of all: most samples belong to these
+# All three pairs with class 0 are further apart than in the simplex (teal), 0 and 1 most of all: most samples belong to these
 # two, so their distance counts most in the sum. The others pay for it, and the two rarest classes have moved together. Four classes
 # need only three dimensions, so the next picture is exact. *Turn it, and compare it with the tetrahedron above.*
 

@@ -156,7 +156,7 @@ figures.cosine_heatmap(
 )
 
 # %% [markdown]
-# *Look at the orange corner:* the **prototypes** of the tail crowd together, as the class means do under SCL, while the class
+# *Look at the magenta corner:* the **prototypes** of the tail crowd together, as the class means do under SCL, while the class
 # means are close to a simplex. Prototypes are discarded after training; the embedding network stays.
 #
 # Does stochastic gradient descent reach these optima? Stored: 2,000 steps from random embeddings at $\tau = 0.3$ in batches of

@@ -130,7 +130,7 @@ figures.film(
 # images. Single images of different classes are much further apart, with a mean cosine of about 0.3, as notebook 04 measured:
 # a mean keeps what all classes share and loses what differs from image to image.)
 #
-# *Look at the lower right corner*, the tail: after 30 epochs it is still orange. Move the slider to see how the picture began.
+# *Look at the lower right corner*, the tail: after 30 epochs it is still magenta. Move the slider to see how the picture began.
 #
 # ## 2. Five seeds of each loss
 #

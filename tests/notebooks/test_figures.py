@@ -6,6 +6,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from bcl_edu.course.figures.style import METHOD_COLOURS, method_in
 from tools.notebooks import NOTEBOOKS, PLOTLY, notebook_of, twins
 
 STORED = {
@@ -48,3 +49,16 @@ def test_a_picture_in_the_text_has_a_text_alternative(name: str) -> None:
 
 def test_notebooks_are_stored_where_this_looks() -> None:
     assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == set(STORED)
+
+
+def test_a_method_has_its_colour_in_every_stored_figure() -> None:
+    drawn = 0
+    for bundle in (figure.values[0] for figure in FIGURES):
+        for trace in bundle[PLOTLY]["data"]:
+            method = method_in(trace.get("name") or "")
+            parts = (trace.get("line") or {}, trace.get("marker") or {})
+            colours = [part["color"] for part in parts if isinstance(part.get("color"), str)]
+            if method and colours:
+                drawn += 1
+                assert METHOD_COLOURS[method] in colours, trace["name"]
+    assert drawn > 30
