@@ -49,6 +49,7 @@ ON_DIGITS: dict[str, Any] = {
     "head_hidden": 64,
     "head_dim": 32,
     "queue_size": 320,
+    "key_momentum": 0.9,
     "meta_batch_size": 64,
     "second_epochs": 3,
     "router_epochs": 3,
@@ -59,7 +60,8 @@ ON_DIGITS: dict[str, Any] = {
     "target_epochs": 30,
 }
 """Options that fit the long-tailed digits, 371 images, for every method that has them: the heads of the digits' recipe,
-a queue of one epoch, and later stages that are as long beside 30 epochs as the published ones beside 200 or 90."""
+a queue of one epoch, a key encoder that follows within 180 steps as one of momentum 0.999 does within tens of thousands,
+and later stages that are as long beside 30 epochs as the published ones beside 200 or 90."""
 
 
 def under_common_protocol(recipe: Recipe) -> Recipe:
