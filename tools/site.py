@@ -80,7 +80,7 @@ SCRIPTS = """<script src="{up}assets/plotly.min.js" defer></script>
 COURSE = "Balanced contrastive learning"
 ABOUT = (
     "Make one class rare, and the others move: supervised contrastive learning under class imbalance, computed "
-    "in front of you. A course with a live sphere, an explorer and fourteen notebooks."
+    "in front of you. A course of notebooks, with a live sphere and an explorer."
 )
 
 

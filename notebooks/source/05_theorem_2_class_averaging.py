@@ -131,7 +131,7 @@ figures.gradient_shares(shares, long_tail, anchor_class=9, title="Who pushes cla
 # its bars are what the second loss restores. In a single draw the averaged shares lie between 6 % and 18 %. They are not
 # equal, and should not be: a class that is closer pushes more. What no longer counts is how many samples it has.
 #
-# Slide the imbalance factor. The grey bars change with it. Do the blue ones?
+# Slide the imbalance factor. The bars of SCL change with it. Do those of the averaged loss?
 
 # %%
 positions = {}

@@ -56,7 +56,7 @@ def bound_versus_loss(
 
     figure = style.page(
         title,
-        "In the grey the loss is below what should bound it.",
+        "On the line the loss is its bound. In the grey it is below what should bound it.",
         _in_words(shown, below),
         height=430,
     )
@@ -79,6 +79,7 @@ def bound_versus_loss(
                 fill="tonexty",
                 fillcolor=style.FAINT,
                 name="loss = bound",
+                showlegend=False,  # a third row would touch the caption
                 hoverinfo="skip",
             ),
         ]
