@@ -43,6 +43,7 @@ from bcl_edu.training.data import TrainingData, prepare_data
 from bcl_edu.training.device import choose_device
 from bcl_edu.training.display import figure
 from bcl_edu.training.evaluation import evaluate_method
+from bcl_edu.training.loading import named_worker_errors
 from bcl_edu.training.pretrained import load_trained
 from bcl_edu.training.trained import TrainedModel
 
@@ -274,21 +275,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         load_plugins(command.plugin)
         lists = own_lists(command.train_list, command.test_list, command.val_list)
-        result = evaluate_checkpoint(
-            command.run,
-            command.data_dir,
-            command.device,
-            lists=lists,
-            workers=command.workers,
-            class_map=command.class_map,
-            asked=Asked(
-                tau_norm=command.tau_norm,
-                prior_shift=command.prior_shift,
-                target_imbalance=command.target_imbalance,
-                knn=command.knn,
-                linear_probe=command.linear_probe,
-            ),
-        )
+        with named_worker_errors():
+            result = evaluate_checkpoint(
+                command.run,
+                command.data_dir,
+                command.device,
+                lists=lists,
+                workers=command.workers,
+                class_map=command.class_map,
+                asked=Asked(
+                    tau_norm=command.tau_norm,
+                    prior_shift=command.prior_shift,
+                    target_imbalance=command.target_imbalance,
+                    knn=command.knn,
+                    linear_probe=command.linear_probe,
+                ),
+            )
     except (ValueError, OSError, CheckpointError) as error:
         sys.exit(f"bcl_edu.evaluate: {in_words(error)}")
     print(json.dumps(result, indent=2) if command.json else report(result, per_class=command.per_class))

@@ -80,6 +80,9 @@ def command(main: Main) -> Callable[..., None]:
         except BrokenPipeError:
             _discard_output()
             sys.exit(1)
+        except KeyboardInterrupt:
+            print("stopped by Ctrl-C", file=sys.stderr)
+            sys.exit(130)
         except OSError as error:
             if error.filename is not None:  # not of the standard output, and nobody has answered it
                 raise

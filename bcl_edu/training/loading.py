@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import signal
+import sys
+import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader
+from torch.utils.data._utils import signal_handling
 
 from bcl_edu.augment import (
     BatchedTrainingViews,
@@ -37,6 +43,23 @@ class UnreadableImage(ValueError):
 
 class UnreadableImageWarning(UserWarning):
     """An image file that cannot be read was replaced by another of its class."""
+
+
+class WorkersLost(ValueError):
+    """A worker process died, or none delivers anything; the message says what may help."""
+
+
+POLL_SECONDS = 2.0
+"""How often a wait for worker processes is interrupted to see whether it should end."""
+
+SECONDS_TO_SPEAK, SECONDS_TO_GIVE_UP = 30.0, 300.0
+"""After so long a wait for images it is said what is waited for; after so long it ends the run."""
+
+PREFETCHED = 2
+"""Batches that each worker process keeps ready."""
+
+SHARED_MEMORY = Path("/dev/shm")
+"""Where Linux keeps what processes share."""
 
 
 class BatchLoader:
@@ -74,6 +97,7 @@ class BatchLoader:
         self.views: BatchedTrainingViews | FileViews
         if isinstance(train, ImageFiles):
             self.views = FileViews(train, policy, replace=replace_unreadable)
+            _require_shared_memory(workers, len(policy.views) * batches.share_size(0), policy.image_size)
             self.loader = _data_loader(self.views, device, workers, batch_sampler=batches)
             self.working = workers
         else:
@@ -100,7 +124,9 @@ class BatchLoader:
         ]
         return list(dict.fromkeys(found))
 
-    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Loaded]:
+    def epoch(
+        self, epoch: int, first_step: int = 0, stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[Loaded]:
         """This rank's share of each batch of an epoch, from a step on.
 
         A share is empty where a last batch is too small for all ranks.
@@ -108,13 +134,15 @@ class BatchLoader:
         Args:
             epoch: counted over all stages.
             first_step: steps of it that are done.
+            stop: asked while worker processes are waited for; the epoch ends early if it says so.
 
         Raises:
             UnreadableImage: an image file cannot be read, and is not to be replaced or cannot be.
+            WorkersLost: a worker process died, or nothing has come for SECONDS_TO_GIVE_UP.
         """
         self.batches.set_position(epoch, first_step)
         streams = {name: loader.epoch(epoch, first_step) for name, loader in self.streams.items()}
-        for step, (images, labels, indices) in enumerate(self._loaded(), start=first_step):
+        for step, (images, labels, indices) in enumerate(self._loaded(stop), start=first_step):
             shares = self.batches.shares(step)
             n = self.batches.share_size(step)
             yield Loaded(
@@ -125,12 +153,12 @@ class BatchLoader:
                 {name: next(stream) for name, stream in streams.items()},
             )
 
-    def _loaded(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def _loaded(self, stop: Callable[[], bool]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         if isinstance(self.views, BatchedTrainingViews):
             yield from map(self.views.__getitems__, self.batches)
             return
         assert self.loader is not None
-        for batch in self.loader:
+        for batch in _patiently(_begun(self.loader), stop):
             self._report(batch)
             yield batch.images, batch.labels, batch.indices
 
@@ -167,15 +195,17 @@ def load_images(
 
     Raises:
         UnreadableImage: an image file cannot be read. A test image is never replaced.
+        WorkersLost: a worker process died, or nothing has come for SECONDS_TO_GIVE_UP.
     """
     if not isinstance(images, ImageFiles):
         for chosen in positions.split(batch_size):
             yield chosen, images.images[chosen].to(device)
         return
     parts = [chosen.tolist() for chosen in positions.split(min(batch_size, 256))]
-    loaded = iter(_data_loader(EvalImages(images), device, workers, batch_sampler=parts, lasting=False))
+    _require_shared_memory(workers, max(map(len, parts), default=0), images.image_size)
+    loaded = _begun(_data_loader(EvalImages(images), device, workers, batch_sampler=parts, lasting=False))
     try:
-        for batch in loaded:
+        for batch in _patiently(loaded, lambda: False):
             if batch.num_failed:
                 raise UnreadableImage(f"{batch.unreadable[0]}; a test image is never replaced. {_CHECK}")
             yield batch.indices, batch.images.to(device, non_blocking=True)
@@ -184,6 +214,109 @@ def load_images(
 
 
 _CHECK = "`python -m bcl_edu.data check NAME --decode` finds all such files"
+
+
+def _begun(loader: DataLoader[Any]) -> Iterator[FileBatch]:
+    """An iterator of a DataLoader; its start waits SECONDS_TO_GIVE_UP for lasting workers, its batches POLL_SECONDS.
+
+    torch has one timeout for both, but the start cannot be repeated.
+    """
+    _set_timeout(loader._iterator, SECONDS_TO_GIVE_UP)
+    with named_worker_errors():
+        try:
+            loaded = iter(loader)
+        except RuntimeError as error:
+            if "timed out" not in str(error):
+                raise
+            _kill_workers(loader._iterator)
+            raise WorkersLost(f"the worker processes do not answer; {_WHY_NONE_COME}") from error
+    _set_timeout(loaded, POLL_SECONDS)
+    return loaded
+
+
+def _set_timeout(loaded: Any, seconds: float) -> None:
+    if hasattr(loaded, "_workers"):
+        loaded._timeout = seconds
+
+
+def _patiently(loaded: Iterator[FileBatch], stop: Callable[[], bool]) -> Iterator[FileBatch]:
+    """The batches of a DataLoader that times out every POLL_SECONDS: between two of them signals are heard."""
+    while True:
+        began = time.monotonic()
+        spoken = False
+        with named_worker_errors():
+            while True:
+                try:
+                    batch = next(loaded)
+                except StopIteration:
+                    return
+                except RuntimeError as error:
+                    if "timed out" not in str(error):
+                        raise
+                    if stop():
+                        return
+                else:
+                    break
+                waited = time.monotonic() - began
+                if waited > SECONDS_TO_GIVE_UP:
+                    _kill_workers(loaded)
+                    raise WorkersLost(
+                        f"no image has come from the worker processes for {waited:.0f} s; {_WHY_NONE_COME}"
+                    )
+                if waited > SECONDS_TO_SPEAK and not spoken:
+                    print(f"waiting for images from worker processes, {waited:.0f} s so far", file=sys.stderr)
+                    spoken = True
+        yield batch
+
+
+_WHY_NONE_COME = (
+    "is the disk of the images reached, and /dev/shm large enough (docker run --shm-size=8g)? --workers 0 loads images "
+    "without other processes"
+)
+
+
+@contextmanager
+def named_worker_errors() -> Iterator[None]:
+    """Within, the death of a worker process, which torch may report at any moment, is a WorkersLost."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        said = str(error).partition("\n")[0].rstrip(". ")
+        raise WorkersLost(
+            f"{said}. Most often memory was too little (fewer --workers need less), or /dev/shm was (docker run "
+            "--shm-size=8g); --workers 0 needs neither. What was saved stays: continue with --resume"
+        ) from error
+
+
+def _require_shared_memory(workers: int, images: int, size: int) -> None:
+    """Refuse to start workers where the batches that they keep ready do not fit into shared memory.
+
+    A worker that finds it full cannot tell, and the run would wait for ever.
+
+    Raises:
+        ValueError: with what is there, what is needed, and what to do.
+    """
+    if workers == 0 or not SHARED_MEMORY.is_dir():
+        return
+    needed = workers * PREFETCHED * images * 3 * size * size
+    free = shutil.disk_usage(SHARED_MEMORY).free
+    if free < needed:
+        raise ValueError(
+            f"{workers} workers keep {needed / 1e6:,.0f} MB of images ready in {SHARED_MEMORY}, but "
+            f"{free / 1e6:,.0f} MB are free there; start the container with more (docker run --shm-size=8g, or "
+            "--ipc=host), or use fewer --workers (0 needs none) or a smaller --batch-size"
+        )
+
+
+def _kill_workers(loaded: Any) -> None:
+    """End workers that do not listen, such as stopped ones: Python would wait for them at its end."""
+    if getattr(loaded, "_worker_pids_set", False):  # else torch reports their end as an error
+        signal_handling._remove_worker_pids(id(loaded))
+        loaded._worker_pids_set = False
+    for worker in getattr(loaded, "_workers", []):
+        worker.kill()
 
 
 def _data_loader(
@@ -201,7 +334,8 @@ def _data_loader(
         collate_fn=identity_collate,  # type: ignore[arg-type]
         pin_memory=device.type == "cuda",
         persistent_workers=lasting and workers > 0,
-        prefetch_factor=2 if workers > 0 else None,
+        prefetch_factor=PREFETCHED if workers > 0 else None,
+        timeout=SECONDS_TO_GIVE_UP if workers > 0 else 0,
         worker_init_fn=partial(_in_a_worker, _ending),
         generator=torch.Generator().manual_seed(0),  # else each loader draws from the global generator
     )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 from torch import Tensor
@@ -40,7 +40,7 @@ from bcl_edu.training.distributed import (
     process_group,
 )
 from bcl_edu.training.evaluation import Evaluation, evaluate_method
-from bcl_edu.training.loading import BatchLoader
+from bcl_edu.training.loading import BatchLoader, named_worker_errors
 from bcl_edu.training.run import (
     RunFiles,
     RunState,
@@ -122,9 +122,10 @@ def train(
         LossNotFinite: training diverged; the last good checkpoint stays.
         Interrupted: SIGINT or SIGTERM arrived; a checkpoint was saved.
         ProcessLost: another process of the run died; the last checkpoint stays.
+        WorkersLost: a worker process that loads images died, or none delivers any; likewise.
     """
     device = choose_device(options.device)
-    with process_group(device) as rank, ExitStack() as at_end:
+    with process_group(device) as rank, ExitStack() as at_end, named_worker_errors():
         if device.type == "cuda":
             device = torch.device("cuda", rank.local_rank)
         return _Run(recipe, options, device, rank, at_end).train(on_epoch, on_steps)
@@ -323,7 +324,9 @@ class _Run:
         stage_run.step.train_mode()
         clock = self._clock()
         taken: list[_Step] = []  # steps that are taken, but not looked at yet
-        for loaded in loader.epoch(number, state.step):
+        # what one rank of several hears while it waits, the others do not: they hear it after the step
+        stop = interrupted.is_set if self.rank.world_size == 1 else lambda: False
+        for loaded in loader.epoch(number, state.step, stop):
             clock = self._clock()
             losses = stage_run.step(loaded, clock)
             values = torch.stack(list(losses.values()))
@@ -336,17 +339,16 @@ class _Run:
             progress.advance(len(taken), number + 1, loss)
             taken = []
             if any_rank(interrupted.is_set(), self.device):
-                self._note_unreadable(all_gather_unique(loader.all_unreadable()))
-                self.files.save_checkpoint(stage_run.step)
-                raise Interrupted(
-                    f"stopped in epoch {number + 1} after step {state.step} of {stage_run.batches.steps}; "
-                    f"everything is in {self.folder / CHECKPOINT_NAME}: continue with --resume"
-                )
+                self._stop(loader)
             if time.monotonic() - saved > 60 * self.options.checkpoint_minutes:
                 self._note_unreadable(loader.all_unreadable())  # the other ranks may not be saving now
                 self.files.save_checkpoint(stage_run.step)
                 saved = time.monotonic()
 
+        if state.step < stage_run.batches.steps:  # stopped while it waited for images
+            if taken:
+                self._look_at(taken)
+            self._stop(loader)
         self._note_unreadable(all_gather_unique(loader.all_unreadable()))
         evaluation = (
             self._evaluate()
@@ -355,6 +357,19 @@ class _Run:
         )
         self._close_epoch(evaluation, clock.learning_rate, time.monotonic() - began)
         return evaluation
+
+    def _stop(self, loader: BatchLoader) -> NoReturn:
+        """Save everything, and stop.
+
+        Raises:
+            Interrupted: always.
+        """
+        self._note_unreadable(all_gather_unique(loader.all_unreadable()))
+        self.files.save_checkpoint(self.current.step)
+        raise Interrupted(
+            f"stopped in epoch {len(self.state.history) + 1} after step {self.state.step} of "
+            f"{self.current.batches.steps}; everything is in {self.folder / CHECKPOINT_NAME}: continue with --resume"
+        )
 
     def _clock(self) -> Clock:
         return self.current.clock(self.recipe.seed, self.state.epoch, self.state.step)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +16,15 @@ import torch
 
 from bcl_edu.augment import EvalImages, FileViews, view_policy, view_seeds
 from bcl_edu.data import ImageFiles, open_dataset
-from bcl_edu.training.batches import EpochBatches
-from bcl_edu.training.loading import BatchLoader, UnreadableImage, UnreadableImageWarning, load_images
+from bcl_edu.training import loading
+from bcl_edu.training.batches import EpochBatches, Loaded
+from bcl_edu.training.loading import (
+    BatchLoader,
+    UnreadableImage,
+    UnreadableImageWarning,
+    WorkersLost,
+    load_images,
+)
 from tests.data.small_imagenet import own_lists, small_imagenet
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
@@ -106,7 +116,7 @@ def test_python_ends_even_where_nobody_closed_the_loader(files: ImageFiles) -> N
 from pathlib import Path
 import torch
 from bcl_edu.data import open_dataset
-from bcl_edu.training.batches import EpochBatches
+from bcl_edu.training.batches import EpochBatches, Loaded
 from bcl_edu.training.loading import BatchLoader
 from bcl_edu.augment import view_policy
 lists = {"train": Path("train.txt"), "test": Path("test.txt")}
@@ -133,3 +143,63 @@ def test_a_test_image_is_never_replaced(files: ImageFiles) -> None:
     files.file(0).write_text("no image")
     with pytest.raises(UnreadableImage, match="a test image is never replaced"):
         list(load_images(files, torch.arange(7), CPU))
+
+
+# ---- workers that deliver nothing
+
+
+def test_too_little_shared_memory_is_said_before_anything_waits_for_it(
+    files: ImageFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = 2 * 2 * 3 * 3 * (3 * 32 * 32)  # workers, batches of each, views, images
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(loading.shutil, "disk_usage", lambda _: usage._replace(free=needed - 1))
+    monkeypatch.setattr(loading, "SHARED_MEMORY", files.root)
+    with pytest.raises(ValueError, match=r"2 workers keep 0 MB .*--shm-size=8g.*--workers"):
+        loader(files, 2)
+    loader(files, 0)
+    monkeypatch.setattr(loading.shutil, "disk_usage", lambda _: usage._replace(free=needed))
+    loader(files, 2)
+
+
+def signalled(batches: BatchLoader, number: int) -> Iterator[Loaded]:
+    """An epoch whose worker gets a signal after the first batch."""
+    epoch = batches.epoch(0)
+    yield next(epoch)
+    assert batches.loader is not None
+    os.kill(batches.loader._iterator._workers[0].pid, number)  # type: ignore[union-attr, attr-defined]
+    with loading.named_worker_errors():
+        yield from epoch
+
+
+def one_by_one(files: ImageFiles) -> BatchLoader:
+    return BatchLoader(files, POLICY, EpochBatches(files.labels, 1, seed=0), CPU, 1)
+
+
+def test_who_waits_for_images_can_be_stopped(files: ImageFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "POLL_SECONDS", 0.1)
+    batches = one_by_one(files)
+    heard: list[str] = []
+    epoch = batches.epoch(0, stop=lambda: bool(heard))
+    next(epoch)
+    heard.append("SIGTERM")
+    assert batches.loader is not None
+    workers = batches.loader._iterator
+    os.kill(workers._workers[0].pid, signal.SIGSTOP)  # type: ignore[union-attr, attr-defined]
+    assert len(list(epoch)) < 6  # what was ready, and not the rest
+    loading._kill_workers(workers)
+
+
+def test_workers_that_deliver_nothing_end_the_run_with_what_may_help(
+    files: ImageFiles, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, seconds in (("POLL_SECONDS", 0.1), ("SECONDS_TO_SPEAK", 0.1), ("SECONDS_TO_GIVE_UP", 0.3)):
+        monkeypatch.setattr(loading, name, seconds)
+    with pytest.raises(WorkersLost, match=r"no image has come .*--workers 0"):
+        list(signalled(one_by_one(files), signal.SIGSTOP))
+    assert "waiting for images" in capsys.readouterr().err
+
+
+def test_a_worker_that_was_killed_is_one_message_with_what_may_help(files: ImageFiles) -> None:
+    with pytest.raises(WorkersLost, match=r"(killed by signal|exited unexpectedly).*--workers"):
+        list(signalled(one_by_one(files), signal.SIGKILL))
