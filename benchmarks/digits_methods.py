@@ -28,7 +28,6 @@ from bcl_edu.run_options import RunOptions
 from bcl_edu.training import RECIPES, train
 from bcl_edu.training.record import git_revision, hardware, versions
 
-
 ABLATIONS = ("scl-complement", "scl-averaging", "bcl-inside", "bcl-prototypes", "bcl-class-anchors")
 LATER_STAGES = (
     "second_epochs",
