@@ -59,7 +59,7 @@ ON_DIGITS: dict[str, Any] = {
     "linear_milestones": (9, 12),
     "target_epochs": 30,
 }
-"""Options that fit the long-tailed digits, 371 images, for every method that has them: the heads of the digits' recipe, a
+"""Options that fit the long-tailed digits, 371 images, for every method that has them: heads of the digits' recipe, a
 queue of one epoch, a key encoder that follows within 180 steps as one of momentum 0.999 does within tens of thousands,
 and later stages that are as long beside 30 epochs as the published ones beside 200 or 90."""
 
