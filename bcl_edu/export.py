@@ -33,6 +33,8 @@ class Command:
     """A folder that does not exist yet."""
     plugin: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
     """A file of your own that registers the run's backbone, loss or method, if they are yours; may be repeated."""
+    best: bool = False
+    """Keep the weights of the best epoch on the validation split instead of the last ones (see --keep-best)."""
     dtype: Dtype = "auto"
     """How weights are stored; auto is float32 where that stays below 3 MB, else float16."""
 
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     try:
         load_plugins(command.plugin)
-        weights = export_run(command.run, command.destination, command.dtype)
+        weights = export_run(command.run, command.destination, command.dtype, best=command.best)
     except (ValueError, OSError, CheckpointError) as error:
         sys.exit(f"bcl_edu.export: {in_words(error)}")
     size = weights.stat().st_size

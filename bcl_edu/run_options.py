@@ -38,6 +38,11 @@ class RunOptions:
     -2, -3 and so on."""
     resume: bool = False
     """Continue the run in the output folder (by default the last one of its name) from its checkpoint."""
+    extend_to: int | None = None
+    """With --resume: go on to this epoch, at the rate of the last one; for schedules in steps, of one stage."""
+    keep_best: bool = False
+    """Besides the last weights, keep those of the epoch with the highest mean over classes on the validation split
+    (--val-fraction, --val-list or a folder val), as best.pt."""
     init_from: Path | None = None
     """Start from the weights of a finished run (its folder or an exported one), with a fresh optimizer."""
     device: Device = "auto"
@@ -68,6 +73,10 @@ class RunOptions:
         require_workers(self.workers)
         if self.evaluate_every < 1:
             raise ValueError(f"evaluate_every is {self.evaluate_every}, but must be at least 1")
+        if self.extend_to is not None and not self.resume:
+            raise ValueError(
+                f"extend_to is {self.extend_to}, but it is for a run that is continued; add --resume"
+            )
         if not self.checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes is {self.checkpoint_minutes}, but must be above 0")
 

@@ -27,6 +27,8 @@ from bcl_edu.rows.bcl_rows import BCL
 class BalancedContrastive(Method):
     """L = λ L_LC + μ L_contrastive of the global batch (Eq. 11)."""
 
+    extendable = True
+
     def __init__(
         self, recipe: Recipe, class_counts: Int[Tensor, " k"], image_shape: tuple[int, int, int]
     ) -> None:

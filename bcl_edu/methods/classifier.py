@@ -26,6 +26,8 @@ from bcl_edu.rows.classifier_rows import ClassBalancedFocal, Classifier, Focal
 class ClassifierOnly(Method):
     """Backbone and classifier on v1."""
 
+    extendable = True
+
     def __init__(
         self, recipe: Recipe, class_counts: Int[Tensor, " k"], image_shape: tuple[int, int, int]
     ) -> None:

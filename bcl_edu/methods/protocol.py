@@ -119,6 +119,9 @@ class Method(nn.Module):
     """Whether `forward` leaves something for `after_step`; such a method cannot compute a batch in
     micro-batches."""
 
+    extendable: ClassVar[bool] = False
+    """Whether a run may go on for longer than it was planned: its loss does not depend on how many epochs there are."""
+
     owns_gradients: ClassVar[bool] = False
     """Whether the method computes a step's gradients itself, in `own_gradients`, as a bilevel one does."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bcl_edu.augment import ViewPolicy
@@ -165,6 +165,30 @@ def schedule_of(recipe: Recipe) -> Schedule:
         decay=recipe.decay,
         cosine=recipe.schedule == "cosine",
         per_epoch=recipe.rate_per_epoch,
+    )
+
+
+def extended(recipe: Recipe, epochs: int) -> Recipe:
+    """The recipe with more epochs, which changes no rate of those that it had; the rate of the last one goes on.
+
+    A run of the recipe that is continued as the extended one ends as a run of the extended one.
+
+    Raises:
+        ValueError: there are not more epochs, or the schedule is defined up to its last epoch only.
+    """
+    if recipe.schedule == "cosine":
+        raise ValueError(
+            f"a cosine schedule has fallen to a rate of 0 after epoch {recipe.epochs} and says nothing of what "
+            "follows; start anew from the run's weights with --init-from, or train a recipe with --schedule steps"
+        )
+    if epochs < recipe.epochs:
+        raise ValueError(f"extend_to is {epochs}, but the recipe has {recipe.epochs} epochs; name more")
+    return replace(
+        recipe,
+        epochs=epochs,
+        schedule_epochs=epochs,
+        warmup_epochs=scaled_warmup(recipe),
+        milestones=tuple(scaled_epoch(recipe, milestone) for milestone in recipe.milestones),
     )
 
 

@@ -24,6 +24,10 @@ CHECKPOINT_NAME = "checkpoint.pt"
 """Under which a run's folder has it."""
 
 
+BEST_NAME = "best.pt"
+"""Likewise that of the best epoch on the validation split, where it was asked for."""
+
+
 class CheckpointError(ValueError):
     """A file that cannot be used as a checkpoint; the message says why and what to do."""
 

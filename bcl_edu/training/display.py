@@ -124,6 +124,9 @@ def result_table(record: Mapping[str, Any]) -> str:
         f"IF {max(counts) / min(counts):.4g}, {record['parameters']:,} parameters, "
         f"subset {data['subset_sha256'][:12]}"
     )
+    chosen = []
+    if row := record.get("chosen"):
+        chosen = [line(f"validation's ({row['epoch']})", row)]
     return "\n".join(
         [
             terminal.fitted(facts),
@@ -131,6 +134,7 @@ def result_table(record: Mapping[str, Any]) -> str:
             head,
             line(f"last epoch ({last['epoch']})", last),
             line(f"best epoch ({best['epoch']})", best),
+            *chosen,
             "best is chosen on the test set: quote the last epoch",
         ]
     )

@@ -20,13 +20,14 @@ from typing import Any, NamedTuple, NoReturn
 import torch
 from torch import Tensor
 
+from bcl_edu.data import Images
 from bcl_edu.methods.protocol import Batch, Clock, Method
-from bcl_edu.methods.stage import Stage, Stream
+from bcl_edu.methods.stage import Stage, Stream, extended
 from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import RunOptions
 from bcl_edu.training.autocast import slow_precision, with_precision
 from bcl_edu.training.batches import EpochBatches, Loaded
-from bcl_edu.training.checkpoint import CHECKPOINT_NAME
+from bcl_edu.training.checkpoint import BEST_NAME, CHECKPOINT_NAME
 from bcl_edu.training.compile_choice import decide_compile
 from bcl_edu.training.data import fitted_to, prepare_data
 from bcl_edu.training.device import choose_device
@@ -44,6 +45,7 @@ from bcl_edu.training.loading import BatchLoader, named_worker_errors
 from bcl_edu.training.run import (
     RunFiles,
     RunState,
+    chosen_epoch,
     claim_folder,
     next_folder,
     refuse_other_data,
@@ -162,6 +164,13 @@ class _Run:
         with main_process_first(rank):
             self.data = prepare_data(recipe, options)
         recipe = fitted_to(self.data, recipe)
+        if options.extend_to is not None:
+            recipe = extended(recipe, options.extend_to)
+        if options.keep_best and self.data.validation is None:
+            raise ValueError(
+                "keep_best needs a validation split, since nothing is ever chosen on the test set; hold one out with "
+                "--val-fraction 0.1, or name one (--val-list, a folder val)"
+            )
         options, self.compile_seconds = decide_compile(recipe, options, self.data, device, rank, resumed)
         self.recipe, self.options, self.device, self.rank = recipe, options, device, rank
         self.method = build_seeded(recipe, self.data)
@@ -170,10 +179,17 @@ class _Run:
             start = read_start(options.init_from, recipe, self.data)
             self.recipe = recipe = replace(recipe, start_from=start.facts["sha256"])
         self.stages = self.method.stages() if start is None else self.method.stages_on(start.method)
+        if options.extend_to is not None and not (self.method.extendable and len(self.stages) == 1):
+            raise ValueError(
+                f"extend_to is {options.extend_to}, but what the method {recipe.method.name} trains depends on the "
+                "number of epochs; start anew from the run's weights with --init-from"
+            )
         self.current = self._set_up(0)
         # only now, when every value has been looked at: that the folder is taken would hide a mistyped one
         stored = broadcast_object(
-            lambda: claim_folder(self.folder, recipe, resume=options.resume, at_end=at_end)
+            lambda: claim_folder(
+                self.folder, recipe, resume=options.resume, at_end=at_end, extend_to=options.extend_to
+            )
         )
         refuse_other_data(self.data, stored, rank)
         # On a GPU, looking at each loss would make the host wait for every step. Steps with photographs take long, and
@@ -418,10 +434,10 @@ class _Run:
                 sums[name] = sums.get(name, 0.0) + value
         return losses["loss"]
 
-    def _evaluate(self) -> Evaluation:
+    def _evaluate(self, images: Images | None = None) -> Evaluation:
         return evaluate_method(
             self.method,
-            self.data.test,
+            self.data.test if images is None else images,
             self.data.class_counts,
             self.data.normalisation,
             device=self.device,
@@ -439,12 +455,18 @@ class _Run:
             row["stage"] = self.current.stage.name
         row["loss"] = means.pop("loss")
         row |= {f"loss_{name}": value for name, value in means.items()}
-        row |= {} if evaluation is None else evaluation.summary()
+        if evaluation is not None:
+            row |= evaluation.summary()
+            if self.data.validation is not None:
+                validated = self._evaluate(self.data.validation).accuracy
+                row |= {"val_top1": validated.top1, "val_class_average": validated.class_average}
         row |= {"learning_rate": learning_rate, "seconds": round(seconds, 3)}
         state.history.append(row)
         if "top1" in row and (state.best is None or row["top1"] > state.best["top1"]):
             state.best = row
         state.epoch, state.step, state.sums, state.seconds = state.epoch + 1, 0, {}, 0.0
+        if self.options.keep_best and chosen_epoch(state.history) is row:
+            self.files.save_checkpoint(self.current.step, BEST_NAME)
         self.files.save_checkpoint(self.current.step)
         self.files.write_record()
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from bcl_edu.files import user_path, write_atomically
 from bcl_edu.stored_forms import epochs_of
-from bcl_edu.training.checkpoint import CHECKPOINT_NAME, CheckpointError, load_run_checkpoint
+from bcl_edu.training.checkpoint import BEST_NAME, CHECKPOINT_NAME, CheckpointError, load_run_checkpoint
 from bcl_edu.training.record import (
     METRICS_NAME,
     RECORD_NAME,
@@ -38,7 +38,7 @@ SMALL_ENOUGH = 3_000_000
 Dtype = Literal["auto", "float32", "float16"]
 
 
-def export_run(run: Path, destination: Path, dtype: Dtype = "auto") -> Path:
+def export_run(run: Path, destination: Path, dtype: Dtype = "auto", *, best: bool = False) -> Path:
     """Copy a finished run's record and metrics, and write its weights as safetensors.
 
     The destination appears whole or not at all.
@@ -47,6 +47,7 @@ def export_run(run: Path, destination: Path, dtype: Dtype = "auto") -> Path:
         run: the folder of a finished run.
         destination: a folder that does not exist yet, or is empty.
         dtype: how weights are stored; auto is float32 where that stays below 3 MB, else float16.
+        best: take the weights of the best epoch on the validation split, which a run with `keep_best` has.
 
     Returns:
         The file of the weights.
@@ -83,6 +84,12 @@ def export_run(run: Path, destination: Path, dtype: Dtype = "auto") -> Path:
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise ValueError(f"{destination} already holds something; choose a folder that does not exist yet")
 
+    if best:
+        if not (run / BEST_NAME).is_file():
+            raise ValueError(f"{run} has no {BEST_NAME}; train with --keep-best and a validation split")
+        state = load_run_checkpoint(run / BEST_NAME)
+        from_state(state)
+        epochs = len(state["history"])
     content = save(
         _converted(state["model"], dtype),
         metadata={

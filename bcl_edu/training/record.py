@@ -156,6 +156,7 @@ _VALUES: dict[str, Callable[[Any], bool]] = {
     "epochs_finished": _is_count,
     "last": _is_epoch,
     "best": _is_epoch,
+    "chosen": _is_epoch,
     "sessions": lambda value: isinstance(value, list) and all(map(_is_session, value)),
 }
 

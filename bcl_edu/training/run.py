@@ -15,6 +15,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from bcl_edu.augment import Normalisation
 from bcl_edu.methods.protocol import Method
+from bcl_edu.methods.stage import extended
 from bcl_edu.models import parameter_count
 from bcl_edu.plugins import LOADED
 from bcl_edu.recipe import Recipe, recipe_as_dict, recipe_differences
@@ -91,7 +92,9 @@ def _is_finished(folder: Path) -> bool:
         return False
 
 
-def claim_folder(folder: Path, recipe: Recipe, *, resume: bool, at_end: ExitStack) -> dict[str, Any] | None:
+def claim_folder(
+    folder: Path, recipe: Recipe, *, resume: bool, at_end: ExitStack, extend_to: int | None = None
+) -> dict[str, Any] | None:
     """The checkpoint to continue from, in a folder into which no other process may train until `at_end` closes.
 
     Such as the same command, started twice. The system lets the lock go when the process ends, however it
@@ -104,7 +107,7 @@ def claim_folder(folder: Path, recipe: Recipe, *, resume: bool, at_end: ExitStac
         ValueError: the folder holds another run, or another process is training into it.
         CheckpointError: there is no checkpoint to resume, or it cannot be used.
     """
-    stored = _look_at_folder(folder, recipe, resume=resume)
+    stored = _look_at_folder(folder, recipe, resume=resume, extend_to=extend_to)
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK_NAME)
     if _locked(lock, seconds=0):
@@ -118,7 +121,8 @@ def claim_folder(folder: Path, recipe: Recipe, *, resume: bool, at_end: ExitStac
             "other process, the file system refuses locks)"
         )
     at_end.callback(lock.release)
-    return _look_at_folder(folder, recipe, resume=resume)  # the other one has gone on in the meantime
+    # the other one has gone on in the meantime
+    return _look_at_folder(folder, recipe, resume=resume, extend_to=extend_to)
 
 
 def _locked(lock: BaseFileLock, seconds: float) -> bool:
@@ -138,7 +142,9 @@ def _locked(lock: BaseFileLock, seconds: float) -> bool:
     return True
 
 
-def _look_at_folder(folder: Path, recipe: Recipe, *, resume: bool) -> dict[str, Any] | None:
+def _look_at_folder(
+    folder: Path, recipe: Recipe, *, resume: bool, extend_to: int | None
+) -> dict[str, Any] | None:
     path = folder / CHECKPOINT_NAME
     recorded = (folder / RECORD_NAME).exists()
     if not path.exists():
@@ -164,7 +170,8 @@ def _look_at_folder(folder: Path, recipe: Recipe, *, resume: bool) -> dict[str, 
             f"{folder} already holds a run{unfinished}; continue it with --resume, or choose another --output"
         )
     state = load_run_checkpoint(path)
-    differences = recipe_differences(recipe_from_dict(state["recipe"]), recipe)
+    of_run = recipe_from_dict(state["recipe"])
+    differences = recipe_differences(of_run if extend_to is None else extended(of_run, extend_to), recipe)
     if differences:
         raise CheckpointError(
             f"{path} was made by another recipe and cannot be continued with this one:\n  "
@@ -290,10 +297,10 @@ class RunFiles:
             "sessions": state.sessions,
         }
 
-    def save_checkpoint(self, step: TrainingStep) -> None:
-        """Replace the checkpoint as a whole."""
+    def save_checkpoint(self, step: TrainingStep, name: str = CHECKPOINT_NAME) -> None:
+        """Replace the checkpoint, or that of the best epoch, as a whole."""
         if self.rank.is_main:
-            save_checkpoint(self.folder / CHECKPOINT_NAME, self.checkpoint_state(step))
+            save_checkpoint(self.folder / name, self.checkpoint_state(step))
 
     def restore(self, stored: dict[str, Any], step: TrainingStep) -> None:
         """Continue from a checkpoint: state that does not fit is refused before anything is loaded.
@@ -323,12 +330,19 @@ class RunFiles:
             "epochs_finished": len(history),
             "last": next((row for row in reversed(history) if "top1" in row), None),
             "best": self.state.best,
+            **({} if (chosen := chosen_epoch(history)) is None else {"chosen": chosen}),
             "seconds": round(sum(row["seconds"] for row in history), 1),
         }
         if self.rank.is_main:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_metrics(self.folder, history)
             write_record(self.folder, self.record)
+
+
+def chosen_epoch(history: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The first row with the highest mean over classes on the validation split; None if nothing was validated."""
+    validated = [row for row in history if "val_class_average" in row]
+    return max(validated, key=lambda row: float(row["val_class_average"]), default=None)
 
 
 def restored_state(stored: dict[str, Any]) -> RunState:

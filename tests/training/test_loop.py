@@ -15,12 +15,14 @@ import torch
 from filelock import FileLock, Timeout
 
 from bcl_edu.data import open_dataset
+from bcl_edu.methods.stage import extended
 from bcl_edu.recipe import flat
 from bcl_edu.rows.bcl_rows import TITLES
 from bcl_edu.training import CheckpointError, Interrupted, LossNotFinite, Recipe, RunOptions, RunResult, train
 from bcl_edu.training.checkpoint import load_checkpoint, save_checkpoint
 from bcl_edu.training.display import Progress, StepDisplay
 from bcl_edu.training.loop import EpochReport
+from bcl_edu.training.pretrained import export_run, load_trained
 from bcl_edu.training.step import TrainingStep
 
 
@@ -357,3 +359,47 @@ def test_steps_are_told_to_whoever_asks(tiny: Recipe, options: RunOptions) -> No
     steps = (len(told) - 5) // 2
     assert told[:2] == [(2 * steps, 0), "digits-lt, method bcl, seed 0"]
     assert told[2:] == [*[(1, 1, True)] * steps, "epoch 1/2", *[(1, 2, True)] * steps, "epoch 2/2", "closed"]
+
+
+# ---- longer than planned, and the best of a validation split
+
+
+def test_an_extended_run_ends_as_if_it_had_been_planned_so(
+    tiny: Recipe, options: RunOptions, tmp_path: Path
+) -> None:
+    recipe = replace(tiny, epochs=2, milestones=(1,), schedule_epochs=2, schedule="steps")
+    train(recipe, options)
+    train(recipe, replace(options, resume=True, extend_to=3))
+    again = train(recipe, replace(options, resume=True, extend_to=4))
+    planned = train(extended(recipe, 4), replace(options, output=tmp_path / "planned"))
+    assert again.record["recipe"] == planned.record["recipe"]
+    for name, value in again.method.state_dict().items():
+        assert torch.equal(value, planned.method.state_dict()[name]), name
+
+
+def test_what_cannot_be_extended_is_refused_by_name(tiny: Recipe, options: RunOptions) -> None:
+    with pytest.raises(ValueError, match="add --resume"):
+        replace(options, extend_to=9)
+    longer = replace(options, resume=True, extend_to=9)
+    with pytest.raises(ValueError, match=r"a cosine schedule .*--init-from"):
+        train(replace(tiny, schedule="cosine"), longer)
+    with pytest.raises(ValueError, match=r"extend_to is 9, but what the method ldam-drw"):
+        train(tiny.change(method="ldam-drw"), longer)
+    with pytest.raises(ValueError, match="extend_to is 1, but the recipe has"):
+        train(replace(tiny, epochs=2), replace(longer, extend_to=1))
+
+
+def test_the_best_weights_are_those_of_the_best_epoch_on_the_validation_split(
+    tiny: Recipe, options: RunOptions, tmp_path: Path
+) -> None:
+    recipe = replace(tiny, epochs=3, val_fraction=0.3)
+    result = train(recipe, replace(options, keep_best=True))
+    rows = result.metrics
+    best = max(rows, key=lambda row: row["val_class_average"])
+    assert result.record["chosen"] == best
+    kept = load_trained(result.folder / "best.pt")
+    assert kept.epoch == best["epoch"]
+    exported = export_run(result.folder, tmp_path / "kept", best=True).parent
+    assert load_trained(exported).epoch == best["epoch"]
+    with pytest.raises(ValueError, match="keep_best needs a validation split"):
+        train(replace(recipe, val_fraction=0.0), replace(options, output=tmp_path / "x", keep_best=True))
