@@ -63,7 +63,7 @@ def as_html_page(report: Report) -> str:
 
 
 def as_dataframe(report: Report) -> pandas.DataFrame:
-    """One row for each line of the tables, numbers as numbers; runs that are listed apart are not in it.
+    """One row for each line of the tables and of one's own runs, numbers as numbers, mean and deviation over seeds.
 
     Raises:
         ImportError: pandas is not installed; it comes with the notebooks, and nothing else needs it.
@@ -91,6 +91,9 @@ def _sections(report: Report) -> list[_Section]:
     ]
     if not sections:
         sections.append(_Section("No run fills a row of the paper's tables.", (), []))
+    if report.own:
+        title = "Finished runs in no table, those that differ in the seed alone in one line"
+        sections.append(_Section(title, _COLUMNS, [_cells(line) for line in report.own]))
     if report.apart:
         title = f"Listed apart, in no table: {len(report.apart)} run{'s' * (len(report.apart) > 1)}"
         sections.append(_Section(title, _APART_COLUMNS, [_apart_cells(one) for one in report.apart]))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from bcl_edu.recipe import NOT_COMPARED, flat
 from bcl_edu.report.matching import choices, common_row, nearest_row, obstacles, rows_of
 from bcl_edu.report.runs import StoredRun, UnreadableRun, find_runs
 from bcl_edu.rows import METHODS, ROWS, Row
@@ -75,6 +77,8 @@ class Report:
 
     tables: dict[str, list[Line]]
     apart: list[Apart]
+    own: list[Line] = field(default_factory=list)
+    """The finished ones of these, those that differ in the seed alone in one line: mean and deviation of one's own."""
 
     def _repr_html_(self) -> str:
         from bcl_edu.report.formats import as_html
@@ -100,6 +104,7 @@ def build_report(paths: Iterable[Path | str], *, all_tables: bool = False) -> Re
     runs, unreadable = find_runs(paths)
     lines: dict[str, list[Line]] = {name: [] for name in ROWS}
     apart = [_unreadable(one) for one in unreadable]
+    own: dict[str, Line] = {}
     in_common: dict[tuple[str, str], list[Line]] = {}
     for run in runs:
         if run.recipe.protocol == "common" and run.finished:
@@ -110,6 +115,7 @@ def build_report(paths: Iterable[Path | str], *, all_tables: bool = False) -> Re
         rows = rows_of(run)
         if not rows:
             apart.append(_apart(run))
+            _add_own(own, run)
         for row in rows:
             repeated = _add(lines[row.recipe.name], run, row)
             if repeated is not None:
@@ -120,7 +126,7 @@ def build_report(paths: Iterable[Path | str], *, all_tables: bool = False) -> Re
     filled = {title: of for title, of in tables.items() if all_tables or any(line.runs for line in of)}
     for (title, _), of in sorted(in_common.items(), key=lambda one: list(METHODS).index(one[0][1])):
         filled.setdefault(title, []).extend(_recipe_first(of))
-    return Report(filled, _once(apart))
+    return Report(filled, _once(apart), list(own.values()))
 
 
 def _add(lines: list[Line], run: StoredRun, row: Row) -> Apart | None:
@@ -141,6 +147,18 @@ def _add(lines: list[Line], run: StoredRun, row: Row) -> Apart | None:
         return None
     lines.append(Line(row, (run,), chosen))
     return None
+
+
+def _add_own(lines: dict[str, Line], run: StoredRun) -> None:
+    """Put a finished run that fills no row beside those that differ in the seed alone; each seed counts once."""
+    if not run.finished:
+        return
+    same = {name: value for name, value in flat(run.recipe).items() if name not in NOT_COMPARED}
+    key = json.dumps([same, subset(run), run.record["data"].get("test_images_sha256")], sort_keys=True)
+    row = Row("", run.recipe.method.name, run.recipe, None, frozenset())
+    line = lines.setdefault(key, Line(row))
+    if all(run.recipe.seed != other.recipe.seed for other in line.runs):
+        lines[key] = Line(row, (*line.runs, run))
 
 
 def subset(run: StoredRun) -> str:
@@ -172,8 +190,12 @@ def _once(apart: Iterable[Apart]) -> list[Apart]:
 
 
 def records(report: Report) -> list[dict[str, Any]]:
-    """One dictionary for each line of the tables, with numbers as numbers and None where there is none."""
-    return [_record(table, line) for table, lines in report.tables.items() for line in lines]
+    """One dictionary for each line of the tables, with numbers as numbers and None where there is none.
+
+    Then one for each line of one's own runs, with "" for the table.
+    """
+    of_tables = [_record(table, line) for table, lines in report.tables.items() for line in lines]
+    return of_tables + [_record("", line) for line in report.own]
 
 
 def _record(table: str, line: Line) -> dict[str, Any]:
@@ -196,6 +218,7 @@ def _record(table: str, line: Line) -> dict[str, Any]:
         "best_top1_std": None if best is None else best.deviation,
         "difference": line.difference,
         "seeds": [run.recipe.seed for run in line.runs],
+        "dataset": line.row.recipe.dataset,
         "epochs": line.row.recipe.epochs,
         "hardware": line.facts(lambda run: run.hardware),
         "subset_sha256": line.facts(subset),

@@ -29,7 +29,7 @@ def cells(line: str, separator: str) -> list[str]:
 
 def test_text_aligns_its_columns_and_loses_nothing(runs: Path) -> None:
     lines = as_text(build_report([runs])).splitlines()
-    (row,) = [line for line in lines if line.startswith("table2-bcl")]
+    row = next(line for line in lines if line.startswith("table2-bcl"))
     expected = ["table2-bcl", "LC + SC + both (BCL)", "53.9", "52.50 ± 0.71", "62.5 / 52.5 / 42.5", "-1.40"]
     assert cells(row, "  ")[:6] == expected
     head = next(line for line in lines if line.startswith("recipe"))

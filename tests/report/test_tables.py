@@ -197,3 +197,17 @@ def test_runs_under_the_common_protocol_stand_in_tables_of_their_own(
     (faithful,) = lines_of(report, "cifar100-lt-if100-ldam-drw")[:1]
     assert [run.folder.name for run in faithful.runs] == ["faithful"]
     assert [one.folder.name for one in report.apart] == ["unfinished"]
+
+
+def test_runs_of_ones_own_are_averaged_over_their_seeds(store_run: StoreRun, tmp_path: Path) -> None:
+    for seed, top1 in ((0, 60.0), (1, 64.0)):
+        store_run(f"own{seed}", "folder", top1, seed=seed)
+    store_run("again", "folder", 10.0, seed=1, data={"test_images": 2})
+    store_run("longer", "folder", 70.0, epochs=200)
+    store_run("unfinished", "folder", 70.0, finished=3, epochs=150)
+    found = [record for record in records(build_report([tmp_path])) if record["table"] == ""]
+    assert [(one["epochs"], one["seeds"], one["top1"]) for one in found] == [
+        (100, [1, 0], 35.0),
+        (200, [0], 70.0),
+    ]
+    assert found[0]["dataset"] == "folder"
