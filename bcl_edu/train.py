@@ -5,6 +5,7 @@ python -m bcl_edu.train digits-lt                          # nothing to download
 python -m bcl_edu.train table2-bcl --data-dir DIR          # a row of the paper's tables
 python -m bcl_edu.train cifar100-lt --data-dir DIR --epochs 10   # any value of a recipe can be changed
 python -m bcl_edu.train cifar100-lt --method ldam-drw      # another method on the same images
+python -m bcl_edu.train cifar100-lt --method kcl --protocol common   # with BCL's views, batches and schedule
 python -m bcl_edu.train cifar100-lt --data-dir DIR --dry-run     # how long it would take, how much memory
 python -m bcl_edu.train cifar100-lt --data-dir DIR --resume      # after Ctrl-C, a crash or a power cut
 torchrun --nproc-per-node 4 -m bcl_edu.train cifar100-lt   # one global batch on four processes
