@@ -1,7 +1,8 @@
-"""TeX in notebooks as MathML, which browsers draw themselves: no script, no font, no network.
+"""TeX in notebooks as MathML, which browsers draw themselves: no script, no network.
 
-MathJax and KaTeX set more beautifully, but a page would have to carry their scripts and fonts (some megabytes) and
-wait for them. What the notebooks use is within MathML, and a formula that is not fails the build.
+MathJax and KaTeX set more beautifully, but a page would have to carry their scripts (some megabytes) and wait for
+them; the site has a mathematical font. What the notebooks use is within MathML, and a formula that is not fails the
+build.
 """
 
 from __future__ import annotations

@@ -159,6 +159,7 @@ def _write_assets(folder: Path) -> None:
     colours = f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
     (folder / "page.css").write_text(colours + style, "utf-8")
     (folder / "figures.js").write_text((ASSETS / "figures.js").read_text("utf-8"), "utf-8")
+    shutil.copytree(ASSETS / "fonts", folder / "fonts")
     (folder / "plotly.min.js").write_text(get_plotlyjs(), "utf-8")
 
 

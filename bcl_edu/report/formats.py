@@ -87,7 +87,8 @@ _STYLE = (
 
 def _sections(report: Report) -> list[_Section]:
     sections = [
-        _Section(title, _COLUMNS, [_cells(line) for line in lines]) for title, lines in report.tables.items()
+        _without_empty_columns(_Section(title, _COLUMNS, [_cells(line) for line in lines]))
+        for title, lines in report.tables.items()
     ]
     if not sections:
         sections.append(_Section("No run fills a row of the paper's tables.", (), []))
@@ -98,6 +99,13 @@ def _sections(report: Report) -> list[_Section]:
         title = f"Listed apart, in no table: {len(report.apart)} run{'s' * (len(report.apart) > 1)}"
         sections.append(_Section(title, _APART_COLUMNS, [_apart_cells(one) for one in report.apart]))
     return sections
+
+
+def _without_empty_columns(section: _Section) -> _Section:
+    """A table without columns of dashes only: where nothing was run, the paper's figures are left."""
+    kept = [n for n in range(len(section.columns)) if any(row[n] != "-" for row in section.rows)]
+    rows = [tuple(row[n] for n in kept) for row in section.rows]
+    return _Section(section.title, tuple(section.columns[n] for n in kept), rows)
 
 
 def _cells(line: Line) -> tuple[str, ...]:

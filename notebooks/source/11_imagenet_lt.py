@@ -149,8 +149,8 @@ assert 0.2 < found["BCL"] < 0.7 * found["SCL"]
 #
 # ## 4. Next to the paper
 #
-# The rows of ImageNet-LT, and what has been trained of them. A dash under *ours* means that nobody has trained that row with
-# this code yet. If you do, your record will stand there.
+# The rows of ImageNet-LT, and what has been trained of them. Where nobody has trained a row with
+# this code yet, the paper's figure stands alone. If you train it, your record will stand beside it.
 
 # %%
 results = report.build_report(["../results"], all_tables=True)

@@ -172,7 +172,7 @@ assert 15 < with_prototypes / without < 20
 #
 # ## 6. Next to the paper
 #
-# A dash under *ours*: nobody has trained that row with this code yet.
+# Nobody has trained these rows with this code yet, so the figures are the paper's alone.
 
 # %%
 results = report.build_report(["../results"], all_tables=True)

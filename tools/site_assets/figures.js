@@ -50,6 +50,7 @@ function withoutHeading(data, layout) {
   const left = legend || layout.annotations?.length ? Math.max(BARE, top - HEADING) : BARE;
   delete layout.title;
   delete layout.width;
+  layout.font = { ...layout.font, family: getComputedStyle(document.documentElement).getPropertyValue("--sans") };
   layout.margin = { ...layout.margin, t: left };
   if (layout.height) layout.height -= top - left;
 }
@@ -161,8 +162,10 @@ const watch = new IntersectionObserver((entries) => {
 for (const figure of document.querySelectorAll("figure.live")) watch.observe(figure);
 
 dark.addEventListener("change", () => {
+  // those that are out of sight are drawn when they come near
   for (const figure of document.querySelectorAll("figure.live[data-drawn]")) {
     erase(figure);
-    draw(figure);
+    const { top, bottom } = figure.getBoundingClientRect();
+    if (bottom > 0 && top < innerHeight) draw(figure);
   }
 });

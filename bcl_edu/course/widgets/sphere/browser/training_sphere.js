@@ -1,6 +1,6 @@
 // The sphere that trains: free embeddings under two losses, side by side from one start, while the reader slides.
 
-import { html } from "../../explorer/browser/svg.js";
+import { html, put } from "../../explorer/browser/svg.js";
 import { largestClass, trainingCounts } from "./class_counts.js";
 import { ClassStrip } from "./class_strip.js";
 import { Batches, startingPoints } from "./descent.js";
@@ -318,6 +318,7 @@ export class TrainingSphere {
     this.transport.update(settings, this.playing, this.stepCount, this.settled);
     this.strip.update(this.counts, this.perClass, this.batchCounts);
     this.sides.forEach((side) => side.write());
+    put(this.summary, { class: this.saidAt === this.stepCount ? "summary" : "summary stale" });
   }
 
   /** Put in words what is shown, when nothing has changed for a moment. */
@@ -329,6 +330,8 @@ export class TrainingSphere {
   say() {
     const { settings } = this;
     const words = this.sides.map((side) => side.words()).join(" ");
+    this.saidAt = this.stepCount;
+    put(this.summary, { class: "summary" });
     this.summary.textContent = `${settingsInWords(settings, this.counts, this.stepCount)} ${words}`;
     this.sides.forEach((side) => side.say(settings.dimension === 2));
     for (const curve of this.curves) {
