@@ -38,15 +38,20 @@ def python_of(page: str, number: int) -> str:
     return "\n" * before.count("\n") + block
 
 
-def run_commands(page: str) -> list[str]:
-    """Run each `python -m` line of a page's console blocks in this process and the current folder."""
+def run_commands(page: str, *to_train: str) -> list[str]:
+    """Run each `python -m` line of a page's console blocks in this process and the current folder.
+
+    Args:
+        page: in docs.
+        to_train: further options of training, such as a smaller network.
+    """
     done = []
     for line in "".join(blocks(page, "console")).splitlines():
         words = shlex.split(line, comments=True)
         if not words:
             continue
         assert words[:2] == ["python", "-m"], line
-        extra = {"bcl_edu.train": QUICK_TO_TRAIN, "bcl_edu.evaluate": QUICK}.get(words[2], ())
+        extra = {"bcl_edu.train": (*QUICK_TO_TRAIN, *to_train), "bcl_edu.evaluate": QUICK}.get(words[2], ())
         try:
             COMMANDS[words[2]]([*words[3:], *extra])
         except SystemExit as end:

@@ -324,3 +324,15 @@ def test_a_file_system_without_locks_is_named_and_trained_on(
     with ExitStack() as at_end:
         assert claim_folder(tmp_path / "run", recipe, resume=False, at_end=at_end) is None
     assert "has no locks" in capsys.readouterr().err
+
+
+def test_an_output_folder_whose_name_is_not_utf8_is_one_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/l\xe4uft")
+    arguments = ["digits-lt", *SHORT, "--output", name]
+    monkeypatch.setattr("sys.argv", ["train.py", *arguments[:-1], "l\udce4uft"])
+    train.main(arguments)
+    export.main([name, name + "-kept"])
+    evaluate.main([name + "-kept", "--device", "cpu"])
+    assert "top-1" in capsys.readouterr().out

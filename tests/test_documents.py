@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader
 
 from bcl_edu.models import build_backbone
@@ -61,3 +64,29 @@ def test_exported_weights_load_in_plain_pytorch(in_tmp: Path) -> None:
     with torch.no_grad():
         expected = classifier(backbone.eval()(image))
         assert torch.allclose(network(image), expected, atol=1e-5)
+
+
+def test_the_way_from_own_pictures_to_a_table_is_as_it_is_written(
+    in_tmp: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BCL_EDU_CACHE", str(in_tmp / "cache"))
+    random = np.random.RandomState(0)
+    lists: dict[str, list[str]] = {"train": [], "test": []}
+    for name, count in {"ant": 6, "bee": 3}.items():
+        for split, number in (("train", count), ("test", 2)):
+            folder = in_tmp / "pictures" / split / name
+            folder.mkdir(parents=True)
+            for index in range(number):
+                pixels = random.randint(0, 256, (16 + index, 20, 3)).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / f"{index}.png")
+                lists[split].append(f"{split}/{name}/{index}.png,{name}")
+    for split, lines in lists.items():
+        (in_tmp / f"{split}.csv").write_text("path,label\n" + "\n".join(lines) + "\n")
+    for old, new in (("ant", "1"), ("bee", "0")):
+        shutil.copytree(in_tmp / "pictures" / "test" / old, in_tmp / "renamed" / "test" / new)
+    (in_tmp / "classes.csv").write_text("1,ant\n0,bee\n")
+    assert len(run_commands("own_data.md", "--backbone", "digits_net")) == 12
+    printed = capsys.readouterr().out
+    assert "estimated, nothing was written" in printed
+    assert "folder, method bcl, after" in printed
+    assert "Finished runs in no table" in printed

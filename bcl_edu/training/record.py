@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 import bcl_edu
+from bcl_edu.escape import for_terminal
 from bcl_edu.files import parse_json, read_json, read_text, write_atomically
 from bcl_edu.training.checkpoint import CheckpointError
 
@@ -70,13 +71,14 @@ def command_line() -> str:
     """How the run was started; of absolute paths, which mean nothing elsewhere, only the last part."""
     name = "python -m bcl_edu.train" if sys.argv[0].endswith("train.py") else Path(sys.argv[0]).name
     words = [f".../{Path(word).name}" if os.path.isabs(word) else word for word in sys.argv[1:]]
-    return " ".join([name, *words])
+    return for_terminal(" ".join([name, *words]))
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
     """Write the run record atomically."""
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomically(folder / RECORD_NAME, text.encode() + b"\n")
+    # a byte of a file name that is not UTF-8 becomes JSON's own escape
+    write_atomically(folder / RECORD_NAME, text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def read_record(folder: Path) -> dict[str, Any]:
