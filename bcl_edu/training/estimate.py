@@ -80,6 +80,9 @@ class Estimate:
         checkpoint_bytes: size of checkpoint.pt. Twice this is needed while it is being replaced.
         measured_steps: how many steps were measured.
         evaluated_images: how many test images were evaluated.
+        first_epochs: of the first stage, whose steps are measured.
+        later_epochs: of all stages after it.
+        epochs_of_first: how many epochs of the first stage all stages together are, by their images.
         notes: what was decided for the run, and what makes it slow, one line each.
     """
 
@@ -97,6 +100,9 @@ class Estimate:
     checkpoint_bytes: int
     measured_steps: int
     evaluated_images: int
+    first_epochs: int
+    later_epochs: int
+    epochs_of_first: float
     notes: tuple[str, ...] = ()
 
     @property
@@ -108,7 +114,12 @@ class Estimate:
     @property
     def run(self) -> float:
         """Seconds of the whole run by the clock, from its start to its end."""
-        return self.start.clock + self.recipe.epochs * self.epoch.clock
+        return self.start.clock + self.epochs_of_first * self.epoch.clock
+
+    def _epochs_in_words(self) -> str:
+        if self.later_epochs == 0:
+            return f"{self.first_epochs} epochs"
+        return f"{self.first_epochs} epochs, {self.later_epochs} of later stages, an image as costly there"
 
     def table(self) -> str:
         """The estimate as lines of text."""
@@ -126,7 +137,7 @@ class Estimate:
                 f"from {self.evaluated_images} of the test images",
             ),
             ("epoch", _seconds(self.epoch.clock), f"{self.steps} steps, evaluation and checkpoint"),
-            ("run", duration(self.run), f"{recipe.epochs} epochs"),
+            ("run", duration(self.run), self._epochs_in_words()),
             ("memory", "n/a" if self.memory is None else _size(self.memory), "peak of the process"),
         ]
         if self.workers_memory:
@@ -218,6 +229,12 @@ class _Estimator:
             checkpoint_bytes=checkpoint_bytes,
             measured_steps=measured,
             evaluated_images=evaluated,
+            first_epochs=self.stages[0].epochs,
+            later_epochs=sum(stage.epochs for stage in self.stages[1:]),
+            epochs_of_first=sum(
+                stage.epochs * (stage.images or len(self.data.train)) for stage in self.stages
+            )
+            / (self.stages[0].images or len(self.data.train)),
             notes=self._notes(),
         )
 

@@ -62,6 +62,16 @@ def test_epochs_and_the_run_are_made_of_their_parts(tiny: Recipe, options: RunOp
     assert found.workers_memory == 0
 
 
+def test_later_stages_count_by_their_images(tiny: Recipe, options: RunOptions) -> None:
+    found = estimate(
+        tiny.change(method="dro-lt", feature_epochs=3, classifier_epochs=2), options, seconds=0.01
+    )
+    assert (found.first_epochs, found.later_epochs) == (tiny.epochs, 5)
+    assert found.epochs_of_first > tiny.epochs + 5  # an epoch of theirs visits more images
+    assert "5 of later stages" in found.table()
+    assert found.run == pytest.approx(found.start.clock + found.epochs_of_first * found.epoch.clock)
+
+
 @pytest.mark.parametrize("drop_last", [False, True])
 def test_a_smaller_last_batch_counts_by_its_images(
     drop_last: bool, tiny: Recipe, options: RunOptions
