@@ -26,6 +26,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import tyro
 
 from bcl_edu import terminal
+from bcl_edu.escape import for_terminal
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES, near_names
 from bcl_edu.plugins import load_plugins
@@ -202,6 +203,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(estimate(command.recipe, command.run).table())
             return
         result = train(command.recipe, command.run)
+    except BrokenPipeError:  # who read the output has seen enough
+        raise
     except (ValueError, OSError, CheckpointError, LossNotFinite, ProcessLost) as error:
         sys.exit(f"{who}: {in_words(error)}")
     except (MemoryError, RuntimeError) as error:
@@ -220,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if rank != 0:
         return
     print(result_table(result.record))
-    print(f"run record, metrics and checkpoint: {result.folder}")
+    print(f"run record, metrics and checkpoint: {for_terminal(result.folder)}")
 
 
 if __name__ == "__main__":

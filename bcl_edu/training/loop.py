@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor
 
 from bcl_edu.data import Images
+from bcl_edu.escape import for_terminal
 from bcl_edu.methods.protocol import Batch, Clock, Method
 from bcl_edu.methods.stage import Stage, Stream, extended
 from bcl_edu.recipe import Recipe
@@ -490,7 +492,15 @@ class _Run:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:  # an extra: the record and the metrics hold the same figures
             return None
-        return SummaryWriter(str(self.folder / "tensorboard"), purge_step=len(self.state.history) + 1)
+        try:
+            return SummaryWriter(str(self.folder / "tensorboard"), purge_step=len(self.state.history) + 1)
+        except UnicodeError:
+            print(
+                f"warning: TensorBoard cannot write below {for_terminal(self.folder)}, whose name is not UTF-8 here; "
+                "metrics.jsonl has the same figures",
+                file=sys.stderr,
+            )
+            return None
 
 
 def _log_events(events: Any, row: Mapping[str, Any]) -> None:
