@@ -251,9 +251,8 @@ def test_the_picture_of_the_start_plays_without_python(page: Page, site: Path) -
     shown = figure.locator(".slider-label").first
     assert shown.text_content() == "imbalance factor 1"
     figure.locator(".updatemenu-button", has_text="play").click()
-    expect(shown).to_have_text(
-        "imbalance factor 1000"
-    )  # the last position: a slow browser skips those between
+    # the last position: a slow browser skips those between
+    expect(shown).to_have_text("imbalance factor 1000", timeout=PATIENCE)
     assert page.wrong == []  # type: ignore[attr-defined]
 
 
