@@ -169,3 +169,8 @@ dark.addEventListener("change", () => {
     if (bottom > 0 && top < innerHeight) draw(figure);
   }
 });
+
+// A film that is paused makes plotly reject, without a reason, a promise that nobody has.
+addEventListener("unhandledrejection", (event) => {
+  if (event.reason === undefined) event.preventDefault();
+});
