@@ -3,6 +3,7 @@
     python benchmarks/digits_methods.py                              every method into results/digits-lt-methods/
     python benchmarks/digits_methods.py --methods crt lws            these alone; the runs of others that are there stay
     python benchmarks/digits_methods.py --seeds 1 --epochs 3 --output /tmp/short
+    python benchmarks/digits_methods.py --table                      the runs that are there, as a Markdown table
 
 A run that is in the folder already is not made again, so that an interrupted series goes on. The ablations of Tables 1
 and 2 are left out by default: results/digits-lt-ablation has them.
@@ -14,8 +15,10 @@ processor seconds of all its stages. With --epochs, later stages are shortened a
 
 import argparse
 import json
+import statistics
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +88,33 @@ def row(recipe: Recipe) -> dict[str, Any]:
     }
 
 
+def read(path: Path) -> list[dict[str, Any]]:
+    """The runs that are there."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Markdown: one line a method, means over seeds, of the accuracy with its standard deviation."""
+    columns = ["method", "seeds", "all", "many", "medium", "few"]
+    columns += ["deviation, features", "deviation, embeddings", "epochs", "seconds"]
+    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
+    for method in dict.fromkeys(one["method"] for one in rows):
+        runs = [one for one in rows if one["method"] == method]
+
+        def mean(name: str, form: str, runs: list[Mapping[str, Any]] = runs) -> str:
+            values = [run[name] for run in runs]
+            return "-" if None in values else format(statistics.mean(values), form)
+
+        top1 = mean("top1", ".1f")
+        if len(runs) > 1:
+            top1 += f" ± {statistics.stdev(run['top1'] for run in runs):.1f}"
+        groups = [mean(name, ".1f") for name in ("many", "medium", "few")]
+        deviations = [mean(f"{space}_simplex_deviation", ".3f") for space in ("feature", "embedding")]
+        ending = [mean("epochs", ".0f"), mean("processor_seconds", ".1f")]
+        lines.append(f"| {' | '.join([method, str(len(runs)), top1, *groups, *deviations, *ending])} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Train what is not there yet, seed by seed, and write after every run."""
     parser = argparse.ArgumentParser(
@@ -95,9 +125,13 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=by_default)
     parser.add_argument("--epochs", type=int, help="of the main stage, by default those of the recipe")
     parser.add_argument("--output", type=Path, default=Path("results/digits-lt-methods"))
+    parser.add_argument("--table", action="store_true", help="print the runs that are there, and train none")
     arguments = parser.parse_args()
     runs = arguments.output / "runs.jsonl"
-    rows = [json.loads(line) for line in runs.read_text().splitlines()] if runs.exists() else []
+    rows = read(runs)
+    if arguments.table:
+        print(table(rows))
+        return
     there = {(one["method"], one["seed"]) for one in rows}
     arguments.output.mkdir(parents=True, exist_ok=True)
     options = {

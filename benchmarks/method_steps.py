@@ -3,7 +3,7 @@
     python benchmarks/method_steps.py                         print a table, write results/method_steps.json
     python benchmarks/method_steps.py --methods ce bcl kcl    these alone; ce is always among them
 
-CIFAR-100-LT with ResNet-32 under the common protocol, in float32 on one thread, a batch of 64 for every method and
+CIFAR-100-LT with ResNet-32 under the common protocol, in float32 on one thread, a batch of 32 for every method and
 stage, with the queues of its published recipe. Images are noise, and making their views is not timed. All steps are
 taken in turns in this process; a ratio is that of a round. Memory is what torch's allocator holds at once beyond
 what it held before the step. A method of several stages has a line for each.
@@ -26,7 +26,7 @@ from bcl_edu.rows import METHODS, RECIPES
 from bcl_edu.training.batches import Loaded
 from bcl_edu.training.step import TrainingStep
 
-BATCH_SIZE = 64
+BATCH_SIZE = 32
 CLASSES = 100
 CPU = torch.device("cpu")
 NORMALISATION = Normalisation((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
