@@ -12,6 +12,7 @@ from bcl_edu.evaluate import evaluate_checkpoint
 from bcl_edu.training import load_pretrained
 from bcl_edu.training.display import figure
 from bcl_edu.training.pretrained import SMALL_ENOUGH
+from benchmarks.digits_methods import read, table
 
 RESULTS = Path(__file__).parent.parent / "results"
 ROWS = re.findall(
@@ -48,6 +49,11 @@ def test_the_metrics_end_with_the_last_epoch(row: tuple[str, ...]) -> None:
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert rows[-1] == json.loads((folder / "run.json").read_text())["last"]
     assert [entry["epoch"] for entry in rows] == list(range(1, len(rows) + 1))
+
+
+def test_the_table_of_methods_on_the_digits_is_that_of_its_runs() -> None:
+    folder = RESULTS / "digits-lt-methods"
+    assert table(read(folder / "runs.jsonl")) in (folder / "README.md").read_text()
 
 
 WEIGHTS = sorted(RESULTS.rglob("model.safetensors"))
