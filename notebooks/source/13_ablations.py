@@ -300,3 +300,30 @@ check("paired_difference", paired_difference)
 #
 # **4. A fair ablation.** LC sees one view of each image in a step, all others three. Design an ablation that
 # separates "more views" from "a contrastive loss".
+#
+# **5. A loss of your own.** A registered function trains under its name, with the same data, views and schedule as every
+# other method; `docs/own_method.md` shows backbones and whole methods, and `--plugin` takes the same lines as a file. Here
+# is cross-entropy plus $1-p_y$ (Leng et al. 2022, "PolyLoss"), for three epochs. Write one that you would expect to help
+# the tail, say first which group of classes will lose by it, and give it ten seeds.
+
+# %%
+import tempfile
+
+from torch.nn import functional
+
+from bcl_edu.plugins import register_loss
+from bcl_edu.rows import RECIPES
+from bcl_edu.training import RunOptions, train
+
+
+@register_loss("poly-1", "cross-entropy plus 1 - p")
+def poly_1(logits, labels, class_counts):
+    right = functional.softmax(logits, dim=1).gather(1, labels[:, None])[:, 0]
+    return functional.cross_entropy(logits, labels) + (1 - right).mean()
+
+
+with tempfile.TemporaryDirectory() as folder:
+    recipe = RECIPES["digits-lt"][1].change(method="poly-1", epochs=3)
+    own = train(recipe, RunOptions(output=Path(folder) / "run", workers=0, progress=False))
+print(own.record["recipe"]["method"], f"{len(own.metrics)} epochs")
+assert own.metrics[-1]["loss"] < own.metrics[0]["loss"]
