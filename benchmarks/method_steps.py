@@ -3,8 +3,8 @@
     python benchmarks/method_steps.py                         print a table, write results/method_steps.json
     python benchmarks/method_steps.py --methods ce bcl kcl    these alone; ce is always among them
 
-CIFAR-100-LT with ResNet-32 under the common protocol, in float32 on one thread, a batch of 32 for every method and
-stage, with the queues of its published recipe. Images are noise, and making their views is not timed. All steps are
+CIFAR-100-LT with ResNet-32 under the common protocol, in float32 on one thread, 32 images for every method and
+stage, further streams in proportion, queues as published. Images are noise, and making their views is not timed. All steps are
 taken in turns in this process; a ratio is that of a round. Memory is what torch's allocator holds at once beyond
 what it held before the step. A method of several stages has a line for each.
 """
@@ -45,7 +45,10 @@ def step_of(method: Method, stage: Stage) -> Callable[[], None]:
     method.begin(stage)
     late = int(0.9 * stage.epochs)
     clock = Clock(0, stage.name, late, stage.epochs, 0, 100, 0.001)
-    streams = {name: noise(len(one.views.views), one.batch_size) for name, one in stage.streams.items()}
+    streams = {
+        name: noise(len(one.views.views), one.batch_size * BATCH_SIZE // stage.batch_size)
+        for name, one in stage.streams.items()
+    }
     loaded = noise(len(stage.views.views), BATCH_SIZE, streams)
 
     def training_pass(stream: Stream) -> Iterator[Batch]:
@@ -68,7 +71,7 @@ def step_of(method: Method, stage: Stage) -> Callable[[], None]:
 def steps_of(name: str) -> dict[str, Callable[[], None]]:
     """A step of each stage of a method, by "method" or "method, stage"."""
     values: dict[str, Any] = {"method": name, "protocol": "common", "precision": "float32"}
-    recipe = RECIPES["cifar100-lt"][1].change(**values).change(batch_size=BATCH_SIZE)
+    recipe = RECIPES["cifar100-lt"][1].change(**values)
     torch.manual_seed(0)
     counts = exponential_profile(500, CLASSES, 100.0)
     stages = build_method(recipe, counts, (3, 32, 32)).stages()

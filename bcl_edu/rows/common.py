@@ -84,7 +84,11 @@ def common_options(options: MethodOptions, recipe: Recipe) -> MethodOptions:
     """
     batch_size = _reference(recipe).batch_size
     has = {one.name for one in fields(options)}
-    values: dict[str, Any] = dict.fromkeys(_BATCH_SIZES, batch_size)
+    values: dict[str, Any] = {
+        one.name: None if one.default is None else batch_size  # None: that of the recipe, whatever it is
+        for one in fields(options)
+        if one.name in _BATCH_SIZES
+    }
     queue_size = getattr(options, "queue_size", 0)  # whole batches
     values["queue_size"] = max(1, round(queue_size / batch_size)) * batch_size
     values |= {"pretext_epochs": None, "pretext_views": "recipe"}

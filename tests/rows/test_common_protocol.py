@@ -55,7 +55,9 @@ def test_a_method_has_its_own_options_and_not_those_of_the_recipe_it_takes_the_p
 
 def test_batches_of_later_stages_have_the_common_size() -> None:
     found = ROWS["imagenet-lt-resnet50-crt"].recipe.change(protocol="common")
-    assert found.method.second_batch_size == found.batch_size == 256  # type: ignore[attr-defined]
+    assert (found.method.second_batch_size, found.batch_size) == (None, 256)  # type: ignore[attr-defined]
+    router = ROWS["imagenet-lt-resnet50-ride"].recipe.change(protocol="common").method
+    assert router.router_batch_size == 256  # type: ignore[attr-defined]
 
 
 def test_values_that_are_given_count_and_the_schedule_scales_with_them() -> None:
