@@ -4,9 +4,9 @@
     python benchmarks/method_steps.py --methods ce bcl kcl    these alone; ce is always among them
 
 CIFAR-100-LT with ResNet-32 under the common protocol, in float32 on one thread, 32 images for every method and
-stage, further streams in proportion, queues as published. Images are noise, and making their views is not timed. All steps are
-taken in turns in this process; a ratio is that of a round. Memory is what torch's allocator holds at once beyond
-what it held before the step. A method of several stages has a line for each.
+stage, further streams in proportion, queues as published. Images are noise, and making their views is not
+timed. All steps are taken in turns in this process; a ratio is that of a round. Memory is what torch's
+allocator holds at once beyond what it held before the step. A method of several stages has a line for each.
 """
 
 import argparse
