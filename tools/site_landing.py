@@ -52,7 +52,8 @@ def landing_html(lessons: Sequence[Lesson], notebooks: Mapping[str, NotebookNode
 
 def sphere_page() -> str:
     """The training sphere's page, with a way back to the course."""
-    back = '<p class="back"><a href="index.html">← Back to the course</a></p>\n<main>'
+    link = '<a href="index.html" style="color: inherit">← Back to the course</a>'
+    back = f'<p class="back">{link}</p>\n<main>'
     return sphere_html().replace("<main>", back, 1)
 
 
