@@ -459,9 +459,10 @@ figures.cosine_heatmap(panels, class_counts, digits.class_names)
 # ## In one paragraph
 #
 # Three views, one backbone, a classifier on $v_1$, a projection head on $v_2$ and $v_3$, prototypes computed from the
-# classifier's rows. The supervised contrastive loss is a softmax over the other embeddings of the batch. The balanced one
-# adds all prototypes and averages the denominator over each class: three more lines of code. The classifier's logits are
-# compensated for the class sizes, the two losses are added, and SGD does the rest. In the package it is the same, piece by piece.
+# classifier's rows. The supervised contrastive loss is a softmax over the other embeddings of the batch. The balanced
+# one adds all prototypes and averages the denominator over each class: a few more lines of code. The classifier's
+# logits are compensated for the class sizes, the two losses are added, and SGD does the rest. In the package it is the
+# same, piece by piece.
 #
 # ## Exercises
 #
@@ -482,8 +483,8 @@ check("positives", positives)
 # class-complement. In the package they are `losses.class_averaged_loss` and `losses.class_complement_loss`: assert that yours
 # agree with them. *Careful with the first: how many terms has the anchor's own class now?*
 #
-# **3. No contrastive loss.** Train with $\mu = 0$. Which of the four rows of section 9 would you expect for the projection head,
-# and what about the accuracy?
+# **3. No contrastive loss.** Train with $\mu = 0$. Which of the six lines of section 9 would you expect for the
+# projection head, and what about the accuracy?
 #
 # **4. Free prototypes.** Replace the prototype head by `nn.Parameter(torch.randn(10, 32))`. Does the loss still fall?
 # Are two prototypes of rare digits as far apart as before?

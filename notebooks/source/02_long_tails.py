@@ -317,10 +317,10 @@ assert means["compensated"][1] > means["prior subtracted"][1] > means["IF 50"][1
 assert means["compensated"][0] < means["IF 50"][0] - 2  # and what the frequent ones pay
 
 # %% [markdown]
-# Both corrections help the tail, and both have a price: logit compensation takes four to five points from the frequent
-# digits. And the two do not agree here, although section 2 says that they should. It speaks of a classifier that estimates
-# $p(y \mid x)$ exactly, and nothing makes a network do so that was trained on 371 images. Subtracting $\log P_y$ afterwards moves
-# the boundaries of what was learned; compensation changes what is learned.
+# Both corrections help the tail on average over seeds, and both have a price: logit compensation takes four to five
+# points from the frequent digits. And the two do not agree here, although section 2 says that they should. It speaks of
+# a classifier that estimates $p(y \mid x)$ exactly, and nothing makes a network do so that was trained on 371 images.
+# Subtracting $\log P_y$ afterwards moves the boundaries of what was learned; compensation changes what is learned.
 #
 # ### How much could any correction of the prior give back?
 #

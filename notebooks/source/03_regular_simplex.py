@@ -361,8 +361,8 @@ for name, (num_classes, dimension) in spaces.items():
 assert list(has_room.values()) == [True, False, True, False]
 
 # %% [markdown]
-# On iNaturalist 2018 the embedding space has no room for the regular simplex, which the paper's theorems (notebooks 04 to
-# 06) treat as the ideal. There, the theorems remain true as bounds, but nothing attains them.
+# On iNaturalist 2018 the embedding space has no room for the regular simplex, which the paper's theorems (notebooks 04
+# to 06) treat as the ideal. There, the theorems, once corrected, remain true as bounds, but nothing attains them.
 #
 # ## 6. One class too many (optional)
 #

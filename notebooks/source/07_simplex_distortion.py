@@ -204,8 +204,10 @@ assert abs(ends[0] - ends[1]) < 1e-12 < 0.01 < between - ends[0]
 #
 # $$f(G) - f^* \;\le\; \langle g, G \rangle + \sum_i \lambda_i + K \max\bigl(0, -\lambda_{\min}(S)\bigr) .$$
 #
-# The right side is the **duality gap**. It is true for any $\lambda$ and small for $\lambda_i = -(gG)_{ii}$. In code, first
-# compute $g$ by automatic differentiation (`terms` lists the terms of $f$), then the gap and $S$:
+# The right side is the **duality gap**. It is true for any $\lambda$ and small for $\lambda_i = -(gG)_{ii}$: this
+# choice cancels the first two terms and leaves $K \max(0, -\lambda_{\min}(S))$, which at an optimum is 0 (its
+# optimality condition). In code, first compute $g$ by automatic differentiation (`terms` lists the terms of $f$), then
+# the gap and $S$:
 
 
 # %%
@@ -424,7 +426,7 @@ curves(by_temperature, temperatures, "temperature", "Ten classes, imbalance fact
 # Both bend more at higher temperatures, and BCL more than SCL. **A low temperature protects the simplex** under either loss:
 # the exponential makes the nearest classes dominate the sum, and the sizes of the classes matter less.
 #
-# Why is that? At low temperature the loss is nearly zero over a whole region around the simplex:
+# But do not rely on it: at low temperature the loss is nearly zero over a whole region around the simplex:
 
 # %%
 for tau in (1.0, 0.5, 0.1):

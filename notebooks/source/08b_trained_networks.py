@@ -313,11 +313,12 @@ assert max(values.min() for values in features.values()) < min(values.max() for 
 #
 # ## In one paragraph
 #
-# In a small network on long-tailed digits, BCL's class means are closer to the simplex than SCL's in all five seeds, on training
-# and on test images, from the third epoch on. The difference remains when no class is ever missing, and the optima of the two
-# losses explain a tenth of it. It shrinks to less than a fifth when training is four times as long, so BCL is mainly *faster*,
-# as notebook 08 found for free embeddings. Training does not start in a narrow cone: in train mode, which the loss sees,
-# class means first move together and then apart. The difference is one of embeddings; the backbone's features do not show it.
+# In a small network on long-tailed digits, BCL's class means are closer to the simplex than SCL's in all five seeds, on
+# training and on test images, from the third epoch on. The difference remains when no class is ever missing, and the
+# optima of the two losses explain a tenth of it. It shrinks to less than a fifth when training is four times as long,
+# so BCL is mainly *faster*, as notebook 08 found for the first steps of free embeddings, where SCL caught up. Training
+# does not start in a narrow cone: in train mode, which the loss sees, class means first move together and then apart.
+# The difference is one of embeddings; the backbone's features do not show it.
 #
 # ## Exercises
 #

@@ -206,8 +206,9 @@ for name in ("theorem-1", "theorem-3", "scl-long-tailed", "eq-9"):
 #
 # ## Exercises
 #
-# **0. What a verdict is made of.** From the losses and bounds of many anchors to the number of cases and failures. *What
-# is NaN, and what is only rounding?*
+# **0. What a verdict is made of.** From the losses and bounds of many anchors (the package does it in
+# `bcl_edu/course/claims/about_theorems.py`) to the number of cases and failures. *What is NaN, and what is only
+# rounding?*
 
 
 # %%

@@ -107,9 +107,9 @@ figures.view_columns(photographs, views, ["temple", "flower", "again", "again"])
 #
 # ## 4. What it costs, and how to start it
 #
-# The estimate takes a few real steps on this machine and extrapolates. With a GPU and the data it is for the row itself;
-# everywhere else for a stand-in, the same loss on the long-tailed digits, which every picture of it says. For the row on your own
-# machine ask `python -m bcl_edu.train cifar100-lt-if100-bcl --dry-run`.
+# The estimate takes a few real steps on this machine and extrapolates. With a GPU and the data it is for the row
+# itself; everywhere else for a stand-in, the same loss on the long-tailed digits, as every such picture says. For the
+# row on your own machine ask `python -m bcl_edu.train cifar100-lt-if100-bcl --dry-run`.
 
 # %%
 plan = plan_run(recipe, "../runs")
@@ -211,9 +211,9 @@ assert (between > 0).sum() == 90  # all pairs, each counted twice
 #
 # ## 7. Next to the paper
 #
-# All runs whose records are kept with the project, sorted into the paper's tables. A run counts for a row only if images,
-# epochs, backbone and every value that the paper states are the row's; all others stand apart, with the reason.
-# *Best* is the best epoch, chosen on the test set; only *last* is quoted.
+# All runs whose records are kept with the project, sorted into the paper's tables. A run counts for a row only if
+# images, epochs, backbone and every value that the paper states are the row's; all others stand apart, with the reason.
+# Where a row is filled, *best* is its best epoch, chosen on the test set; only *last* is quoted.
 
 # %%
 results = report.build_report(["../results"])

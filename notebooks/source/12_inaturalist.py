@@ -172,7 +172,8 @@ assert 15 < with_prototypes / without < 20
 #
 # ## 6. Next to the paper
 #
-# Nobody has trained these rows with this code yet, so the figures are the paper's alone.
+# Nobody has trained these rows with this code yet, so the figures are the paper's alone (a dash: a row that it does not
+# have).
 
 # %%
 results = report.build_report(["../results"], all_tables=True)
@@ -190,8 +191,9 @@ Markdown(report.as_markdown(replace(results, tables=tables, apart=[])))
 #
 # ## Exercises
 #
-# **1. The share of absent classes.** Write the measurement of section 4 for a single anchor, from its similarities to the
-# classes and to the prototypes. *Counting classes is right only if all similarities are alike.*
+# **1. The share of absent classes.** Write the measurement of section 4 for a single anchor, from its similarities to
+# the classes and to the prototypes. *Counting classes is right only if all similarities are alike.* `present[k]` is
+# true if class $k$ has an image in the batch; `to_classes`, `to_prototypes` and `present` have shape (K,).
 
 
 # %%

@@ -140,13 +140,17 @@ def reproduced(names: Sequence[str]) -> Evidence:
 
 
 def reproduced_on(dataset: str, printed: str) -> Evidence:
-    """The same for all rows of a data set, if there are any.
+    """The same for all rows of BCL on a data set, if there are any.
 
     Args:
         dataset: its name in the recipes.
         printed: the paper's figures, for when no row has them.
     """
-    names = [name for name, row in ROWS.items() if row.recipe.dataset == dataset and row.paper is not None]
+    names = [
+        name
+        for name, row in ROWS.items()
+        if row.recipe.dataset == dataset and row.recipe.method.name == "bcl" and row.paper is not None
+    ]
     if names:
         return reproduced(names)
     return Evidence(0, 0, f"printed {printed}; no row trains it here", needs=FULL_RUN)
