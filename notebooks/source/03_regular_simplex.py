@@ -325,8 +325,8 @@ assert of_bent.argmin() == 3
 assert of_bent.mean() < straight.mean()
 
 # %% [markdown]
-# In the simplex all classes have nearly the same accuracy. In the bent arrangement the largest class gains a little, every
-# other class loses, and the rarest loses most.
+# In the simplex all classes have nearly the same accuracy. In the bent arrangement the largest class gains some five
+# points, every other class loses, and the rarest loses most.
 #
 # ## 5. Room for K
 #
@@ -362,7 +362,7 @@ assert list(has_room.values()) == [True, False, True, False]
 
 # %% [markdown]
 # On iNaturalist 2018 the embedding space has no room for the regular simplex, which the paper's theorems (notebooks 04
-# to 06) treat as the ideal. There, the theorems, once corrected, remain true as bounds, but nothing attains them.
+# to 06) treat as the ideal. There, the bound of the corrected Theorem 3 holds, but nothing attains it.
 #
 # ## 6. One class too many (optional)
 #
@@ -432,8 +432,9 @@ figures.class_mean_sphere(crowded.means, five, title=title, look_at=look_at)
 
 # %% [markdown]
 # At $\tau = 1$ the five form a triangle around an axis with two poles (cosines $-1$, $-1/2$ and 0); at $\tau = 0.1$ a
-# pyramid over a folded square. Each is the best that was found for its temperature. At a low temperature the closest pairs
-# dominate the loss, at a high one all pairs count; in the simplex all pairs are equally close.
+# pyramid over a flat square just below the equator. Each is the best that was found for its temperature. At a low
+# temperature the closest pairs dominate the loss, at a high one all pairs count; in the simplex all pairs are equally
+# close.
 #
 # ## In one paragraph
 #

@@ -340,7 +340,7 @@ figures.push_circles(simplex, pushes, counts, title="At the simplex: where the m
 # -1$ under any weights, so $\bar x \ge -2/\tau$.) We have proved:
 #
 # > **As printed, Theorem 3 is true for equal class counts and for $K = 2$, and false for all other counts.** For
-# > $K \ge 3$ and unequal counts the simplex is not even a stationary point: a small step away from the head brings
+# > $K \ge 3$ and unequal counts the simplex is not even a stationary point: a small step away from $\bar z$ brings
 # > the loss below the claimed bound.
 #
 # One extra sample in a hundred is enough:
@@ -565,13 +565,14 @@ for temperature in (0.1, 0.5, 1.0):
 #
 # ## In one paragraph
 #
-# Theorem 3 claims that the class-averaged loss of a data set, with every class present, is smallest at the regular simplex,
-# whatever the class counts. Its first two steps are Jensen's inequality and always hold. The third needs the product of the
-# mean of all samples and the mean of the class means to be non-negative; equal counts guarantee that, unequal counts do not.
-# For three or more classes of unequal counts the simplex is not even a stationary point, because the mean loss pushes every
-# class away from the mean of all samples, which is near the head. With 200, 2 and 2 samples and temperature 1, the optimum
-# merges the two tail classes, at a loss of 0.25 where the theorem claims at least 0.369. Averaging the anchors per class too
-# makes the theorem true, at every temperature and with prototypes anywhere, with equality only at a collapsed regular simplex.
+# Theorem 3 claims that the class-averaged loss of a data set, with every class present, is smallest at the regular
+# simplex, whatever the class counts. Its first two steps are Jensen's inequality and always hold. The third needs the
+# product of the mean of all samples and the mean of the class means to be non-negative; equal counts guarantee that,
+# unequal counts do not. For three or more classes of unequal counts the simplex is not even a stationary point, because
+# the mean loss pushes every class away from the mean of all samples, which leans towards the larger classes. With 200,
+# 2 and 2 samples and temperature 1, the optimum merges the two tail classes, at a loss of 0.25 where the theorem claims
+# at least 0.369. Averaging the anchors per class too makes the theorem true, at every temperature and with prototypes
+# anywhere, with equality only at a collapsed regular simplex.
 #
 # ## Exercises
 #

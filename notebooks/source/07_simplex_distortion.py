@@ -426,7 +426,8 @@ curves(by_temperature, temperatures, "temperature", "Ten classes, imbalance fact
 # Both bend more at higher temperatures, and BCL more than SCL. **A low temperature protects the simplex** under either loss:
 # the exponential makes the nearest classes dominate the sum, and the sizes of the classes matter less.
 #
-# But do not rely on it: at low temperature the loss is nearly zero over a whole region around the simplex:
+# In numbers: a weight $w$ on a pair is offset by lowering its cosine by $\tau \log w$, which is little if $\tau$ is.
+# Separately, at low temperature little loss is at stake: it is nearly zero over a whole region around the simplex.
 
 # %%
 for tau in (1.0, 0.5, 0.1):
@@ -493,10 +494,10 @@ assert abs(equal_tail.gram[5:, 5:].min() - 1) < 1e-6
 assert equal_tail.means.shape[1] == 5  # as for six classes: the tail is one
 
 # %% [markdown]
-# In the second case, a step profile with a small tail, all five tail classes are at one point, and the optimum is that of six
-# classes. This is *minority collapse*, which Fang et al. (PNAS 2021) found for cross-entropy; a loss with "balanced" in its
-# name has it, too. The reason is that of notebook 06: the denominator is balanced, the anchors are not. The loss of the five
-# tail classes is large, but they have only one per cent of the anchors.
+# In the second case, a step profile with a small tail, all five tail classes are at one point, so the optimum has only
+# the five dimensions of six points. This is *minority collapse*, which Fang et al. (PNAS 2021) found for cross-entropy;
+# a loss with "balanced" in its name has it, too. The reason is that of notebook 06: the denominator is balanced, the
+# anchors are not. The loss of the five tail classes is large, but they have only one per cent of the anchors.
 #
 # ## 7. Full data or mini-batches?
 #
@@ -557,15 +558,16 @@ for name, class_counts in profiles.items():
 #
 # ## In one paragraph
 #
-# At collapse each of the paper's losses is a convex function of the cosines between the class means, so its optimum can be
-# computed and certified by a duality gap: a tangent plane, a multiplier for each class and one smallest eigenvalue. The
-# optimum has at most $K-1$ dimensions, so three classes on a circle and four on a sphere give exact pictures; in fewer
-# dimensions nothing is certified. As soon as classes are unequal, every loss but one leaves the regular simplex; the exception
-# is BCL with anchors averaged per class. For small imbalance the optimum of BCL is $1/(1+Ks)$ times as far from the simplex
-# as that of SCL: half as far at high temperature, equally far at the paper's temperature of 0.1. With ten classes at
-# $\tau = 0.1$ the two agree to two thousandths at every factor; at $\tau = 1$ BCL is 30 % closer at factor 2 and more than twice
-# as far at 100. There the optimum loses dimensions, and the tail classes nearly merge, or merge exactly if their counts are
-# equal. So whatever BCL balances, it is not the optimum of Theorem 3.
+# At collapse each of the paper's losses is a convex function of the cosines between the class means, so its optimum can
+# be computed and certified by a duality gap: a tangent plane, a multiplier for each class and one smallest eigenvalue.
+# The optimum has at most $K-1$ dimensions, so three classes on a circle and four on a sphere give exact pictures; in
+# fewer dimensions nothing is certified. With three or more classes that are not all equally large, every loss but one
+# leaves the regular simplex; the exception is BCL with anchors averaged per class. For small imbalance the optimum of
+# BCL is $1/(1+Ks)$ times as far from the simplex as that of SCL: half as far at high temperature, equally far at the
+# paper's temperature of 0.1. With ten classes at $\tau = 0.1$ the two agree to two thousandths at every factor; at
+# $\tau = 1$ BCL is 30 % closer at factor 2 and more than twice as far at 100. There the optimum loses dimensions, and
+# the tail classes nearly merge, or merge exactly if their counts are equal. So whatever BCL balances, it is not the
+# optimum of Theorem 3.
 #
 # **Read more:** Fang et al., *Exploring deep neural networks via layer-peeled model: minority collapse in imbalanced training*,
 # PNAS 2021.

@@ -130,7 +130,8 @@ figures.film(
 # images. Single images of different classes are much further apart, with a mean cosine of about 0.3, as notebook 04 measured:
 # a mean keeps what all classes share and loses what differs from image to image.)
 #
-# *Look at the lower right corner*, the tail: after 30 epochs it is still magenta. Move the slider to see how the picture began.
+# *Look at the lower right corner*, the tail: after 30 epochs it is still mostly magenta. Move the slider to see how the
+# picture began.
 #
 # ## 2. Five seeds of each loss
 #
@@ -304,8 +305,8 @@ assert max(values.min() for values in features.values()) < min(values.max() for 
 # | before the first step | class means close together; a narrow cone only in eval mode |
 # | BCL against SCL | closer in every seed from the third epoch on, mostly by averaging |
 # | without missing classes | four fifths of the difference remain |
-# | difference between the optima | a tenth of it |
-# | four times as long | less than a fifth of it is left; on test images it is gone |
+# | difference between the optima | less than a tenth of it |
+# | four times as long | less than a fifth of it is left; on test images the seeds disagree |
 # | features of the backbone | no difference seen |
 #
 # **Not found:** whether SCL overtakes after more than 120 epochs; whether embeddings closer to the simplex make a better
@@ -315,10 +316,10 @@ assert max(values.min() for values in features.values()) < min(values.max() for 
 #
 # In a small network on long-tailed digits, BCL's class means are closer to the simplex than SCL's in all five seeds, on
 # training and on test images, from the third epoch on. The difference remains when no class is ever missing, and the
-# optima of the two losses explain a tenth of it. It shrinks to less than a fifth when training is four times as long,
-# so BCL is mainly *faster*, as notebook 08 found for the first steps of free embeddings, where SCL caught up. Training
-# does not start in a narrow cone: in train mode, which the loss sees, class means first move together and then apart.
-# The difference is one of embeddings; the backbone's features do not show it.
+# optima of the two losses explain less than a tenth of it. It shrinks to less than a fifth when training is four times
+# as long, so BCL is mainly *faster*, as notebook 08 found for the first steps of free embeddings, where SCL caught up.
+# Training does not start in a narrow cone: in train mode, which the loss sees, class means first move together and then
+# apart. The difference is one of embeddings; the backbone's features do not show it.
 #
 # ## Exercises
 #
