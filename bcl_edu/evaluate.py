@@ -274,7 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     try:
         load_plugins(command.plugin)
-        lists = own_lists(command.train_list, command.test_list, command.val_list)
+        lists = own_lists(command.train_list, command.test_list, command.val_list, data_dir=command.data_dir)
         with named_worker_errors():
             result = evaluate_checkpoint(
                 command.run,

@@ -88,15 +88,24 @@ class RunOptions:
     @property
     def lists(self) -> dict[str, Path]:
         """User-supplied list files, by split."""
-        return own_lists(self.train_list, self.test_list, self.val_list)
+        return own_lists(self.train_list, self.test_list, self.val_list, data_dir=self.data_dir)
 
 
 def own_lists(
-    train: Path | None = None, test: Path | None = None, validation: Path | None = None
+    train: Path | None = None,
+    test: Path | None = None,
+    validation: Path | None = None,
+    *,
+    data_dir: Path | None = None,
 ) -> dict[str, Path]:
-    """User-supplied list files, by split."""
+    """User-supplied list files, by split; a file that is not where its path says may lie in the data folder."""
     named = {"train": train, "test": test, "validation": validation}
-    return {split: path for split, path in named.items() if path is not None}
+    return {split: _found(path, data_dir) for split, path in named.items() if path is not None}
+
+
+def _found(path: Path, data_dir: Path | None) -> Path:
+    elsewhere = None if data_dir is None or path.is_absolute() else user_path(data_dir) / path
+    return elsewhere if elsewhere is not None and elsewhere.exists() and not path.exists() else path
 
 
 def require_workers(number: int) -> None:

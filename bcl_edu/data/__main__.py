@@ -20,6 +20,7 @@ from bcl_edu.data.check import check_dataset
 from bcl_edu.data.open import prepare_dataset
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
+from bcl_edu.run_options import own_lists
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print("\n".join(prepare_dataset(command.name, command.data_dir, download=command.download)))
             findings = check_dataset(command.name, command.data_dir)
         else:
-            named = {"train": command.train_list, "test": command.test_list, "validation": command.val_list}
             findings = check_dataset(
                 command.name,
                 command.data_dir,
-                lists={split: path for split, path in named.items() if path is not None},
+                lists=own_lists(
+                    command.train_list, command.test_list, command.val_list, data_dir=command.data_dir
+                ),
                 image_size=command.image_size,
                 decode=command.decode,
             )

@@ -126,7 +126,10 @@ def result_table(record: Mapping[str, Any]) -> str:
     )
     chosen = []
     if row := record.get("chosen"):
-        chosen = [line(f"validation's ({row['epoch']})", row)]
+        chosen = [
+            line(f"validation's ({row['epoch']})", row),
+            "best.pt has the weights of the epoch that the validation images chose",
+        ]
     return "\n".join(
         [
             terminal.fitted(facts),

@@ -165,9 +165,13 @@ def _look_at_folder(
             )
         return None  # nothing there yet, or killed before its first checkpoint: begin
     if not resume:
-        unfinished = " that is not finished" if recorded and not _is_finished(folder) else ""
+        if recorded and _is_finished(folder):
+            raise ValueError(
+                f"{folder} already holds a run that is finished; choose another --output, or leave --output out, and the run "
+                "goes into a folder beside it"
+            )
         raise ValueError(
-            f"{folder} already holds a run{unfinished}; continue it with --resume, or choose another --output"
+            f"{folder} already holds a run that is not finished; continue it with --resume, or choose another --output"
         )
     state = load_run_checkpoint(path)
     of_run = recipe_from_dict(state["recipe"])

@@ -117,7 +117,7 @@ def test_an_interrupt_saves_inside_the_epoch_and_the_rest_is_bit_identical(
 def test_a_folder_that_holds_a_run_is_not_overwritten(tiny: Recipe, options: RunOptions) -> None:
     short = replace(tiny, epochs=1)
     before = weights(train(short, options).folder)
-    with pytest.raises(ValueError, match="already holds a run; continue it with --resume"):
+    with pytest.raises(ValueError, match="already holds a run that is finished"):
         train(short, options)
     assert same(before, weights(options.output))  # type: ignore[arg-type]
 
