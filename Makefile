@@ -7,7 +7,7 @@
 VENV   ?= .venv
 PYTHON ?= python3
 ARGS   ?=
-JOBS   ?= 2
+JOBS   ?= 3
 
 BIN       := $(VENV)/bin
 INSTALL   := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -74,7 +74,7 @@ lint: $(TEST_READY)
 	$(BIN)/python -m tools.notebooks check
 
 test-code: $(TEST_READY)
-	$(PYTEST) --numprocesses $(JOBS) --dist loadfile tests
+	$(PYTEST) --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder tests
 
 # nbval runs every notebook from top to bottom in a kernel of its own; a claim that no longer holds is a failed
 # assert in its cell. Kernels are not pytest: the warnings-are-errors rule of the code does not reach into them.
