@@ -63,6 +63,11 @@ class UnreadableRun:
     reason: str
 
 
+def _without_hashes(record: dict[str, Any]) -> dict[str, Any]:
+    """A record but for the hashes of the files beside it, which an export adds."""
+    return {name: value for name, value in record.items() if name != "sha256"}
+
+
 def find_runs(paths: Iterable[Path | str]) -> tuple[list[StoredRun], list[UnreadableRun]]:
     """Every run below the folders, in the order of their paths; a copy of a record that was seen is left out.
 
@@ -89,7 +94,7 @@ def find_runs(paths: Iterable[Path | str]) -> tuple[list[StoredRun], list[Unread
         except (CheckpointError, ValueError, RecursionError) as error:
             unreadable.append(UnreadableRun(folder, str(error)))
             continue
-        if all(record != other.record for other in runs):
+        if all(_without_hashes(record) != _without_hashes(other.record) for other in runs):
             runs.append(run)
     return runs, unreadable
 
