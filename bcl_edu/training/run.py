@@ -167,8 +167,8 @@ def _look_at_folder(
     if not resume:
         if recorded and _is_finished(folder):
             raise ValueError(
-                f"{folder} already holds a run that is finished; choose another --output, or leave --output out, and the run "
-                "goes into a folder beside it"
+                f"{folder} already holds a run that is finished; choose another --output, or leave --output out, and "
+                "the run goes into a folder beside it"
             )
         raise ValueError(
             f"{folder} already holds a run that is not finished; continue it with --resume, or choose another --output"
