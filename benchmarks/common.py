@@ -29,6 +29,7 @@ from bcl_edu.files import write_atomically
 from bcl_edu.methods import Clock, build_method
 from bcl_edu.run_options import CompileMode
 from bcl_edu.training import Recipe, RunOptions
+from bcl_edu.training.autocast import with_precision
 from bcl_edu.training.batches import Loaded
 from bcl_edu.training.data import prepare_data
 from bcl_edu.training.record import git_revision, hardware, versions
@@ -61,7 +62,8 @@ def package_step(
     rate."""
     method = build_method(recipe, counts, (3, 32, 32))
     stage = method.stages()[0]
-    step = TrainingStep(method, stage, normalisation, device, precision=recipe.precision, compile=compile)
+    precision = with_precision(recipe, device).precision
+    step = TrainingStep(method, stage, normalisation, device, precision=precision, compile=compile)
     step.train_mode()
     clock = Clock(0, stage.name, 0, stage.epochs, 0, 1, 0.01)
 
