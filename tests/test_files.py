@@ -63,9 +63,9 @@ def test_what_stands_in_the_place_of_the_new_content_is_removed_and_never_follow
     }
 
 
-def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert user_path("~/x") == Path("/home/someone/x")
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert user_path("~/x") == tmp_path / "x"
     assert user_path(Path("a/~")) == Path("a/~")
     assert user_path("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")
 

@@ -85,6 +85,7 @@ def find_runs(paths: Iterable[Path | str]) -> tuple[list[StoredRun], list[Unread
             if RECORD_NAME in files + subfolders:
                 folders.setdefault(Path(name).resolve(), Path(name))
     runs: list[StoredRun] = []
+    seen: list[dict[str, Any]] = []
     unreadable = [UnreadableRun(Path(error.filename), in_words(error)) for error in closed]
     for folder in folders.values():
         try:
@@ -94,7 +95,8 @@ def find_runs(paths: Iterable[Path | str]) -> tuple[list[StoredRun], list[Unread
         except (CheckpointError, ValueError, RecursionError) as error:
             unreadable.append(UnreadableRun(folder, str(error)))
             continue
-        if all(_without_hashes(record) != _without_hashes(other.record) for other in runs):
+        if (facts := _without_hashes(record)) not in seen:
+            seen.append(facts)
             runs.append(run)
     return runs, unreadable
 
