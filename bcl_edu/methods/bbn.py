@@ -68,7 +68,7 @@ class BilateralBranch(Method):
         return {"loss": loss}
 
     def _side(self, images: Float[Tensor, "n c h w"], side: Side) -> Float[Tensor, "n half"]:
-        features: Tensor = (self._compiled or self.backbone)(images, side)  # type: ignore[call-arg]
+        features: Tensor = self.network(images, side)
         return features
 
 

@@ -134,7 +134,7 @@ class Method(nn.Module):
         self.recipe, self.image_shape = recipe, image_shape
         self.register_buffer("class_counts", class_counts.clone(), persistent=False)
         self.backbone = self.build_backbone()
-        self._compiled: Callable[[Tensor], Tensor] | None = None
+        self._compiled: Callable[..., Tensor] | None = None
 
     # ---- the network
 
@@ -154,8 +154,13 @@ class Method(nn.Module):
 
     def extract(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n feature_dim"]:
         """Features of the backbone, compiled where that was asked for; for `forward`."""
-        features: Tensor = (self._compiled or self.backbone)(images)
+        features: Tensor = self.network(images)
         return features
+
+    @property
+    def network(self) -> Callable[..., Tensor]:
+        """The backbone, or its compiled form (whose truth torch derives from a length that no backbone has)."""
+        return self.backbone if self._compiled is None else self._compiled
 
     def compile_network(self, mode: str) -> None:
         """Send what is costly in `forward` through torch.compile; nothing that has a state of its own besides."""

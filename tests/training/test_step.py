@@ -91,20 +91,21 @@ def test_a_restored_step_goes_on_to_the_same_bits(tiny: Recipe) -> None:
     assert all(torch.equal(after[name], expected[name]) for name in expected)
 
 
-def test_the_mode_of_compilation_reaches_the_compiler(tiny: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiled_network_learns_and_the_mode_reaches_the_compiler(
+    tiny: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[object] = []
+    torch_compile = torch.compile
 
-    def compile_nothing(model: torch.nn.Module, *, mode: str) -> torch.nn.Module:
+    def compile_for_nothing(network: torch.nn.Module, *, mode: str) -> object:
         asked.append(mode)
-        return model
+        return torch_compile(network, backend="eager")  # what torch returns, without its minute of compiling
 
-    monkeypatch.setattr(torch, "compile", compile_nothing)
-    for options in (
-        RunOptions(),
-        RunOptions(compile="on"),
-        RunOptions(compile="on", compile_mode="reduce-overhead"),
-    ):
-        new_step(tiny, compile=options.compiled_as)(batch(), clock(0.1))
+    monkeypatch.setattr(torch, "compile", compile_for_nothing)
+    as_it_is = new_step(tiny)(batch(), clock(0.1))["loss"]
+    for options in (RunOptions(compile="on"), RunOptions(compile="on", compile_mode="reduce-overhead")):
+        compiled = new_step(tiny, compile=options.compiled_as)(batch(), clock(0.1))["loss"]
+        torch.testing.assert_close(compiled, as_it_is)
     assert asked == ["default", "reduce-overhead"]
 
 
