@@ -35,18 +35,20 @@ class MethodOptions:
 
     Attributes:
         implementation: "module:Class" of the `methods.protocol.Method` that these options configure, or the class.
+        idle: names of values, of the recipe or of these options, that the method never uses.
     """
 
     implementation: ClassVar[Any]
+    idle: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def name(self) -> str:
-        """The method's name, as `--method` takes it."""
+        """The method's name, as `--method` takes it; a class attribute, unless it depends on an option."""
         raise NotImplementedError
 
     @property
     def title(self) -> str:
-        """One line that says what the method is."""
+        """One line that says what the method is; a class attribute, unless it depends on an option."""
         raise NotImplementedError
 
     @property
@@ -55,8 +57,12 @@ class MethodOptions:
         return 0
 
     def unused(self) -> frozenset[str]:
-        """Names of values of the recipe or of these options that the method does not use."""
-        return frozenset()
+        """Names of values of the recipe or of these options that the method does not use as it is configured."""
+        return self.idle
+
+
+ONE_VIEW = frozenset({"crop_scale", "blur"})
+"""What a method that sees an image once has no use for: SimAugment makes the views of contrastive branches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,26 +156,22 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        require(self.imbalance_factor >= 1, "imbalance_factor", self.imbalance_factor, "at least 1")
-        for name in ("epochs", "batch_size", "accumulate", "schedule_epochs"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in ("momentum", "weight_decay", "warmup_epochs"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
-        for name in ("learning_rate", "decay"):
-            require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+        at_least(1, self, "imbalance_factor", "epochs", "batch_size", "accumulate", "schedule_epochs")
+        at_least(0, self, "momentum", "weight_decay", "warmup_epochs")
+        above(0, self, "learning_rate", "decay")
         require(0 <= self.val_fraction < 1, "val_fraction", self.val_fraction, "at least 0 and below 1")
         require(self.momentum < 1, "momentum", self.momentum, "below 1")
         require(
             self.momentum > 0 or not self.nesterov, "momentum", self.momentum, "above 0 with Nesterov's form"
         )
-        require(self.seed >= 0, "seed", self.seed, "at least 0")
+        at_least(0, self, "seed")
         require(0 <= self.subset_seed < 2**32, "subset_seed", self.subset_seed, "from 0 to 4294967295")
-        require(self.head_count is None or self.head_count >= 1, "head_count", self.head_count, "at least 1")
+        at_least(1, self, "head_count")
         ascending = (
             list(self.milestones) == sorted(set(self.milestones)) and min(self.milestones, default=0) >= 0
         )
         require(ascending, "milestones", self.milestones, "epochs from 0 on, each later than the one before")
-        require(self.image_size is None or self.image_size >= 8, "image_size", self.image_size, "at least 8")
+        at_least(8, self, "image_size")
         require(0 <= self.warmup_from < 1, "warmup_from", self.warmup_from, "at least 0 and below 1")
         require(self.protocol in get_args(Protocol), "protocol", self.protocol, "faithful or common")
         low, high = self.crop_scale
@@ -243,6 +245,28 @@ def require(holds: bool, name: str, value: object, expected: str) -> None:
         raise ValueError(f"{name.rstrip('_')} is {value!r}, but must be {expected}")
 
 
+def at_least(smallest: float, values: object, *names: str) -> None:
+    """Refuse values, None excepted, that are smaller.
+
+    Raises:
+        ValueError: with the value's name, itself and what was expected.
+    """
+    for name in names:
+        value = getattr(values, name)
+        require(value is None or value >= smallest, name, value, f"at least {smallest}")
+
+
+def above(limit: float, values: object, *names: str) -> None:
+    """Refuse values, None excepted, that are not larger than the limit.
+
+    Raises:
+        ValueError: with the value's name, itself and what was expected.
+    """
+    for name in names:
+        value = getattr(values, name)
+        require(value is None or value > limit, name, value, f"above {limit}")
+
+
 NOT_COMPARED = frozenset({"name", "seed"})
 """What no comparison of recipes is about: the label of a run, and the randomness that is averaged over."""
 
@@ -276,7 +300,7 @@ def unused(recipe: Recipe) -> frozenset[str]:
     if recipe.dataset not in OF_ANY_SIZE:
         found |= {"image_size", "unreadable_images"}
     if "sim" not in recipe.views and recipe.views not in ("cifar", "grey", AUTO):
-        found |= {"crop_scale", "blur"}
+        found |= ONE_VIEW
     return frozenset(found | recipe.method.unused())
 
 

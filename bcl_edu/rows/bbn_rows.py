@@ -6,9 +6,9 @@ Source: Zhou et al. (CVPR 2020) and https://github.com/megvii-research/BBN.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from bcl_edu.recipe import MethodOptions, require
+from bcl_edu.recipe import ONE_VIEW, MethodOptions, at_least
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.ldam_rows import STATED_OF_CIFAR
 from bcl_edu.rows.paper import Printed
@@ -23,7 +23,10 @@ class BBN(MethodOptions):
         ValueError: a value is out of its range.
     """
 
-    implementation: ClassVar[str] = "bcl_edu.methods.bbn:BilateralBranch"
+    implementation = "bcl_edu.methods.bbn:BilateralBranch"
+    name = "bbn"
+    title = "BBN: a branch for samples as they come, one for rare classes (Zhou et al. 2020)"
+    idle = ONE_VIEW | {"drop_last"}
 
     alpha_from_one: bool = False
     """Count epochs from 1, so that the conventional branch's weight ends at 0, as in the paper; the authors' code
@@ -34,22 +37,7 @@ class BBN(MethodOptions):
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        epochs = self.alpha_epochs
-        require(epochs is None or epochs >= 1, "alpha_epochs", epochs, "at least 1")
-
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "bbn"
-
-    @property
-    def title(self) -> str:
-        """What the method is."""
-        return "BBN: a branch for samples as they come, one for rare classes (Zhou et al. 2020)"
-
-    def unused(self) -> frozenset[str]:
-        """There is no contrastive branch; pairs come in whole batches."""
-        return frozenset({"crop_scale", "blur", "drop_last"})
+        at_least(1, self, "alpha_epochs")
 
 
 METHODS = (BBN(),)

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from bcl_edu.recipe import MethodOptions, Recipe, require
+from bcl_edu.recipe import MethodOptions, Recipe, above, at_least, require
 from bcl_edu.rows.headings import BACKBONES, DATA_SETS, heading, row_name
 from bcl_edu.rows.paper import PaperFigure, Printed, printed_figures
 from bcl_edu.rows.row import Row
@@ -84,11 +84,9 @@ class BCL(MethodOptions):
         )
         twice = self.contrastive == "bcl-class-anchors" and self.training_balanced_anchors
         require(not twice, "training_balanced_anchors", True, "off where anchors are averaged per class")
-        for name in ("lambda_", "mu"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
-        require(self.temperature > 0, "temperature", self.temperature, "above 0")
-        for name in ("head_hidden", "head_dim"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        at_least(0, self, "lambda_", "mu")
+        above(0, self, "temperature")
+        at_least(1, self, "head_hidden", "head_dim")
 
     @property
     def name(self) -> str:

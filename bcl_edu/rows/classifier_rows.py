@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from bcl_edu.recipe import MethodOptions, require
+from bcl_edu.recipe import ONE_VIEW, MethodOptions, at_least, require
 from bcl_edu.rows.bcl_rows import OF_THE_CODE, benchmark, stated_of
 from bcl_edu.rows.headings import heading, row_name
 from bcl_edu.rows.paper import Printed, printed_figures
@@ -36,6 +36,7 @@ class Classifier(MethodOptions):
     """
 
     implementation: ClassVar[str] = "bcl_edu.methods.classifier:ClassifierOnly"
+    idle = ONE_VIEW
 
     loss: tyro.conf.Suppress[LossName] = field(default="ce", metadata={"kept": False})
     """Which loss; chosen by --method."""
@@ -47,7 +48,7 @@ class Classifier(MethodOptions):
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
         require(self.loss in TITLES, "loss", self.loss, f"one of {', '.join(TITLES)}")
-        require(self.lambda_ >= 0, "lambda_", self.lambda_, "at least 0")
+        at_least(0, self, "lambda_")
 
     @property
     def name(self) -> str:
@@ -58,10 +59,6 @@ class Classifier(MethodOptions):
     def title(self) -> str:
         """What the loss is."""
         return TITLES[self.loss]
-
-    def unused(self) -> frozenset[str]:
-        """SimAugment makes the contrastive branch's views, which this method has not."""
-        return frozenset({"crop_scale", "blur"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +72,7 @@ class Focal(Classifier):
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
         super().__post_init__()
-        require(self.focal_gamma >= 0, "focal_gamma", self.focal_gamma, "at least 0")
+        at_least(0, self, "focal_gamma")
 
 
 @dataclass(frozen=True, kw_only=True)

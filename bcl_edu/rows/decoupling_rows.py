@@ -6,9 +6,8 @@ Source: Kang et al. (ICLR 2020) and https://github.com/facebookresearch/classifi
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
-from bcl_edu.recipe import MethodOptions, Recipe, require
+from bcl_edu.recipe import ONE_VIEW, MethodOptions, Recipe, at_least
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.ldam_rows import OF_CIFAR
 from bcl_edu.rows.paper import Printed
@@ -20,50 +19,34 @@ from bcl_edu.rows.second_stage import SecondStage
 class Decoupled(SecondStage):
     """Options of a classifier that is trained anew on balanced classes (cRT)."""
 
-    implementation: ClassVar[str] = "bcl_edu.methods.decoupling:ClassifierRetraining"
-
-    @property
-    def name(self) -> str:
-        """Classifier re-training."""
-        return "crt"
-
-    @property
-    def title(self) -> str:
-        """What the second stage does."""
-        return "cross-entropy, then a new classifier on balanced classes (cRT, Kang et al. 2020)"
-
-    def unused(self) -> frozenset[str]:
-        """There is no contrastive branch."""
-        return frozenset({"crop_scale", "blur"})
+    implementation = "bcl_edu.methods.decoupling:ClassifierRetraining"
+    name = "crt"
+    title = "cross-entropy, then a new classifier on balanced classes (cRT, Kang et al. 2020)"
+    idle = ONE_VIEW
 
 
 @dataclass(frozen=True, kw_only=True)
 class LWS(Decoupled):
     """Options of a learned factor for each class's logit."""
 
-    implementation: ClassVar[str] = "bcl_edu.methods.decoupling:LearnableWeightScaling"
+    implementation = "bcl_edu.methods.decoupling:LearnableWeightScaling"
+    name = "lws"
+    title = "cross-entropy, then a factor for each class on balanced classes (LWS, Kang et al. 2020)"
 
     second_epochs: int = field(default=5, metadata={"kept": False})
     """Epochs of the second stage; they do not scale with --epochs."""
     scale_bias: bool = True
     """Scale the bias with the weights, as the authors' code does; the paper scales the weights alone."""
 
-    @property
-    def name(self) -> str:
-        """Learnable weight scaling."""
-        return "lws"
-
-    @property
-    def title(self) -> str:
-        """What the second stage does."""
-        return "cross-entropy, then a factor for each class on balanced classes (LWS, Kang et al. 2020)"
-
 
 @dataclass(frozen=True, kw_only=True)
 class TauNorm(MethodOptions):
     """Options of weight rows that are normalised after training."""
 
-    implementation: ClassVar[str] = "bcl_edu.methods.tau_norm:TauNormalisation"
+    implementation = "bcl_edu.methods.tau_norm:TauNormalisation"
+    name = "tau-norm"
+    title = "cross-entropy, its weight rows divided by a power of their length (Kang et al. 2020)"
+    idle = ONE_VIEW
 
     tau: float = 0.7
     """Exponent of a row's length; it does not change the training, and python -m bcl_edu.evaluate --tau-norm
@@ -71,21 +54,7 @@ class TauNorm(MethodOptions):
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        require(self.tau >= 0, "tau", self.tau, "at least 0")
-
-    @property
-    def name(self) -> str:
-        """tau-normalisation."""
-        return "tau-norm"
-
-    @property
-    def title(self) -> str:
-        """What is done after training."""
-        return "cross-entropy, its weight rows divided by a power of their length (Kang et al. 2020)"
-
-    def unused(self) -> frozenset[str]:
-        """There is no contrastive branch."""
-        return frozenset({"crop_scale", "blur"})
+        at_least(0, self, "tau")
 
 
 METHODS = (Decoupled(), LWS(), TauNorm())

@@ -6,9 +6,9 @@ Source: Zhang et al. (CVPR 2021) and https://github.com/Megvii-BaseDetection/Dis
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import Literal
 
-from bcl_edu.recipe import require
+from bcl_edu.recipe import ONE_VIEW, at_least
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.decoupling_rows import STATED_OF_PHOTOGRAPHS
 from bcl_edu.rows.paper import Printed
@@ -20,7 +20,10 @@ from bcl_edu.rows.second_stage import SecondStage
 class DisAlign(SecondStage):
     """Options of scores that are calibrated after training."""
 
-    implementation: ClassVar[str] = "bcl_edu.methods.disalign:DistributionAlignment"
+    implementation = "bcl_edu.methods.disalign:DistributionAlignment"
+    name = "disalign"
+    title = "cross-entropy, then scores calibrated by class and image (Zhang et al. 2021)"
+    idle = ONE_VIEW
 
     second_learning_rate: float = field(default=0.1, metadata={"kept": False})
     """Learning rate at the start of the second stage, from which half a cosine falls to zero, epoch by epoch."""
@@ -42,22 +45,11 @@ class DisAlign(SecondStage):
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
         super().__post_init__()
-        require(self.rho >= 0, "rho", self.rho, "at least 0")
-
-    @property
-    def name(self) -> str:
-        """DisAlign."""
-        return "disalign"
-
-    @property
-    def title(self) -> str:
-        """What the second stage does."""
-        return "cross-entropy, then scores calibrated by class and image (Zhang et al. 2021)"
+        at_least(0, self, "rho")
 
     def unused(self) -> frozenset[str]:
-        """There is no contrastive branch; only one sampler takes several images of a class."""
-        sampler = frozenset() if self.second_sampler == "class-aware" else frozenset({"images_per_class"})
-        return frozenset({"crop_scale", "blur"}) | sampler
+        """Only one sampler takes several images of a class."""
+        return self.idle | (frozenset() if self.second_sampler == "class-aware" else {"images_per_class"})
 
 
 METHODS = (DisAlign(),)

@@ -6,9 +6,8 @@ Source of the recipe: Samuel and Chechik (ICCV 2021), code and README, https://g
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
-from bcl_edu.recipe import MethodOptions, require
+from bcl_edu.recipe import ONE_VIEW, MethodOptions, above, at_least
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.paper import Printed
 from bcl_edu.rows.row import Row
@@ -22,7 +21,10 @@ class DROLT(MethodOptions):
         ValueError: a value is out of its range.
     """
 
-    implementation: ClassVar[str] = "bcl_edu.methods.drolt:DistributionallyRobust"
+    implementation = "bcl_edu.methods.drolt:DistributionallyRobust"
+    name = "dro-lt"
+    title = "DRO-LT: features robust to where class centroids are (Samuel and Chechik 2021)"
+    idle = ONE_VIEW
 
     temperature: float = 1.0
     """Temperature T of the distances."""
@@ -45,25 +47,9 @@ class DROLT(MethodOptions):
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        for name in ("temperature", "feature_learning_rate", "classifier_learning_rate"):
-            require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        require(self.radius_factor >= 0, "radius_factor", self.radius_factor, "at least 0")
-        for name in ("feature_epochs", "classifier_epochs", "balanced_batch_size", "images_per_class"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "dro-lt"
-
-    @property
-    def title(self) -> str:
-        """What the method is."""
-        return "DRO-LT: features robust to where class centroids are (Samuel and Chechik 2021)"
-
-    def unused(self) -> frozenset[str]:
-        """SimAugment makes the views of contrastive branches, which this method has not."""
-        return frozenset({"crop_scale", "blur"})
+        above(0, self, "temperature", "feature_learning_rate", "classifier_learning_rate")
+        at_least(0, self, "radius_factor")
+        at_least(1, self, "feature_epochs", "classifier_epochs", "balanced_batch_size", "images_per_class")
 
 
 METHODS = (DROLT(),)

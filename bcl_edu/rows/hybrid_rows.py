@@ -6,9 +6,8 @@ Source: Wang et al. (CVPR 2021), as far as its abstract, BCL's paper and a repro
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
-from bcl_edu.recipe import MethodOptions, Recipe, require
+from bcl_edu.recipe import MethodOptions, Recipe, above, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.paper import Printed
 from bcl_edu.rows.row import Row
@@ -22,7 +21,9 @@ class HybridSC(MethodOptions):
         ValueError: a value is out of its range.
     """
 
-    implementation: ClassVar[str] = "bcl_edu.methods.hybrid:SupervisedHybrid"
+    implementation = "bcl_edu.methods.hybrid:SupervisedHybrid"
+    name = "hybrid-sc"
+    title = "Hybrid-SC: supervised contrast first, a balanced classifier later (Wang et al. 2021)"
 
     temperature: float = 0.1
     """Temperature tau of the contrastive loss."""
@@ -44,44 +45,28 @@ class HybridSC(MethodOptions):
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        require(self.temperature > 0, "temperature", self.temperature, "above 0")
+        above(0, self, "temperature")
         require(self.contrast_views in (1, 2), "contrast_views", self.contrast_views, "1 or 2")
-        require(self.head_dim >= 1, "head_dim", self.head_dim, "at least 1")
+        at_least(1, self, "head_dim")
         for name in ("head_hidden", "balanced_batch_size"):
             value = getattr(self, name)
             require(value is None or value >= 1, name, value, "at least 1")
-
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "hybrid-sc"
-
-    @property
-    def title(self) -> str:
-        """What the method is."""
-        return "Hybrid-SC: supervised contrast first, a balanced classifier later (Wang et al. 2021)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HybridPSC(HybridSC):
     """Options of a contrastive branch against learned prototypes beside a balanced classifier branch."""
 
-    implementation: ClassVar[str] = "bcl_edu.methods.hybrid:PrototypicalHybrid"
+    implementation = "bcl_edu.methods.hybrid:PrototypicalHybrid"
+    name = "hybrid-psc"
+    title = (
+        "Hybrid-PSC: contrast with learned prototypes first, a balanced classifier later (Wang et al. 2021)"
+    )
 
     contrast_views: int = field(default=1, metadata={"kept": False})
     """Views of each image in the contrastive branch, 1 or 2; each is pulled to its class's prototype."""
     own_in_denominator: bool = False
     """Sum over all prototypes in the loss's denominator, as cross-entropy does; the paper leaves the own one out."""
-
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "hybrid-psc"
-
-    @property
-    def title(self) -> str:
-        """What the method is."""
-        return "Hybrid-PSC: contrast with learned prototypes first, a balanced classifier later (Wang et al. 2021)"
 
 
 METHODS = (HybridSC(), HybridPSC())

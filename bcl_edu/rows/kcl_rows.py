@@ -8,9 +8,9 @@ https://github.com/LTH14/targeted-supcon. The tables print KCL only.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Literal
 
-from bcl_edu.recipe import MethodOptions, Recipe, require
+from bcl_edu.recipe import MethodOptions, Recipe, above, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.headings import heading, row_name
 from bcl_edu.rows.paper import PaperFigure, Printed
@@ -25,7 +25,9 @@ class KCL(MethodOptions):
         ValueError: a value is out of its range.
     """
 
-    implementation: ClassVar[str] = "bcl_edu.methods.kcl:KPositive"
+    implementation = "bcl_edu.methods.kcl:KPositive"
+    name = "kcl"
+    title = "KCL: supervised contrast with k positives, then a linear layer (Kang et al. 2021)"
 
     positives: int = 6
     """How many keys k of the anchor's class are positives, besides the anchor's own key."""
@@ -59,23 +61,11 @@ class KCL(MethodOptions):
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        require(self.temperature > 0, "temperature", self.temperature, "above 0")
+        above(0, self, "temperature")
         require(0 <= self.key_momentum <= 1, "key_momentum", self.key_momentum, "from 0 to 1")
-        require(self.linear_learning_rate > 0, "linear_learning_rate", self.linear_learning_rate, "above 0")
-        for name in ("positives", "head_hidden"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
-        for name in ("queue_size", "head_dim", "linear_epochs", "linear_batch_size"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "kcl"
-
-    @property
-    def title(self) -> str:
-        """What the method is."""
-        return "KCL: supervised contrast with k positives, then a linear layer (Kang et al. 2021)"
+        above(0, self, "linear_learning_rate")
+        at_least(0, self, "positives", "head_hidden")
+        at_least(1, self, "queue_size", "head_dim", "linear_epochs", "linear_batch_size")
 
     def unused(self) -> frozenset[str]:
         """The last batch of an epoch is always left out if it is smaller: the queue takes whole batches."""
@@ -90,7 +80,9 @@ class TSC(KCL):
         ValueError: a value is out of its range.
     """
 
-    implementation: ClassVar[str] = "bcl_edu.methods.tsc:Targeted"
+    implementation = "bcl_edu.methods.tsc:Targeted"
+    name = "tsc"
+    title = "TSC: KCL with a fixed target for each class (Li et al. 2022)"
 
     target_weight: float = 0.2
     """Weight λ of the class's target."""
@@ -120,18 +112,8 @@ class TSC(KCL):
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
         super().__post_init__()
-        require(self.target_weight >= 0, "target_weight", self.target_weight, "at least 0")
-        require(self.target_epochs >= 1, "target_epochs", self.target_epochs, "at least 1")
-
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "tsc"
-
-    @property
-    def title(self) -> str:
-        """What the method is."""
-        return "TSC: KCL with a fixed target for each class (Li et al. 2022)"
+        at_least(0, self, "target_weight")
+        at_least(1, self, "target_epochs")
 
 
 METHODS = (KCL(), TSC())

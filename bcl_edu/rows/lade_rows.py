@@ -6,9 +6,9 @@ Source: Hong et al. (CVPR 2021) and https://github.com/hyperconnect/LADE; Ren et
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import Literal
 
-from bcl_edu.recipe import MethodOptions, Recipe, require
+from bcl_edu.recipe import ONE_VIEW, MethodOptions, Recipe, at_least
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.decoupling_rows import STATED_OF_PHOTOGRAPHS
 from bcl_edu.rows.paper import Printed
@@ -19,29 +19,21 @@ from bcl_edu.rows.row import Row
 class BalancedSoftmax(MethodOptions):
     """Options of Balanced Softmax as a method of its own: the loss of `lc`, with weight 1."""
 
-    implementation: ClassVar[str] = "bcl_edu.methods.lade:DisentangledLabels"
+    implementation = "bcl_edu.methods.lade:DisentangledLabels"
+    name = "balanced-softmax"
+    title = "logits compensated by the prior, the loss lc with weight 1 (Ren et al. 2020)"
+    idle = ONE_VIEW
 
     classifier: Literal["linear", "cosine"] = "linear"
     """Last layer; 'cosine' has scale 30."""
-
-    @property
-    def name(self) -> str:
-        """Balanced Softmax."""
-        return "balanced-softmax"
-
-    @property
-    def title(self) -> str:
-        """What the loss is."""
-        return "logits compensated by the prior, the loss lc with weight 1 (Ren et al. 2020)"
-
-    def unused(self) -> frozenset[str]:
-        """There is no contrastive branch."""
-        return frozenset({"crop_scale", "blur"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class LADE(BalancedSoftmax):
     """Options of LADE: Balanced Softmax and a regulariser of each logit."""
+
+    name = "lade"
+    title = "Balanced Softmax and logits that estimate density ratios (Hong et al. 2021)"
 
     alpha: float = field(default=0.1, metadata={"kept": False})
     """Weight of the regulariser."""
@@ -53,18 +45,7 @@ class LADE(BalancedSoftmax):
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        for name in ("alpha", "strength"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
-
-    @property
-    def name(self) -> str:
-        """LADE."""
-        return "lade"
-
-    @property
-    def title(self) -> str:
-        """What the loss is."""
-        return "Balanced Softmax and logits that estimate density ratios (Hong et al. 2021)"
+        at_least(0, self, "alpha", "strength")
 
 
 METHODS = (BalancedSoftmax(), LADE())

@@ -6,9 +6,9 @@ Source: Cao et al. (NeurIPS 2019) and https://github.com/kaidic/LDAM-DRW.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-from bcl_edu.recipe import MethodOptions, Recipe, require
+from bcl_edu.recipe import ONE_VIEW, MethodOptions, Recipe, above, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.paper import Printed
 from bcl_edu.rows.row import Row
@@ -22,7 +22,10 @@ class LDAM(MethodOptions):
         ValueError: a value is out of its range.
     """
 
-    implementation: ClassVar[str] = "bcl_edu.methods.ldam:LabelDistributionAwareMargin"
+    implementation = "bcl_edu.methods.ldam:LabelDistributionAwareMargin"
+    name = "ldam"
+    title = "margins that grow as a class gets rarer (Cao et al. 2019)"
+    idle = ONE_VIEW
 
     largest_margin: float = 0.5
     """Margin of the rarest class, in units of the cosine."""
@@ -32,26 +35,15 @@ class LDAM(MethodOptions):
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
         require(0 <= self.largest_margin < 2, "largest_margin", self.largest_margin, "at least 0 and below 2")
-        require(self.scale > 0, "scale", self.scale, "above 0")
-
-    @property
-    def name(self) -> str:
-        """With equal weights of all samples."""
-        return "ldam"
-
-    @property
-    def title(self) -> str:
-        """What the loss is."""
-        return "margins that grow as a class gets rarer (Cao et al. 2019)"
-
-    def unused(self) -> frozenset[str]:
-        """There is no contrastive branch."""
-        return frozenset({"crop_scale", "blur"})
+        above(0, self, "scale")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeferredLDAM(LDAM):
     """Options of label-distribution-aware margins with deferred class weights (DRW)."""
+
+    name = "ldam-drw"
+    title = "LDAM with class weights late in training (Cao et al. 2019)"
 
     class_weights: Literal["effective-number", "inverse-frequency"] = "effective-number"
     """Late in training: by effective numbers, as the authors' code does, or by 1 / N, as their Algorithm 1 says."""
@@ -67,16 +59,6 @@ class DeferredLDAM(LDAM):
         require(0 <= self.weights_beta < 1, "weights_beta", self.weights_beta, "at least 0 and below 1")
         begin = self.weights_from
         require(begin is None or begin >= 0, "weights_from", begin, "an epoch from 0 on")
-
-    @property
-    def name(self) -> str:
-        """With deferred weights."""
-        return "ldam-drw"
-
-    @property
-    def title(self) -> str:
-        """What the loss is."""
-        return "LDAM with class weights late in training (Cao et al. 2019)"
 
 
 METHODS = (LDAM(), DeferredLDAM())

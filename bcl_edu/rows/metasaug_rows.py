@@ -6,9 +6,8 @@ Source of the recipe: Li et al. (CVPR 2021), MetaSAug_LDAM_train.py, https://git
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
-from bcl_edu.recipe import MethodOptions, require
+from bcl_edu.recipe import ONE_VIEW, MethodOptions, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.paper import Printed
 from bcl_edu.rows.row import Row
@@ -22,7 +21,10 @@ class MetaSAug(MethodOptions):
         ValueError: a value is out of its range.
     """
 
-    implementation: ClassVar[str] = "bcl_edu.methods.metasaug:MetaSemanticAugmentation"
+    implementation = "bcl_edu.methods.metasaug:MetaSemanticAugmentation"
+    name = "metasaug"
+    title = "MetaSAug: learnt semantic augmentation, with LDAM's margins (Li et al. 2021)"
+    idle = ONE_VIEW
 
     strength: float = 0.75
     """Strength λ of the augmentation at the end of training; at epoch t of T it is λ t / T."""
@@ -41,32 +43,16 @@ class MetaSAug(MethodOptions):
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        for name in ("strength", "meta_rate", "largest_margin"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
+        at_least(0, self, "strength", "meta_rate", "largest_margin")
         require(0 <= self.augmented_from <= 1, "augmented_from", self.augmented_from, "from 0 to 1")
-        for name in ("set_aside_images", "meta_batch_size"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        at_least(1, self, "set_aside_images", "meta_batch_size")
         beta = self.class_balanced_beta
         require(0 <= beta < 1, "class_balanced_beta", beta, "at least 0 and below 1")
-
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "metasaug"
-
-    @property
-    def title(self) -> str:
-        """What the method is."""
-        return "MetaSAug: learnt semantic augmentation, with LDAM's margins (Li et al. 2021)"
 
     @property
     def set_aside(self) -> int:
         """Of each class."""
         return self.set_aside_images
-
-    def unused(self) -> frozenset[str]:
-        """SimAugment makes the views of contrastive branches, which this method has not."""
-        return frozenset({"crop_scale", "blur"})
 
 
 METHODS = (MetaSAug(),)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 
-from bcl_edu.recipe import MethodOptions, require
+from bcl_edu.recipe import ONE_VIEW, MethodOptions, at_least
 
 FUNCTIONS: dict[str, tuple[str, Callable[..., Any]]] = {}
 """The registered losses by name, each with its title."""
@@ -19,6 +19,7 @@ class LossOnLogits(MethodOptions):
     """Options of a classifier that is trained with a loss of one's own."""
 
     implementation: ClassVar[str] = "bcl_edu.methods.own_losses:ClassifierWithOwnLoss"
+    idle = ONE_VIEW
 
     loss: tyro.conf.Suppress[str] = field(metadata={"kept": False})
     """Which loss; chosen by --method."""
@@ -34,10 +35,6 @@ class LossOnLogits(MethodOptions):
     def title(self) -> str:
         """What whoever registered the loss says of it."""
         return FUNCTIONS[self.loss][0]
-
-    def unused(self) -> frozenset[str]:
-        """SimAugment makes the contrastive branch's views, which this method has not."""
-        return frozenset({"crop_scale", "blur"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +62,8 @@ class LossOnEmbeddings(MethodOptions):
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        for name in ("lambda_", "mu"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
-        for name in ("head_hidden", "head_dim"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        at_least(0, self, "lambda_", "mu")
+        at_least(1, self, "head_hidden", "head_dim")
 
     @property
     def name(self) -> str:

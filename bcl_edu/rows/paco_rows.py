@@ -7,9 +7,8 @@ https://github.com/dvlab-research/Parametric-Contrastive-Learning.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
-from bcl_edu.recipe import MethodOptions, require
+from bcl_edu.recipe import MethodOptions, above, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.paper import Printed
 from bcl_edu.rows.row import Row
@@ -23,7 +22,9 @@ class PaCo(MethodOptions):
         ValueError: a value is out of its range.
     """
 
-    implementation: ClassVar[str] = "bcl_edu.methods.paco:ParametricContrastive"
+    implementation = "bcl_edu.methods.paco:ParametricContrastive"
+    name = "paco"
+    title = "PaCo: class centres in a contrastive loss with a queue (Cui et al. 2021)"
 
     alpha: float = 0.01
     """Weight α of a sample of the anchor's class, where the class's centre has weight 1."""
@@ -42,23 +43,11 @@ class PaCo(MethodOptions):
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        require(self.alpha >= 0, "alpha", self.alpha, "at least 0")
-        require(self.temperature > 0, "temperature", self.temperature, "above 0")
+        at_least(0, self, "alpha")
+        above(0, self, "temperature")
         require(0 <= self.key_momentum <= 1, "key_momentum", self.key_momentum, "from 0 to 1")
-        for name in ("queue_size", "head_dim"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        hidden = self.head_hidden
-        require(hidden is None or hidden >= 1, "head_hidden", hidden, "at least 1")
-
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "paco"
-
-    @property
-    def title(self) -> str:
-        """What the method is."""
-        return "PaCo: class centres in a contrastive loss with a queue (Cui et al. 2021)"
+        at_least(1, self, "queue_size", "head_dim")
+        at_least(1, self, "head_hidden")
 
     def unused(self) -> frozenset[str]:
         """The last batch of an epoch is always left out if it is smaller: the queue takes whole batches."""

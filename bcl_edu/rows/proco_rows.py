@@ -6,9 +6,9 @@ Source of the recipes: Du et al. (TPAMI 2024), their scripts, https://github.com
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Literal
 
-from bcl_edu.recipe import MethodOptions, require
+from bcl_edu.recipe import MethodOptions, above, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.headings import heading, row_name
 from bcl_edu.rows.paper import PaperFigure, Printed
@@ -23,7 +23,9 @@ class ProCo(MethodOptions):
         ValueError: a value is out of its range.
     """
 
-    implementation: ClassVar[str] = "bcl_edu.methods.proco:ProbabilisticContrastive"
+    implementation = "bcl_edu.methods.proco:ProbabilisticContrastive"
+    name = "proco"
+    title = "ProCo: contrast with infinitely many samples of each class (Du et al. 2024)"
 
     alpha: float = 1.0
     """Weight α of the contrastive loss, where the classification loss has weight 1."""
@@ -41,21 +43,11 @@ class ProCo(MethodOptions):
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        require(self.alpha >= 0, "alpha", self.alpha, "at least 0")
-        require(self.temperature > 0, "temperature", self.temperature, "above 0")
+        at_least(0, self, "alpha")
+        above(0, self, "temperature")
         require(self.concentration in ("code", "paper"), "concentration", self.concentration, "code or paper")
-        require(self.head_hidden >= 1, "head_hidden", self.head_hidden, "at least 1")
-        require(self.head_dim >= 2, "head_dim", self.head_dim, "at least 2")
-
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "proco"
-
-    @property
-    def title(self) -> str:
-        """What the method is."""
-        return "ProCo: contrast with infinitely many samples of each class (Du et al. 2024)"
+        at_least(1, self, "head_hidden")
+        at_least(2, self, "head_dim")
 
 
 METHODS = (ProCo(),)

@@ -7,9 +7,8 @@ Source: Cui et al. (CVPR 2019) and https://github.com/richardaecn/class-balanced
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
-from bcl_edu.recipe import MethodOptions, require
+from bcl_edu.recipe import ONE_VIEW, MethodOptions, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.decoupling_rows import STATED_OF_PHOTOGRAPHS, stage_one
 from bcl_edu.rows.ldam_rows import OF_CIFAR, STATED_OF_CIFAR
@@ -21,33 +20,25 @@ from bcl_edu.rows.row import Row
 class PublishedFocal(MethodOptions):
     """Options of focal loss with a sigmoid for each class."""
 
-    implementation: ClassVar[str] = "bcl_edu.methods.published_focal:PublishedFocalLoss"
+    implementation = "bcl_edu.methods.published_focal:PublishedFocalLoss"
+    name = "focal-sigmoid"
+    title = "focal loss with a sigmoid for each class, as in Cui et al.'s code"
+    idle = ONE_VIEW
 
     gamma: float = 1.0
     """Exponent of the factor that plays down easy answers."""
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        require(self.gamma >= 0, "gamma", self.gamma, "at least 0")
-
-    @property
-    def name(self) -> str:
-        """With sigmoids."""
-        return "focal-sigmoid"
-
-    @property
-    def title(self) -> str:
-        """What the loss is."""
-        return "focal loss with a sigmoid for each class, as in Cui et al.'s code"
-
-    def unused(self) -> frozenset[str]:
-        """There is no contrastive branch."""
-        return frozenset({"crop_scale", "blur"})
+        at_least(0, self, "gamma")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassBalancedFocal(PublishedFocal):
     """Options of class-balanced focal loss with a sigmoid for each class."""
+
+    name = "cb-focal-sigmoid"
+    title = "class-balanced focal loss with a sigmoid for each class (Cui et al. 2019)"
 
     beta: float = 0.9999
     """Of the effective numbers."""
@@ -57,32 +48,15 @@ class ClassBalancedFocal(PublishedFocal):
         super().__post_init__()
         require(0 <= self.beta < 1, "beta", self.beta, "at least 0 and below 1")
 
-    @property
-    def name(self) -> str:
-        """With sigmoids and class weights."""
-        return "cb-focal-sigmoid"
-
-    @property
-    def title(self) -> str:
-        """What the loss is."""
-        return "class-balanced focal loss with a sigmoid for each class (Cui et al. 2019)"
-
 
 @dataclass(frozen=True, kw_only=True)
 class DetachedFocal(PublishedFocal):
     """Options of softmax focal loss whose factor has no gradient."""
 
+    name = "focal-detached"
+    title = "softmax focal loss without a gradient through its factor, as in Tang et al.'s code"
+
     gamma: float = field(default=2.0, metadata={"kept": False})
-
-    @property
-    def name(self) -> str:
-        """Without a gradient through the factor."""
-        return "focal-detached"
-
-    @property
-    def title(self) -> str:
-        """What the loss is."""
-        return "softmax focal loss without a gradient through its factor, as in Tang et al.'s code"
 
 
 METHODS = (PublishedFocal(), ClassBalancedFocal(), DetachedFocal())

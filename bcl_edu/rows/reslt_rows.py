@@ -6,9 +6,9 @@ Source of the recipe: Cui et al., "ResLT", their code, https://github.com/jiequa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
-from bcl_edu.recipe import MethodOptions, require
+from bcl_edu.recipe import ONE_VIEW, MethodOptions, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.ldam_rows import STATED_OF_CIFAR
 from bcl_edu.rows.paper import Printed
@@ -23,7 +23,10 @@ class ResLT(MethodOptions):
         ValueError: a value is out of its range.
     """
 
-    implementation: ClassVar[str] = "bcl_edu.methods.reslt:ResidualBranches"
+    implementation = "bcl_edu.methods.reslt:ResidualBranches"
+    name = "reslt"
+    title = "ResLT: branches for all, rarer and the rarest classes, their logits added (Cui et al.)"
+    idle = ONE_VIEW
 
     branch_weight: float = 0.995
     """Weight of the branches' own losses; the loss of their summed logits has the rest of 1."""
@@ -50,20 +53,9 @@ class ResLT(MethodOptions):
         require(0 <= self.third_share <= self.second_share, "third_share", self.third_share, expected)
         require(0 <= self.epsilon < 1, "epsilon", self.epsilon, "at least 0 and below 1")
 
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "reslt"
-
-    @property
-    def title(self) -> str:
-        """What the method is."""
-        return "ResLT: branches for all, rarer and the rarest classes, their logits added (Cui et al.)"
-
     def unused(self) -> frozenset[str]:
-        """There is no contrastive branch; numbers of images need no shares."""
-        shares = frozenset({"second_share", "third_share"}) if self.groups == "shots" else frozenset()
-        return frozenset({"crop_scale", "blur"}) | shares
+        """Groups by numbers of images need no shares."""
+        return self.idle | ({"second_share", "third_share"} if self.groups == "shots" else frozenset())
 
 
 METHODS = (ResLT(),)

@@ -7,9 +7,8 @@ https://github.com/frank-xwang/RIDE-LongTailRecognition.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
-from bcl_edu.recipe import MethodOptions, require
+from bcl_edu.recipe import MethodOptions, above, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.paper import Printed
 from bcl_edu.rows.row import Row
@@ -23,7 +22,9 @@ class RIDE(MethodOptions):
         ValueError: a value is out of its range.
     """
 
-    implementation: ClassVar[str] = "bcl_edu.methods.ride:Ride"
+    implementation = "bcl_edu.methods.ride:Ride"
+    name = "ride"
+    title = "RIDE: diverse experts and a router (Wang et al. 2021)"
 
     experts: int = 3
     """How many experts."""
@@ -58,28 +59,16 @@ class RIDE(MethodOptions):
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        require(self.experts >= 1, "experts", self.experts, "at least 1")
+        at_least(1, self, "experts")
         require(self.experts > 1 or not self.router, "experts", self.experts, "at least 2 with a router")
         require(0 <= self.diversity_gamma < 1, "diversity_gamma", self.diversity_gamma, "from 0 to below 1")
         require(0 <= self.reweighted_from <= 1, "reweighted_from", self.reweighted_from, "from 0 to 1")
         beta = self.class_balanced_beta
         require(0 <= beta < 1, "class_balanced_beta", beta, "at least 0 and below 1")
-        for name in ("largest_margin", "router_weight_decay"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
-        for name in ("router_epochs", "router_batch_size"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        require(self.router_learning_rate > 0, "router_learning_rate", self.router_learning_rate, "above 0")
-        require(self.router_top is None or self.router_top >= 1, "router_top", self.router_top, "at least 1")
-
-    @property
-    def name(self) -> str:
-        """The method's name."""
-        return "ride"
-
-    @property
-    def title(self) -> str:
-        """What the method is."""
-        return "RIDE: diverse experts and a router (Wang et al. 2021)"
+        at_least(0, self, "largest_margin", "router_weight_decay")
+        at_least(1, self, "router_epochs", "router_batch_size")
+        above(0, self, "router_learning_rate")
+        at_least(1, self, "router_top")
 
 
 METHODS = (RIDE(),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bcl_edu.recipe import MethodOptions, require
+from bcl_edu.recipe import MethodOptions, above, at_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +33,6 @@ class SecondStage(MethodOptions):
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        for name in ("second_epochs", "images_per_class"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        require(self.second_learning_rate > 0, "second_learning_rate", self.second_learning_rate, "above 0")
-        size = self.second_batch_size
-        require(size is None or size >= 1, "second_batch_size", size, "at least 1")
+        at_least(1, self, "second_epochs", "images_per_class")
+        above(0, self, "second_learning_rate")
+        at_least(1, self, "second_batch_size")

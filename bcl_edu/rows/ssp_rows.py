@@ -6,9 +6,9 @@ Source: Yang and Xu (NeurIPS 2020) and https://github.com/YyzHarry/imbalanced-se
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Literal
 
-from bcl_edu.recipe import require
+from bcl_edu.recipe import above, at_least, require
 from bcl_edu.rows.decoupling_rows import Decoupled, stage_one
 from bcl_edu.rows.ldam_rows import STATED_OF_CIFAR, DeferredLDAM, recipe_of_cifar
 from bcl_edu.rows.paper import Printed
@@ -19,7 +19,9 @@ from bcl_edu.rows.row import Row
 class SSP(DeferredLDAM):
     """Options of LDAM-DRW after self-supervised pre-training on quarter turns."""
 
-    implementation: ClassVar[str] = "bcl_edu.methods.ssp:RotationThenMargins"
+    implementation = "bcl_edu.methods.ssp:RotationThenMargins"
+    name = "ssp"
+    title = "SSP: quarter turns of images are learned first, then LDAM-DRW (Yang and Xu 2020)"
 
     pretext_epochs: int | None = None
     """Epochs of the pretext task, which has the recipe's batches and schedule; by default as many as follow it."""
@@ -34,16 +36,6 @@ class SSP(DeferredLDAM):
             "at least 1",
         )
 
-    @property
-    def name(self) -> str:
-        """With LDAM-DRW."""
-        return "ssp"
-
-    @property
-    def title(self) -> str:
-        """What the method is."""
-        return "SSP: quarter turns of images are learned first, then LDAM-DRW (Yang and Xu 2020)"
-
 
 @dataclass(frozen=True, kw_only=True)
 class ContrastThenRetraining(Decoupled):
@@ -53,7 +45,9 @@ class ContrastThenRetraining(Decoupled):
         ValueError: a value is out of its range.
     """
 
-    implementation: ClassVar[str] = "bcl_edu.methods.ssp:MomentumContrastThenRetraining"
+    implementation = "bcl_edu.methods.ssp:MomentumContrastThenRetraining"
+    name = "ssp-crt"
+    title = "SSP: MoCo v2, then cross-entropy and a new classifier, cRT (Yang and Xu 2020)"
 
     pretext_epochs: int | None = 200
     """Epochs of the pretext task; None for as many as the recipe has."""
@@ -79,26 +73,11 @@ class ContrastThenRetraining(Decoupled):
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
         super().__post_init__()
-        epochs = self.pretext_epochs
-        require(epochs is None or epochs >= 1, "pretext_epochs", epochs, "at least 1")
-        for name in ("temperature", "pretext_learning_rate"):
-            require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        require(
-            self.pretext_weight_decay >= 0, "pretext_weight_decay", self.pretext_weight_decay, "at least 0"
-        )
+        at_least(1, self, "pretext_epochs")
+        above(0, self, "temperature", "pretext_learning_rate")
+        at_least(0, self, "pretext_weight_decay")
         require(0 <= self.key_momentum <= 1, "key_momentum", self.key_momentum, "from 0 to 1")
-        for name in ("pretext_batch_size", "queue_size", "head_hidden", "head_dim"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-
-    @property
-    def name(self) -> str:
-        """With cRT."""
-        return "ssp-crt"
-
-    @property
-    def title(self) -> str:
-        """What the method is."""
-        return "SSP: MoCo v2, then cross-entropy and a new classifier, cRT (Yang and Xu 2020)"
+        at_least(1, self, "pretext_batch_size", "queue_size", "head_hidden", "head_dim")
 
     def unused(self) -> frozenset[str]:
         """No branch but the pretext task's has views of its own."""

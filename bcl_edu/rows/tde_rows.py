@@ -7,9 +7,8 @@ https://github.com/KaihuaTang/Long-Tailed-Recognition.pytorch.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
-from bcl_edu.recipe import MethodOptions, require
+from bcl_edu.recipe import ONE_VIEW, MethodOptions, above, at_least, require
 from bcl_edu.rows.bbn_rows import RATE_OF_CIFAR
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.decoupling_rows import STATED_OF_PHOTOGRAPHS, stage_one
@@ -26,7 +25,10 @@ class TDE(MethodOptions):
         ValueError: a value is out of its range.
     """
 
-    implementation: ClassVar[str] = "bcl_edu.methods.tde:CausalModel"
+    implementation = "bcl_edu.methods.tde:CausalModel"
+    name = "tde"
+    title = "causal model: features' part along their running mean is taken out (Tang et al. 2020)"
+    idle = ONE_VIEW | {"drop_last"}
 
     effect: float = 1.0
     """How much of a feature's part along the running mean is subtracted at inference, alpha; training does not use
@@ -47,25 +49,11 @@ class TDE(MethodOptions):
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        require(self.effect >= 0, "effect", self.effect, "at least 0")
-        require(self.heads >= 1, "heads", self.heads, "at least 1")
-        require(self.scale > 0, "scale", self.scale, "above 0")
-        require(self.gamma >= 0, "gamma", self.gamma, "at least 0")
+        at_least(0, self, "effect")
+        at_least(1, self, "heads")
+        above(0, self, "scale")
+        at_least(0, self, "gamma")
         require(0 <= self.mean_momentum < 1, "mean_momentum", self.mean_momentum, "at least 0 and below 1")
-
-    @property
-    def name(self) -> str:
-        """Total direct effect."""
-        return "tde"
-
-    @property
-    def title(self) -> str:
-        """What the method is."""
-        return "causal model: features' part along their running mean is taken out (Tang et al. 2020)"
-
-    def unused(self) -> frozenset[str]:
-        """There is no contrastive branch; smaller batches are left out, of which the mean would be another."""
-        return frozenset({"crop_scale", "blur", "drop_last"})
 
 
 METHODS = (TDE(),)
