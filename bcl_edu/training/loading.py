@@ -13,10 +13,12 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 import torch
@@ -54,6 +56,9 @@ POLL_SECONDS = 2.0
 
 SECONDS_TO_SPEAK, SECONDS_TO_GIVE_UP = 30.0, 300.0
 """After so long a wait for images it is said what is waited for; after so long it ends the run."""
+
+SECONDS_TO_LET_GO = 5.0
+"""How long workers have to end by themselves, once they are no longer needed."""
 
 PREFETCHED = 2
 """Batches that each worker process keeps ready."""
@@ -141,8 +146,11 @@ class BatchLoader:
             WorkersLost: a worker process died, or nothing has come for SECONDS_TO_GIVE_UP.
         """
         self.batches.set_position(epoch, first_step)
-        streams = {name: loader.epoch(epoch, first_step) for name, loader in self.streams.items()}
+        streams = {name: loader.epoch(epoch, first_step, stop) for name, loader in self.streams.items()}
         for step, (images, labels, indices) in enumerate(self._loaded(stop), start=first_step):
+            of_streams = {name: loaded for name, stream in streams.items() if (loaded := next(stream, None))}
+            if len(of_streams) < len(streams):
+                return  # a stream was told to stop while it waited
             shares = self.batches.shares(step)
             n = self.batches.share_size(step)
             yield Loaded(
@@ -150,7 +158,7 @@ class BatchLoader:
                 labels[:n].to(self.device, non_blocking=True),
                 indices[:n],
                 shares,
-                {name: next(stream) for name, stream in streams.items()},
+                of_streams,
             )
 
     def _loaded(self, stop: Callable[[], bool]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -158,9 +166,10 @@ class BatchLoader:
             yield from map(self.views.__getitems__, self.batches)
             return
         assert self.loader is not None
-        for batch in _patiently(_begun(self.loader), stop):
-            self._report(batch)
-            yield batch.images, batch.labels, batch.indices
+        with closing(_batches(self.loader, stop)) as batches:
+            for batch in batches:
+                self._report(batch)
+                yield batch.images, batch.labels, batch.indices
 
     def _report(self, batch: FileBatch) -> None:
         """Say of each unreadable file once that it was replaced, or refuse it."""
@@ -203,70 +212,77 @@ def load_images(
         return
     parts = [chosen.tolist() for chosen in positions.split(min(batch_size, 256))]
     _require_shared_memory(workers, max(map(len, parts), default=0), images.image_size)
-    loaded = _begun(_data_loader(EvalImages(images), device, workers, batch_sampler=parts, lasting=False))
-    try:
-        for batch in _patiently(loaded, lambda: False):
+    loader = _data_loader(EvalImages(images), device, workers, batch_sampler=parts, lasting=False)
+    with closing(_batches(loader, lambda: False)) as batches:
+        for batch in batches:
             if batch.num_failed:
                 raise UnreadableImage(f"{batch.unreadable[0]}; a test image is never replaced. {_CHECK}")
             yield batch.indices, batch.images.to(device, non_blocking=True)
-    finally:
-        _let_workers_go(loaded)
 
 
 _CHECK = "`python -m bcl_edu.data check NAME --decode` finds all such files"
 
 
-def _begun(loader: DataLoader[Any]) -> Iterator[FileBatch]:
-    """An iterator of a DataLoader; its start waits SECONDS_TO_GIVE_UP for lasting workers, its batches POLL_SECONDS.
+def _batches(loader: DataLoader[Any], stop: Callable[[], bool]) -> Generator[FileBatch]:
+    """The batches of a DataLoader; signals are heard while its workers are waited for, and a wait ends when `stop` says
+    so or after SECONDS_TO_GIVE_UP."""
+    if loader.num_workers == 0:
+        yield from loader
+        return
+    loaded = loader._iterator if loader.persistent_workers else None
+    if loaded is None:
+        loaded = iter(
+            loader
+        )  # starts the workers and waits for nothing; here, so that torch reports their death
+    else:
+        _patiently(partial(iter, loader), loaded, stop)
+    try:
+        while (batch := _patiently(partial(next, loaded, None), loaded, stop)) is not None:
+            yield batch
+    finally:
+        if not loader.persistent_workers:
+            _let_workers_go(loaded)
 
-    torch has one timeout for both, but the start cannot be repeated.
+
+def _patiently(call: Callable[[], Any], loaded: Any, stop: Callable[[], bool]) -> Any:
+    """The result of a call that may wait for the workers of a DataLoader's iterator; None where `stop` ended the wait.
+
+    The call is made in a thread. torch waits in places that its own timeout does not cover: it reads a batch by asking
+    the worker for the memory, and a stopped worker does not answer.
+
+    Raises:
+        WorkersLost: a worker died, or there is no result after SECONDS_TO_GIVE_UP; the workers are killed then.
     """
-    _set_timeout(loader._iterator, SECONDS_TO_GIVE_UP)
-    with named_worker_errors():
+    answers: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+
+    def answer() -> None:
         try:
-            loaded = iter(loader)
-        except RuntimeError as error:
-            if "timed out" not in str(error):
-                raise
-            _kill_workers(loader._iterator)
-            raise WorkersLost(f"the worker processes do not answer; {_WHY_NONE_COME}") from error
-    _set_timeout(loaded, POLL_SECONDS)
-    return loaded
+            answers.put((call(), None))
+        except BaseException as error:
+            answers.put((None, error))
 
-
-def _set_timeout(loaded: Any, seconds: float) -> None:
-    if hasattr(loaded, "_workers"):
-        loaded._timeout = seconds
-
-
-def _patiently(loaded: Iterator[FileBatch], stop: Callable[[], bool]) -> Iterator[FileBatch]:
-    """The batches of a DataLoader that times out every POLL_SECONDS: between two of them signals are heard."""
-    while True:
-        began = time.monotonic()
-        spoken = False
-        with named_worker_errors():
-            while True:
-                try:
-                    batch = next(loaded)
-                except StopIteration:
-                    return
-                except RuntimeError as error:
-                    if "timed out" not in str(error):
-                        raise
-                    if stop():
-                        return
-                else:
-                    break
-                waited = time.monotonic() - began
-                if waited > SECONDS_TO_GIVE_UP:
-                    _kill_workers(loaded)
-                    raise WorkersLost(
-                        f"no image has come from the worker processes for {waited:.0f} s; {_WHY_NONE_COME}"
-                    )
-                if waited > SECONDS_TO_SPEAK and not spoken:
-                    print(f"waiting for images from worker processes, {waited:.0f} s so far", file=sys.stderr)
-                    spoken = True
-        yield batch
+    began, spoken = time.monotonic(), False
+    Thread(target=answer, daemon=True).start()
+    with named_worker_errors():
+        while True:
+            with suppress(Empty):
+                result, error = answers.get(timeout=POLL_SECONDS)
+                if isinstance(error, (EOFError, ConnectionError, FileNotFoundError)):
+                    raise RuntimeError("DataLoader worker ended while it handed over a batch") from error
+                if error is not None:
+                    raise error
+                return result
+            if stop():
+                return None
+            waited = time.monotonic() - began
+            if waited > SECONDS_TO_GIVE_UP:
+                _kill_workers(loaded)
+                raise WorkersLost(
+                    f"no image has come from the worker processes for {waited:.0f} s; {_WHY_NONE_COME}"
+                )
+            if waited > SECONDS_TO_SPEAK and not spoken:
+                print(f"waiting for images from worker processes, {waited:.0f} s so far", file=sys.stderr)
+                spoken = True
 
 
 _WHY_NONE_COME = (
@@ -335,17 +351,23 @@ def _data_loader(
         pin_memory=device.type == "cuda",
         persistent_workers=lasting and workers > 0,
         prefetch_factor=PREFETCHED if workers > 0 else None,
-        timeout=SECONDS_TO_GIVE_UP if workers > 0 else 0,
         worker_init_fn=partial(_in_a_worker, _ending),
         generator=torch.Generator().manual_seed(0),  # else each loader draws from the global generator
     )
 
 
 def _let_workers_go(iterator: Any) -> None:
-    """End the worker processes of a DataLoader's iterator, if it has any; torch has no public way to."""
-    shutdown = getattr(iterator, "_shutdown_workers", None)
-    if shutdown is not None:
-        shutdown()
+    """End the worker processes of a DataLoader's iterator, if it has any; those that do not listen are killed."""
+    shutdown = getattr(iterator, "_shutdown_workers", None)  # torch has no public way
+    if shutdown is None:
+        return
+    ending = Thread(target=shutdown, daemon=True)
+    ending.start()
+    try:
+        ending.join(SECONDS_TO_LET_GO)
+    finally:
+        _kill_workers(iterator)
+        ending.join(SECONDS_TO_LET_GO)
 
 
 # Whether the main process is at its end; shared with the workers. Python ends what is left of them with SIGTERM then.

@@ -40,8 +40,9 @@ def files(tmp_path: Path) -> ImageFiles:
     return train
 
 
-def loader(files: ImageFiles, workers: int = 0, **options: bool) -> BatchLoader:
-    return BatchLoader(files, POLICY, EpochBatches(files.labels, 3, seed=0), CPU, workers, **options)
+def loader(files: ImageFiles, workers: int = 0, *, replace_unreadable: bool = False) -> BatchLoader:
+    batches = EpochBatches(files.labels, 3, seed=0)
+    return BatchLoader(files, POLICY, batches, CPU, workers, replace_unreadable=replace_unreadable)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -167,7 +168,7 @@ def signalled(batches: BatchLoader, number: int) -> Iterator[Loaded]:
     epoch = batches.epoch(0)
     yield next(epoch)
     assert batches.loader is not None
-    os.kill(batches.loader._iterator._workers[0].pid, number)  # type: ignore[union-attr, attr-defined]
+    os.kill(batches.loader._iterator._workers[0].pid, number)  # type: ignore[union-attr]
     with loading.named_worker_errors():
         yield from epoch
 
@@ -176,9 +177,6 @@ def one_by_one(files: ImageFiles) -> BatchLoader:
     return BatchLoader(files, POLICY, EpochBatches(files.labels, 1, seed=0), CPU, 1)
 
 
-@pytest.mark.skip(
-    reason="hangs at times: torch reads what a stopped worker handed over by asking that worker for it"
-)
 def test_who_waits_for_images_can_be_stopped(files: ImageFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "POLL_SECONDS", 0.1)
     batches = one_by_one(files)
@@ -188,14 +186,14 @@ def test_who_waits_for_images_can_be_stopped(files: ImageFiles, monkeypatch: pyt
     heard.append("SIGTERM")
     assert batches.loader is not None
     workers = batches.loader._iterator
-    os.kill(workers._workers[0].pid, signal.SIGSTOP)  # type: ignore[union-attr, attr-defined]
+    os.kill(workers._workers[0].pid, signal.SIGSTOP)  # type: ignore[union-attr]
     assert len(list(epoch)) < 6  # what was ready, and not the rest
-    loading._kill_workers(workers)
+    monkeypatch.setattr(loading, "SECONDS_TO_LET_GO", 0.5)
+    batches.close()
+    workers._workers[0].join(10)  # type: ignore[union-attr]
+    assert not workers._workers[0].is_alive()  # type: ignore[union-attr]
 
 
-@pytest.mark.skip(
-    reason="hangs at times: torch reads what a stopped worker handed over by asking that worker for it"
-)
 def test_workers_that_deliver_nothing_end_the_run_with_what_may_help(
     files: ImageFiles, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
