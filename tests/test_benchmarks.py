@@ -71,3 +71,23 @@ def test_the_profile_of_the_step_accounts_for_all_of_its_time(tmp_path: Path) ->
     )  # of convolution, batch normalisation and ReLU both, and of the loss
     assert all(shares[part] > 0 for part in (*forward_and_backward, "views", "optimiser"))
     assert [table["title"] for table in result["tables"]][1] == "Tried on its parts"
+
+
+def test_the_throughput_of_a_step_is_compared_with_that_of_matrix_products(tmp_path: Path) -> None:
+    sizes = ("--images", "4", "--size", "64", "--rounds", "1", "--eager")
+    _, result = run("throughput.py", tmp_path / "throughput.json", *sizes)
+    assert result["share_of_matrix_products"]["matrix products"]["median"] == 1
+    assert result["share_of_matrix_products"]["float32"]["median"] > 0
+    convolutions = (
+        2 * 3 * 3 * 16 * 16 * 32 * 32 * 10
+    )  # the first of three stages, forward, one image in one view
+    assert (
+        result["operations_of_a_step"] > 3 * 4 * 3 * convolutions
+    )  # with the gradients by images and weights
+
+
+def test_each_stage_of_a_method_is_compared_with_a_step_of_cross_entropy(tmp_path: Path) -> None:
+    _, result = run("method_steps.py", tmp_path / "steps.json", "--methods", "crt", "--rounds", "1")
+    assert [name.partition(", ")[0] for name in result["steps"]] == ["ce", "crt", "crt"]
+    assert result["steps"]["ce"]["over_cross_entropy"]["median"] == 1
+    assert all(step["megabytes"] > 0 for step in result["steps"].values())
