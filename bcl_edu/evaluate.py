@@ -19,6 +19,7 @@ import torch
 import tyro
 
 from bcl_edu import terminal
+from bcl_edu.counting import counted
 from bcl_edu.data import (
     PHOTOGRAPH_SETS,
     Images,
@@ -116,9 +117,9 @@ def evaluate_checkpoint(
         asked: other logits and classifiers, whose accuracies come besides.
 
     Returns:
-        The recipe's and the method's name, epochs trained, accuracies in percent, simplex deviation, a class's
-        name, training images and accuracy each under "per_class", and a row for each option of `asked` under
-        "after_training".
+        The recipe's and the method's name, epochs trained and planned, accuracies in percent, simplex deviation, a
+        class's name, training images and accuracy each under "per_class", and a row for each option of `asked`
+        under "after_training".
 
     Raises:
         CheckpointError: the file is missing, damaged or not ours.
@@ -152,7 +153,7 @@ def evaluate_checkpoint(
         data = prepare_data(recipe, run)
         if data.class_counts.tolist() != counts.tolist():
             raise ValueError(
-                f"{recipe.dataset} has {int(data.class_counts.sum()):,} training images here, but the run had "
+                f"{recipe.dataset} has {counted(int(data.class_counts.sum()), 'training image')} here, but the run had "
                 f"{int(counts.sum()):,}"
             )
         data = replace(data, test=images)
@@ -165,6 +166,7 @@ def evaluate_checkpoint(
         "recipe": recipe.name,
         "method": recipe.method.name,
         "epochs_trained": trained.epoch,
+        "epochs_planned": trained.epochs_planned,
         "test_images": len(images),
         "test_is_balanced": bool((tested == tested[0]).all()),
         **evaluation.summary(),
@@ -193,7 +195,9 @@ def _test_images(
     elif mapping is not None:
         raise ValueError("the run's record is of an earlier version and has no class names to map to")
     elif images.num_classes != classes:
-        raise ValueError(f"{recipe.dataset} has {images.num_classes} classes here, but the run had {classes}")
+        raise ValueError(
+            f"{recipe.dataset} has {counted(images.num_classes, 'class')} here, but the run had {classes}"
+        )
     channels, wanted = images.image_shape[0], trained.image_shape[0]
     if isinstance(images, LabelledImages) and channels != wanted:
         if channels > wanted:
@@ -211,7 +215,7 @@ def _held_out(recipe: Recipe, data: TrainingData, run: RunOptions) -> tuple[Imag
         ValueError: there are none.
     """
     if data.validation is not None:
-        return data.validation, f"{len(data.validation):,} images held out of the training"
+        return data.validation, f"{counted(len(data.validation), 'image')} held out of the training"
     photographs = PHOTOGRAPH_SETS.get(recipe.dataset)
     if photographs is None or "validation" not in photographs.splits:
         raise ValueError(
@@ -222,14 +226,16 @@ def _held_out(recipe: Recipe, data: TrainingData, run: RunOptions) -> tuple[Imag
     validation = find_list(photographs, "validation", folder, default_cache_dir())
     lists = run.lists | {"test": validation}
     images = open_dataset(recipe.dataset, folder, image_size=recipe.image_size, lists=lists).test
-    return images, f"the {len(images):,} images of {validation.name}"
+    return images, f"the {counted(len(images), 'image')} of {validation.name}"
 
 
 def report(result: dict[str, Any], *, per_class: bool) -> str:
     """The evaluation as text."""
+    done, planned = result["epochs_trained"], result["epochs_planned"]
+    epochs = counted(done, "epoch") if done == planned else f"{done} of {counted(planned, 'epoch')}"
     lines = [
-        f"{result['recipe']}, method {result['method']}, after {result['epochs_trained']} epochs, "
-        f"on {result['test_images']:,} test images"
+        f"{result['recipe']}, method {result['method']}, after {epochs}, "
+        f"on {counted(result['test_images'], 'test image')}"
         + (", as many of every class" if result["test_is_balanced"] else ", not as many of every class"),
         f"top-1 {result['top1']:.2f} %   many {figure(result['many'], '.2f')}   "
         f"medium {figure(result['medium'], '.2f')}   few {figure(result['few'], '.2f')}",

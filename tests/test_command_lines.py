@@ -16,6 +16,7 @@ import torch
 from bcl_edu import evaluate, export, train
 from bcl_edu.rows import METHODS
 from bcl_edu.training import RECIPES, RunOptions
+from bcl_edu.training.checkpoint import load_checkpoint, save_checkpoint
 from bcl_edu.training.run import claim_folder, next_folder
 
 SHORT = ["--epochs", "1", "--head-count", "60", "--workers", "0", "--device", "cpu", "--no-tensorboard"]
@@ -34,7 +35,7 @@ def test_training_prints_its_table_and_where_things_lie(
     train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run"), "--lambda", "1.5"])
     printed = capsys.readouterr().out
     assert printed.splitlines()[0].startswith(
-        "digits-lt, method bcl, seed 0: 1 epochs of 3 steps on 163 images"
+        "digits-lt, method bcl, seed 0: 1 epoch of 3 steps on 163 images"
     )
     assert "last epoch (1)" in printed
     assert "best epoch (1)" in printed
@@ -118,7 +119,7 @@ def test_a_mistake_is_one_message_without_a_traceback(
         (["--head-count", "5000"], "5000"),
         (["--data-dir", "typo"], "typo"),
         (["--image-size", "64"], "image_size is 64"),
-        (["--accumulate", "100"], "100 micro-batch(es)"),
+        (["--accumulate", "100"], "100 micro-batches"),
     ],
 )
 def test_a_wrong_value_is_told_before_that_the_folder_is_taken(
@@ -216,8 +217,19 @@ def test_evaluation_prints_each_class_from_head_to_tail(
 ) -> None:
     evaluate.main([str(run), "--per-class", "--device", "cpu"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "digits-lt, method bcl, after 1 epochs, on 400 test images, as many of every class"
+    assert lines[0] == "digits-lt, method bcl, after 1 epoch, on 400 test images, as many of every class"
     assert [line.split()[0] for line in lines[-10:]] == list("0123456789")
+
+
+def test_evaluating_an_unfinished_run_says_how_much_of_it_was_trained(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = load_checkpoint(run / "checkpoint.pt")
+    state["recipe"]["epochs"] = 3
+    save_checkpoint(tmp_path / "unfinished.pt", state)
+    result = evaluate.evaluate_checkpoint(tmp_path / "unfinished.pt", device="cpu")
+    assert (result["epochs_trained"], result["epochs_planned"]) == (1, 3)
+    assert "after 1 of 3 epochs, on 400" in evaluate.report(result, per_class=False)
 
 
 def test_fewer_than_no_workers_are_refused(run: Path) -> None:

@@ -28,6 +28,7 @@ from bcl_edu.augment.batched_filters import box_weights, gaussian_blur, smooth
 from bcl_edu.augment.batched_geometry import affine_maps, cut_and_resize, cut_out, move, window_maps
 from bcl_edu.augment.draws import ViewParameters, draw_parameters
 from bcl_edu.augment.policies import ViewPolicy, ViewRecipe
+from bcl_edu.counting import counted
 
 CPU_CHUNK = 256  # images worked on together: fewer waste calls, more leave the cache; a GPU takes all at once
 
@@ -56,7 +57,9 @@ def batched_views(
             "(n, 1 or 3, height, width)"
         )
     if len(seeds) != len(images):
-        raise ValueError(f"{len(seeds)} seeds for {len(images)} images, expected one each")
+        raise ValueError(
+            f"{counted(len(seeds), 'seed')} for {counted(len(images), 'image')}, expected one each"
+        )
     number, channels, height, width = images.shape
     size = policy.image_size
     if all(recipe == ViewRecipe() for recipe in policy.views):

@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from bcl_edu.counting import counted
+
 
 @dataclass(frozen=True)
 class Normalisation:
@@ -41,7 +43,8 @@ def normalise(
     channels = images.shape[-3]
     if len(mean) != channels or len(std) != channels:
         raise ValueError(
-            f"images of shape {tuple(images.shape)} have {channels} channels, but mean has {len(mean)} values "
+            f"images of shape {tuple(images.shape)} have {counted(channels, 'channel')}, but mean has "
+            f"{counted(len(mean), 'value')} "
             f"and std {len(std)}; take them from channel_statistics of the training images"
         )
     if not all(value > 0 for value in std):

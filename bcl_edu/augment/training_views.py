@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bcl_edu.augment.batched import batched_views
 from bcl_edu.augment.policies import ViewPolicy
+from bcl_edu.counting import counted
 from bcl_edu.seeds import derive_seed
 
 Batch = tuple[UInt8[Tensor, "views n channel size size"], Int64[Tensor, " n"], Int64[Tensor, " n"]]
@@ -54,7 +55,7 @@ class BatchedTrainingViews:
             )
         if labels.shape != images.shape[:1]:
             raise ValueError(
-                f"{len(images)} images, but labels of shape {tuple(labels.shape)}; expected one each"
+                f"{counted(len(images), 'image')}, but labels of shape {tuple(labels.shape)}; expected one each"
             )
         self.images = images.to(device)
         self.labels = labels.to(device)

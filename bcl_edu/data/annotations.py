@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from bcl_edu.counting import counted
 from bcl_edu.data.image_lists import ImageList, image_list, inside
 from bcl_edu.data.published import read_member
 from bcl_edu.files import LARGEST_TEXT, parse_json, read_json
@@ -39,7 +40,8 @@ def read_annotations(path: Path) -> ImageList:
     if lacking or not len(images) == len(categories) == len(annotations):
         example = f"; {lacking[0]} has none" if lacking else ""
         raise ValueError(
-            f"{path} has {len(images):,} images and {len(annotations):,} annotations of {len(categories):,} images; "
+            f"{path} has {counted(len(images), 'image')} and {counted(len(annotations), 'annotation')} of "
+            f"{counted(len(categories), 'image')}; "
             f"expected one annotation for each image{example}"
         )
     unknown = set(categories.values()) - known

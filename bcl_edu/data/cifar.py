@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bcl_edu.counting import counted
 from bcl_edu.data.cache import cache_file, cached_arrays, file_facts, fingerprint
 from bcl_edu.data.class_folders import read_class_folders
 from bcl_edu.data.labelled import Dataset, LabelledImages
@@ -282,8 +283,9 @@ def _read_version(
         counts = parts[split].class_counts
         wrong = (counts != source.images_a_class[split]).nonzero().flatten().tolist()
         if wrong:
+            has = counted(int(counts[wrong[0]]), f"{split} image")
             raise ValueError(
-                f"{found[0]}: class {source.class_names[wrong[0]]!r} has {int(counts[wrong[0]])} {split} images, "
+                f"{found[0]}: class {source.class_names[wrong[0]]!r} has {has}, "
                 f"expected {source.images_a_class[split]}; the file is not the published one, fetch it again"
             )
     return Dataset(name, parts["train"], parts["test"])

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from bcl_edu.counting import counted
 from bcl_edu.data.cache import cache_file, cached_arrays, file_facts, fingerprint
 from bcl_edu.data.decoding import decode_image, image_dimensions
 from bcl_edu.data.image_files import ImageFiles
@@ -178,7 +179,7 @@ def _usual_size(name: str, root: Path, cache_dir: Path, files: ImageFiles, *, sk
     sides = cached_arrays(path, fingerprint(_facts({"train": files})), build)["sides"]
     if not sides.any():
         raise ValueError(
-            f"none of the {len(paths)} training images in {root} can be read, such as {paths[0]}"
+            f"{counted(len(paths), 'training image')} in {root}, none of which can be read, such as {paths[0]}"
         )
     return min(IMAGE_SIZE, max(SMALLEST_BY_DEFAULT, median_low(sides[sides > 0].tolist())))
 
@@ -305,7 +306,7 @@ def _require_room(number: int, height: int, width: int) -> None:
     total = number * 3 * height * width
     if total > _LARGEST_BYTES:
         raise ValueError(
-            f"{number} images of {width} x {height} pixels take {total / 2**30:.1f} GiB decoded, above "
+            f"{counted(number, 'image')} of {width} x {height} pixels take {total / 2**30:.1f} GiB decoded, above "
             f"the {_LARGEST_BYTES / 2**30:.0f} GiB that are held in memory; pass another image_size"
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bcl_edu.counting import counted
 from bcl_edu.data.image_lists import ImageList
 from bcl_edu.data.labelled import Images, LabelledImages
 from bcl_edu.files import read_text
@@ -45,7 +46,7 @@ def name_classes(
     if len(empty):
         raise ValueError(
             f"the training list has labels up to {num_classes - 1}, but none of its images has label "
-            f"{int(empty[0])} ({len(empty)} such classes); every class needs an image to train on"
+            f"{int(empty[0])} ({counted(len(empty), 'such class')}); every class needs an image to train on"
         )
     folders = _class_folders(train)
     names = tuple(folders.get(label) or str(label) for label in range(num_classes))
@@ -62,7 +63,7 @@ def name_classes(
         if len(beyond):
             raise ValueError(
                 f"label {int(listed.labels[beyond[0]])} of {listed.path(int(beyond[0]))} in the {split} list, but the "
-                f"training list has {num_classes} classes (labels 0..{num_classes - 1})"
+                f"training list has {counted(num_classes, 'class')} (labels 0..{num_classes - 1})"
             )
         notes += _other_folders(split, folders, _class_folders(listed))
     return names, dict(lists), notes
@@ -81,7 +82,7 @@ def with_class_names(listed: ImageList, class_names: Sequence[str]) -> tuple[Ima
     if listed.labels[largest] >= len(class_names):
         raise ValueError(
             f"label {int(listed.labels[largest])} of {listed.path(largest)}, but the run was trained on "
-            f"{len(class_names)} classes (labels 0..{len(class_names) - 1})"
+            f"{counted(len(class_names), 'class')} (labels 0..{len(class_names) - 1})"
         )
     return listed, tuple(class_names)
 
@@ -95,7 +96,8 @@ def _by_words(split: str, listed: ImageList, names: tuple[str, ...]) -> ImageLis
     unknown = sorted(set(listed.words.tolist()) - set(names))
     if unknown:
         raise ValueError(
-            f"label {unknown[0]!r} is in the {split} list, but not in the training list ({len(unknown)} such labels)"
+            f"label {unknown[0]!r} is in the {split} list, but not in the training list "
+            f"({counted(len(unknown), 'such label')})"
         )
     return replace(listed, labels=np.searchsorted(np.array(names), listed.words).astype(np.int64))
 
@@ -126,8 +128,9 @@ def _other_folders(split: str, expected: Mapping[int, str], found: Mapping[int, 
         return []
     label = differing[0]
     return [
-        f"label {label} is in a folder {expected[label]!r} in the training list, but {found[label]!r} in the {split} "
-        f"list ({len(differing)} such classes); the labels decide, but do both lists number the classes alike?"
+        f"label {label} is in a folder {expected[label]!r} in the training list, but {found[label]!r} in the "
+        f"{split} list ({counted(len(differing), 'such class')}); the labels decide, but do both lists number the "
+        "classes alike?"
     ]
 
 
@@ -187,8 +190,8 @@ def in_recorded_classes(
     if unknown:
         here, name = unknown[0]
         raise ClassNamesDiffer(
-            f"class {here!r} is {name!r} after the mapping, which the run has not ({len(unknown)} such classes); the "
-            f"run was trained on {_some(recorded)}"
+            f"class {here!r} is {name!r} after the mapping, which the run has not "
+            f"({counted(len(unknown), 'such class')}); the run was trained on {_some(recorded)}"
         )
     order = torch.tensor([position[name] for name in names])
     return relabelled(images, order[images.labels], tuple(recorded))

@@ -9,6 +9,7 @@ from jaxtyping import Int64
 from PIL import Image
 from torch import Tensor
 
+from bcl_edu.counting import counted
 from bcl_edu.data.decoding import open_picture
 from bcl_edu.data.image_lists import ImageList
 
@@ -45,7 +46,7 @@ class ImageFiles:
         if len(self.files) and int(self.files.labels.max()) >= self.num_classes:
             raise ValueError(
                 f"label {int(self.files.labels.max())} of {self.files.path(int(self.files.labels.argmax()))}, but "
-                f"there are {self.num_classes} classes (labels must be 0..{self.num_classes - 1})"
+                f"there are {counted(self.num_classes, 'class')} (labels must be 0..{self.num_classes - 1})"
             )
 
     def __len__(self) -> int:

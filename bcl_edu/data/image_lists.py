@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bcl_edu.counting import counted
 from bcl_edu.files import read_text, write_atomically
 
 LARGEST_LABEL = 1_000_000
@@ -168,7 +169,7 @@ def image_list(
     longest = max(encoded, key=len)
     if len(longest) * len(encoded) > _LARGEST_TABLE:
         raise ValueError(
-            f"{path}: {len(encoded):,} paths, one of them of {len(longest):,} bytes "
+            f"{path}: {counted(len(encoded), 'path')}, one of them of {counted(len(longest), 'byte')} "
             f"({longest[:60].decode(errors='replace')}…), take too much memory; shorten the longest ones"
         )
     return ImageList(np.array(encoded), np.array(labels, dtype=np.int64), words)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from bcl_edu.counting import counted
 from bcl_edu.data.image_files import ImageFiles
 from bcl_edu.data.long_tail import subset_sha256
 
@@ -46,7 +47,7 @@ class LabelledImages:
             position = int(outside[0])
             raise ValueError(
                 f"label {int(self.labels[position])} at position {position}, but there are "
-                f"{self.num_classes} class names (labels must be 0..{self.num_classes - 1})"
+                f"{counted(self.num_classes, 'class name')} (labels must be 0..{self.num_classes - 1})"
             )
 
     def __len__(self) -> int:

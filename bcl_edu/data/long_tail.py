@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from bcl_edu.counting import counted
+
 
 def exponential_profile(max_per_class: int, num_classes: int, imbalance_factor: float) -> Int64[Tensor, " k"]:
     """Counts that fall by the same factor from each class to the next.
@@ -175,9 +177,9 @@ def counts_by_size(
     if bool((counts > sizes).any()):
         place = int((counts > sizes).nonzero()[0])
         raise ValueError(
-            f"class {int(order[place])}, number {place + 1} by size, has {int(sizes[place])} images, but a largest "
-            f"class of {max_per_class} with imbalance factor {imbalance_factor} asks {int(counts[place])} of it; "
-            "use a smaller one of the two"
+            f"class {int(order[place])}, number {place + 1} by size, has {counted(int(sizes[place]), 'image')}, "
+            f"but a largest class of {max_per_class} with imbalance factor {imbalance_factor} asks "
+            f"{int(counts[place])} of it; use a smaller one of the two"
         )
     return torch.empty_like(counts).index_copy_(0, order, counts)
 
@@ -216,9 +218,9 @@ def long_tailed_subset(
     impossible = ((counts < 0) | (counts > available)).nonzero().flatten().tolist()
     if impossible:
         k = impossible[0]
-        others = f" (likewise {len(impossible) - 1} more classes)" if len(impossible) > 1 else ""
+        others = f" (likewise {counted(len(impossible) - 1, 'more class')})" if len(impossible) > 1 else ""
         raise ValueError(
-            f"class {k} has {int(available[k])} images, but {int(counts[k])} were asked for{others}; "
+            f"class {k} has {counted(int(available[k]), 'image')}, but {int(counts[k])} were asked for{others}; "
             "use a smaller max_per_class (on the command line --head-count), or another profile"
         )
     by_class = np.split(labels.cpu().argsort(stable=True).numpy(), available.cumsum(0)[:-1].numpy())

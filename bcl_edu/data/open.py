@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bcl_edu.counting import counted
 from bcl_edu.data.cache import default_cache_dir
 from bcl_edu.data.cifar import CIFAR, has_cifar, read_cifar
 from bcl_edu.data.class_folders import REQUIRED_SPLITS, list_class_folders, own_images
@@ -216,7 +217,7 @@ def prepare_dataset(
     require_fitting_options(name)
     if name not in PHOTOGRAPH_SETS:
         dataset = open_dataset(name, data_dir, download=download, cache_dir=cache_dir)
-        return [f"{len(dataset.train):,} training and {len(dataset.test):,} test images are ready"]
+        return [f"{len(dataset.train):,} training and {counted(len(dataset.test), 'test image')} are ready"]
     folder = user_path(data_dir) if data_dir is not None else default_data_dir(name)
     if folder.exists() or (data_dir is not None and not download):
         require_folder(name, folder)

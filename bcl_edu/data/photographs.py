@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bcl_edu.counting import counted
 from bcl_edu.data.annotations import read_annotations
 from bcl_edu.data.class_names import name_classes
 from bcl_edu.data.image_files import ImageFiles
@@ -271,6 +272,6 @@ def require_a_first_image_of_each_class(name: str, split: str, images: ImageFile
     missing = [path for path in (images.file(index) for index in first.tolist()) if not path.is_file()]
     if missing:
         raise ValueError(
-            f"of {len(first):,} classes of {name}, {len(missing):,} lack their first {split} image, among them "
+            f"of {counted(len(first), 'class')} of {name}, {len(missing):,} lack their first {split} image, among them "
             f"{missing[0]}; `python -m bcl_edu.data check {name} --data-dir {images.root}` lists what is missing"
         )

@@ -7,12 +7,14 @@ import tarfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
+
+from bcl_edu.counting import counted
 
 _CHUNK = 2**20
 _TIMEOUT_SECONDS = 30
@@ -52,7 +54,7 @@ class ExpectedCounts:
     def __str__(self) -> str:
         largest, smallest = self.max_per_class, self.min_per_class
         spread = f"{largest:,} each" if largest == smallest else f"{largest:,} down to {smallest:,} each"
-        return f"{self.images:,} images, {self.classes:,} classes, {spread}"
+        return f"{counted(self.images, 'image')}, {counted(self.classes, 'class')}, {spread}"
 
     @classmethod
     def of(cls, labels: NDArray[np.int64]) -> "ExpectedCounts":
@@ -65,12 +67,14 @@ class ExpectedCounts:
 
     def differences(self, labels: NDArray[np.int64]) -> list[str]:
         """One phrase for each of the four numbers in which these labels differ; empty if they agree."""
-        names = ("{} images", "{} classes", "{} in the largest class", "{} in the smallest class")
-        return [
-            f"{name.format(f'{found:,}')} instead of {expected:,}"
-            for found, expected, name in zip(astuple(self.of(labels)), astuple(self), names, strict=True)
-            if found != expected
-        ]
+        found, expected = self.of(labels), self
+        pairs = (
+            (counted(found.images, "image"), found.images, expected.images),
+            (counted(found.classes, "class"), found.classes, expected.classes),
+            (f"{found.max_per_class:,} in the largest class", found.max_per_class, expected.max_per_class),
+            (f"{found.min_per_class:,} in the smallest class", found.min_per_class, expected.min_per_class),
+        )
+        return [f"{said} instead of {wanted:,}" for said, number, wanted in pairs if number != wanted]
 
 
 def check_md5(path: Path, official: OfficialFile) -> None:

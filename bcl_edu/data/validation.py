@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from bcl_edu.counting import counted
 from bcl_edu.data.long_tail import long_tailed_subset
 
 
@@ -32,7 +33,9 @@ def stratified_split(
     counts = torch.bincount(labels)
     held_out = (counts * fraction + 0.5).long().clamp(min=1).minimum((counts - 1).clamp(min=0))
     if not held_out.any():
-        raise ValueError(f"no class of {len(labels)} images has two of them, so that none can be held out")
+        raise ValueError(
+            f"no class of {counted(len(labels), 'image')} has two of them, so that none can be held out"
+        )
     chosen = long_tailed_subset(labels, held_out, seed).sort().values
     kept = torch.from_numpy(np.setdiff1d(np.arange(len(labels)), chosen.numpy()))
     return kept, chosen

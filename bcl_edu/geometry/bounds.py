@@ -56,6 +56,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from bcl_edu.counting import counted
 from bcl_edu.losses import anchor_losses
 
 UNIT_TOLERANCE = 1e-3
@@ -278,7 +279,8 @@ def _theorem_3(
     if num_classes < 2 or (sizes < needed).any():
         short = int(sizes.argmin())
         raise ValueError(
-            f"class {short} of {num_classes} has {int(sizes[short])} sample(s) in the batch; Theorem 3 assumes at "
+            f"class {short} of {num_classes} has {counted(int(sizes[short]), 'sample')} in the batch; Theorem 3 "
+            "assumes at "
             f"least two classes and at least {needed} of each (1 with prototypes, 2 without)"
         )
     weight = _anchor_weight(labels, class_balanced_anchors=class_balanced_anchors)

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from bcl_edu.counting import counted
+
 
 @dataclass(frozen=True)
 class SimplexDeviation:
@@ -123,7 +125,9 @@ def simplex_deviation(means: Float[Tensor, "k d"]) -> SimplexDeviation:
     """
     num_classes = len(means)
     if num_classes < 2:
-        raise ValueError(f"got {num_classes} class mean(s); the deviation from a simplex needs at least two")
+        raise ValueError(
+            f"got {counted(num_classes, 'class mean')}; the deviation from a simplex needs at least two"
+        )
     different = ~torch.eye(num_classes, dtype=torch.bool, device=means.device)
     entries = cosine_matrix(means)[different] + 1 / (num_classes - 1)
     return SimplexDeviation(
@@ -255,14 +259,14 @@ def _class_counts(
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
         outside = int(((labels < 0) | (labels >= num_classes)).nonzero()[0])
         raise ValueError(
-            f"label {int(labels[outside])} at position {outside}, but there are {num_classes} classes "
+            f"label {int(labels[outside])} at position {outside}, but there are {counted(num_classes, 'class')} "
             f"(labels must be 0..{num_classes - 1})"
         )
     counts = torch.bincount(labels.long(), minlength=num_classes)
     if not counts.all():
         absent = (counts == 0).nonzero().flatten().tolist()
         raise ValueError(
-            f"no sample of class {absent[0]} ({len(absent)} of {num_classes} classes are absent): "
+            f"no sample of class {absent[0]} ({len(absent)} of {counted(num_classes, 'class')} are absent): "
             "an absent class has no mean; relabel to the classes that are present"
         )
     return counts

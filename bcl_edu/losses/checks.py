@@ -9,6 +9,8 @@ import math
 import torch
 from torch import Tensor
 
+from bcl_edu.counting import counted
+
 # How far a norm may be from 1. Rounding a unit vector to bfloat16 moves its norm by up to 0.004; forgetting to
 # normalise moves it by far more.
 UNIT_TOLERANCE = 0.01
@@ -83,7 +85,7 @@ def check_labels(
         limit = (
             "labels must be 0 or more"
             if num_classes is None
-            else f"{classes} has {num_classes} classes (labels must be 0..{num_classes - 1})"
+            else f"{classes} has {counted(num_classes, 'class')} (labels must be 0..{num_classes - 1})"
         )
         raise ValueError(
             f"label {labels[position].item()} at position {position}, but {limit}; "

@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from bcl_edu.counting import counted
+
 
 def require_images(images: Tensor, channels: int) -> None:
     """Refuse anything but a batch of floating-point images with ``channels`` channels.
@@ -18,7 +20,7 @@ def require_images(images: Tensor, channels: int) -> None:
         )
     if images.shape[1] != channels:
         raise ValueError(
-            f"images of shape {tuple(images.shape)} have {images.shape[1]} channels, but this backbone was "
+            f"images of shape {tuple(images.shape)} have {counted(images.shape[1], 'channel')}, but this backbone was "
             f"built for {channels}; build it with in_channels={images.shape[1]}"
         )
     if not images.is_floating_point():

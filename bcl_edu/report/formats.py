@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bcl_edu.counting import counted
 from bcl_edu.escape import for_html, for_markdown, for_terminal
 from bcl_edu.report.row_tables import Apart, Line, Report, records, subset
 
@@ -96,7 +97,7 @@ def _sections(report: Report) -> list[_Section]:
         title = "Finished runs in no table, those that differ in the seed alone in one line"
         sections.append(_Section(title, _COLUMNS, [_cells(line) for line in report.own]))
     if report.apart:
-        title = f"Listed apart, in no table: {len(report.apart)} run{'s' * (len(report.apart) > 1)}"
+        title = f"Listed apart, in no table: {counted(len(report.apart), 'run')}"
         sections.append(_Section(title, _APART_COLUMNS, [_apart_cells(one) for one in report.apart]))
     return sections
 

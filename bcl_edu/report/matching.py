@@ -7,6 +7,7 @@ from functools import cache
 
 import torch
 
+from bcl_edu.counting import counted
 from bcl_edu.data import PHOTOGRAPH_SETS, long_tailed_subset, subset_sha256
 from bcl_edu.data.cifar import CIFAR
 from bcl_edu.recipe import NOT_COMPARED, Recipe, flat, same_value, unused
@@ -27,7 +28,7 @@ def obstacles(run: StoredRun, row: Row) -> list[str]:
     """What keeps a run out of a row, one phrase each; empty if nothing does."""
     found = []
     if not run.finished:
-        found.append(f"unfinished, {run.record['epochs_finished']} of {run.epochs} epochs")
+        found.append(f"unfinished, {run.record['epochs_finished']} of {counted(run.epochs, 'epoch')}")
     differing = differences(run.recipe, row.recipe)
     if run.recipe.protocol == "common":
         found.append("under the common protocol")
@@ -38,7 +39,7 @@ def obstacles(run: StoredRun, row: Row) -> list[str]:
     for word, split in (("trained", "training"), ("tested", "test")):
         images, published = data[f"{split}_images"], published_images(row.recipe, split)
         if published not in (None, images):
-            found.append(f"{word} on {images:,} images, the row's {split} set has {published:,}")
+            found.append(f"{word} on {counted(images, 'image')}, the row's {split} set has {published:,}")
     subset = expected_subset_sha256(row.recipe)
     # another profile explains another subset, and was named above
     if not _PROFILE & {name for name, _, _ in differing} and subset not in (None, data["subset_sha256"]):
@@ -85,7 +86,7 @@ def common_row(run: StoredRun) -> Row:
     reference = under_common_protocol(recipe.change(method=recipe.method.name))
     reference = replace(reference, epochs=recipe.epochs, accumulate=1, precision=recipe.precision)
     images = "" if recipe.profile == "as-found" else f", IF {recipe.imbalance_factor:g}"
-    title = f"Common protocol, methods alone compared: {recipe.dataset}{images}, {recipe.epochs} epochs"
+    title = f"Common protocol, methods alone compared: {recipe.dataset}{images}, {counted(recipe.epochs, 'epoch')}"
     return Row(title, recipe.method.title, reference, None, frozenset())
 
 

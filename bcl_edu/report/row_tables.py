@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from bcl_edu.counting import counted
 from bcl_edu.recipe import NOT_COMPARED, flat
 from bcl_edu.report.matching import choices, common_row, nearest_row, obstacles, rows_of
 from bcl_edu.report.runs import StoredRun, UnreadableRun, find_runs
@@ -176,7 +177,7 @@ def _apart(run: StoredRun) -> Apart:
         return Apart(run.folder, tuple(obstacles(run, row)), run, row)
     reasons = [f"no row of the tables has data set {run.recipe.dataset} and method {run.recipe.method.name}"]
     if not run.finished:
-        reasons.insert(0, f"unfinished, {run.record['epochs_finished']} of {run.epochs} epochs")
+        reasons.insert(0, f"unfinished, {run.record['epochs_finished']} of {counted(run.epochs, 'epoch')}")
     return Apart(run.folder, tuple(reasons), run)
 
 

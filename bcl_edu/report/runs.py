@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bcl_edu.counting import counted
 from bcl_edu.files import in_words
 from bcl_edu.recipe import Recipe, recipe_as_dict
 from bcl_edu.stored_forms import epochs_of, recipe_from_dict
@@ -124,7 +125,9 @@ def _require_facts(run: StoredRun) -> None:
     """Refuse a record without what the tables show of every run."""
     record = run.record
     if record["epochs_finished"] > run.epochs:
-        raise ValueError(f"the record has {record['epochs_finished']} finished epochs of {run.epochs}")
+        raise ValueError(
+            f"the record has {counted(record['epochs_finished'], 'finished epoch')} of {run.epochs}"
+        )
     session, data = record.get("sessions", [])[-1:], record["data"]
     hardware = session[0].get("hardware", {}) if session else {}
     if not hardware.keys() & {"gpu", "processor"} or "processes" not in session[0]:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bcl_edu.augment import normalise
+from bcl_edu.counting import counted
 from bcl_edu.data import Images
 from bcl_edu.methods import Method
 from bcl_edu.methods.tau_norm import TauNormalisation, tau_normalised
@@ -128,7 +129,8 @@ def nearest_neighbour_logits(
     """
     if not 1 <= neighbours <= len(bank.labels):
         raise ValueError(
-            f"{neighbours} nearest neighbours, but must be from 1 to the {len(bank.labels)} training images"
+            f"{counted(neighbours, 'nearest neighbour')}, but must be from 1 to the "
+            f"{counted(len(bank.labels), 'training image')}"
         )
     keys = functional.normalize(bank.features, dim=1)
     votes = []

@@ -10,6 +10,7 @@ from jaxtyping import Int, Int64, UInt8
 from torch import Tensor
 from torch.utils.data import Sampler as IndexSampler
 
+from bcl_edu.counting import counted
 from bcl_edu.methods.samplers import Sampler, Shuffled
 from bcl_edu.seeds import derive_seed
 
@@ -84,12 +85,13 @@ class EpochBatches(IndexSampler[list[tuple[int, int]]]):
         self.steps = full + (not drop_last and rest > 0)
         if batch_size < world_size * micro_batches:
             raise ValueError(
-                f"a batch of {batch_size} cannot be shared by {world_size} processes in {micro_batches} "
-                "micro-batch(es); use fewer"
+                f"a batch of {batch_size} cannot be shared by {counted(world_size, 'process')} in "
+                f"{counted(micro_batches, 'micro-batch')}; use fewer"
             )
         if self.steps == 0:
             raise ValueError(
-                f"{self.images} training images in batches of {batch_size}, drop_last={drop_last}, make no batch; "
+                f"{counted(self.images, 'training image')} in batches of {batch_size}, drop_last={drop_last}, "
+                "make no batch; "
                 "use a smaller batch size"
             )
         self.epoch, self.start = 0, 0

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bcl_edu.counting import counted
 from bcl_edu.files import write_atomically
 from bcl_edu.stored_forms import checkpoint_in_present_form
 
@@ -143,7 +144,9 @@ def require_fitting(stored: object, fresh: object, where: str) -> None:
             require_fitting(stored[name], value, f"{where}[{name!r}]")
     elif isinstance(fresh, (list, tuple)):
         if type(stored) is not type(fresh) or len(stored) != len(fresh):
-            raise CheckpointError(f"{where} is {stored!r:.80}, expected {len(fresh)} values as {fresh!r:.80}")
+            raise CheckpointError(
+                f"{where} is {stored!r:.80}, expected {counted(len(fresh), 'value')} as {fresh!r:.80}"
+            )
         for position, value in enumerate(fresh):
             require_fitting(stored[position], value, f"{where}[{position}]")
     elif type(stored) is not type(fresh) and {type(stored), type(fresh)} != {int, float}:

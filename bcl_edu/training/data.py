@@ -10,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from bcl_edu.augment import Normalisation, channel_statistics
+from bcl_edu.counting import counted
 from bcl_edu.data import (
     ImageFiles,
     Images,
@@ -99,7 +100,7 @@ def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
         if validation is not None:
             raise ValueError(
                 f"val_fraction is {recipe.val_fraction}, but {dataset.name} has a validation split of "
-                f"{len(validation):,} images already (a folder val, or --val-list); leave one of them out"
+                f"{counted(len(validation), 'image')} already (a folder val, or --val-list); leave one of them out"
             )
         kept, held_out = stratified_split(labels[indices], recipe.val_fraction, recipe.subset_seed)
         validation = dataset.train.select(indices[held_out])

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from bcl_edu import terminal
+from bcl_edu.counting import counted
 
 SECONDS_BETWEEN_LINES = 60.0
 """Between two lines in a log file, at least: within a long epoch it shows that the run lives."""
@@ -57,11 +58,14 @@ def first_line(
         epoch: epochs that are finished already.
         step: steps of the next one that are.
     """
-    begun = f"; continued after {epoch} epochs and {step} steps" if epoch or step else ""
+    begun = (
+        f"; continued after {counted(epoch, 'epoch')} and {counted(step, 'step')}" if epoch or step else ""
+    )
     return (
         f"{recipe['name']}, method {recipe['method']['name']}{in_words(recipe.get('protocol'))}, "
-        f"seed {recipe['seed']}: {epochs} epochs of {steps:,} steps on "
-        f"{data['training_images']:,} images of {len(data['class_counts']):,} classes, on {where}, into {folder}{begun}"
+        f"seed {recipe['seed']}: {counted(epochs, 'epoch')} of {counted(steps, 'step')} on "
+        f"{counted(data['training_images'], 'image')} of {counted(len(data['class_counts']), 'class')}, on "
+        f"{where}, into {folder}{begun}"
     )
 
 
@@ -119,8 +123,8 @@ def result_table(record: Mapping[str, Any]) -> str:
         return f"{title:<22}{figures}{figure(row['simplex_deviation'], '.3f'):>19}"
 
     facts = (
-        f"{recipe['name']}, method {method_name(recipe)}{in_words(recipe.get('protocol'))}: {last['epoch']} epochs, "
-        f"seed {recipe['seed']}, "
+        f"{recipe['name']}, method {method_name(recipe)}{in_words(recipe.get('protocol'))}: "
+        f"{counted(last['epoch'], 'epoch')}, seed {recipe['seed']}, "
         f"IF {max(counts) / min(counts):.4g}, {record['parameters']:,} parameters, "
         f"subset {data['subset_sha256'][:12]}"
     )

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import torch
 
+from bcl_edu.counting import counted
 from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import RunOptions
 from bcl_edu.training.autocast import slow_precision, with_precision
@@ -118,8 +119,8 @@ class Estimate:
 
     def _epochs_in_words(self) -> str:
         if self.later_epochs == 0:
-            return f"{self.first_epochs} epochs"
-        return f"{self.first_epochs} epochs, {self.later_epochs} of later stages, an image as costly there"
+            return counted(self.first_epochs, "epoch")
+        return f"{counted(self.first_epochs, 'epoch')}, {self.later_epochs} of later stages, an image as costly there"
 
     def table(self) -> str:
         """The estimate as lines of text."""
@@ -129,14 +130,18 @@ class Estimate:
             (
                 "step",
                 _seconds(self.step.clock),
-                f"{recipe.batch_size} images, {self.measured_steps} steps measured",
+                f"{counted(recipe.batch_size, 'image')}, {counted(self.measured_steps, 'step')} measured",
             ),
             (
                 "evaluation",
                 _seconds(self.evaluation.clock),
                 f"from {self.evaluated_images} of the test images",
             ),
-            ("epoch", _seconds(self.epoch.clock), f"{self.steps} steps, evaluation and checkpoint"),
+            (
+                "epoch",
+                _seconds(self.epoch.clock),
+                f"{counted(self.steps, 'step')}, evaluation and checkpoint",
+            ),
             ("run", duration(self.run), self._epochs_in_words()),
             ("memory", "n/a" if self.memory is None else _size(self.memory), "peak of the process"),
         ]

@@ -35,6 +35,7 @@ from bcl_edu.augment import (
     ViewPolicy,
     identity_collate,
 )
+from bcl_edu.counting import counted
 from bcl_edu.data import ImageFiles, Images
 from bcl_edu.training.batches import EpochBatches, Loaded
 
@@ -320,7 +321,7 @@ def _require_shared_memory(workers: int, images: int, size: int) -> None:
     free = shutil.disk_usage(SHARED_MEMORY).free
     if free < needed:
         raise ValueError(
-            f"{workers} workers keep {needed / 1e6:,.0f} MB of images ready in {SHARED_MEMORY}, but "
+            f"{counted(workers, 'worker')} would keep {needed / 1e6:,.0f} MB of images ready in {SHARED_MEMORY}, but "
             f"{free / 1e6:,.0f} MB are free there; start the container with more (docker run --shm-size=8g, or "
             "--ipc=host), or use fewer --workers (0 needs none) or a smaller --batch-size"
         )

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, NoReturn
 import torch
 from torch import Tensor
 
+from bcl_edu.counting import counted
 from bcl_edu.data import Images
 from bcl_edu.escape import for_terminal
 from bcl_edu.methods.protocol import Batch, Clock, Method
@@ -323,7 +324,7 @@ class _Run:
             self.data.facts,
             epochs=self.total_epochs,
             steps=self.current.batches.steps,
-            where=self.device.type if ranks == 1 else f"{self.device.type} in {ranks} processes",
+            where=self.device.type if ranks == 1 else f"{self.device.type} in {counted(ranks, 'process')}",
             folder=self.folder,
             epoch=len(self.state.history),
             step=self.state.step,
@@ -480,8 +481,9 @@ class _Run:
         return (
             f"the loss is not finite ({', '.join(f'{name} {value}' for name, value in losses.items())}) in epoch "
             f"{len(self.state.history) + 1}, step {step.number + 1} of {self.current.batches.steps}, learning rate "
-            f"{step.learning_rate:.4g}, {len(labels)} samples (first indices {step.loaded.indices[:8].tolist()}) of "
-            f"{int((counts > 0).sum())} classes, largest {int(counts.max())}; {kept}. "
+            f"{step.learning_rate:.4g}, {counted(len(labels), 'sample')} (first indices "
+            f"{step.loaded.indices[:8].tolist()}) of "
+            f"{counted(int((counts > 0).sum()), 'class')}, largest {int(counts.max())}; {kept}. "
             "A lower learning rate, a longer warm-up or float32 may help"
         )
 

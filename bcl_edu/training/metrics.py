@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from bcl_edu.counting import counted
 from bcl_edu.data import shot_groups
 
 
@@ -118,7 +119,9 @@ def shot_confusion(
 
 def _require_classes(predictions: Tensor, labels: Tensor, class_counts: Tensor) -> None:
     if predictions.shape != labels.shape:
-        raise ValueError(f"{len(predictions)} predictions for {len(labels)} labels; expected one each")
+        raise ValueError(
+            f"{counted(len(predictions), 'prediction')} for {counted(len(labels), 'label')}; expected one each"
+        )
     for name, classes in (("prediction", predictions), ("label", labels)):
         if len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) < len(class_counts):
             raise ValueError(

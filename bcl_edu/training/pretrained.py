@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from bcl_edu.counting import counted
 from bcl_edu.files import parse_json, user_path, write_atomically
 from bcl_edu.stored_forms import epochs_of
 from bcl_edu.training.checkpoint import BEST_NAME, CHECKPOINT_NAME, CheckpointError, load_run_checkpoint
@@ -61,7 +62,8 @@ def export_run(run: Path, destination: Path, dtype: Dtype = "auto", *, best: boo
     epochs = epochs_of(record)
     if record["epochs_finished"] < epochs:
         raise ValueError(
-            f"{run} has finished {record['epochs_finished']} of {epochs} epochs; continue it with --resume, then export"
+            f"{run} has finished {record['epochs_finished']} of {counted(epochs, 'epoch')}; continue it with "
+            "--resume, then export"
         )
     state = load_run_checkpoint(run / CHECKPOINT_NAME)
     differing = [
@@ -164,6 +166,7 @@ def load_pretrained(folder: Path | str) -> TrainedModel:
         image_shape=shape,
         epoch=epoch,
         class_names=record["data"].get("class_names"),
+        start=record.get("start"),
         weights={name: w.float() if w.is_floating_point() else w for name, w in weights.items()},
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from bcl_edu.counting import counted
 from bcl_edu.data import PHOTOGRAPH_SETS, ImageFiles, open_dataset
 from bcl_edu.data.fake_trees import ListedTree, write_practice_tree, write_subset_lists
 from bcl_edu.recipe import MethodOptions, Recipe
@@ -78,7 +79,7 @@ def plan_run(
     if whole is None:
         whole = torch.cuda.is_available() and not missing
     if whole:
-        note = f"{recipe.epochs} epochs, seed {recipe.seed}, as the recipe says. The last epoch counts."
+        note = f"{counted(recipe.epochs, 'epoch')}, seed {recipe.seed}, as the recipe says. The last epoch counts."
         options = RunOptions(data_dir=folder)
         return Plan(recipe, replace(options, output=run_folder(recipe, options, runs)), True, note)
 
@@ -91,14 +92,15 @@ def plan_run(
         what = (
             f"Not {recipe.dataset}: digits in its format" if missing else f"A small part of {recipe.dataset}"
         )
-        note = f"{what}, a small network, {reduced.epochs} epochs."
+        note = f"{what}, a small network, {counted(reduced.epochs, 'epoch')}."
     elif missing:
         reduced = _on_the_stand_in(recipe)
-        note = f"Not {recipe.dataset}: digits and a small network, {reduced.epochs} epochs."
+        note = f"Not {recipe.dataset}: digits and a small network, {counted(reduced.epochs, 'epoch')}."
     else:
         options = replace(options, data_dir=folder)
         reduced = _on_few_images(recipe)
-        note = f"A part of {recipe.dataset}: at most {reduced.head_count} images a class, {reduced.epochs} epochs."
+        epochs = counted(reduced.epochs, "epoch")
+        note = f"A part of {recipe.dataset}: at most {reduced.head_count} images a class, {epochs}."
     plan = Plan(reduced, options, False, note, missing)
     weakref.finalize(plan, shutil.rmtree, temporary, ignore_errors=True)
     return plan

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from bcl_edu.counting import counted
 from bcl_edu.methods.protocol import Method
 from bcl_edu.recipe import Recipe
 from bcl_edu.training.checkpoint import CheckpointError, require_fitting
@@ -62,8 +63,9 @@ def read_start(folder: Path, recipe: Recipe, data: TrainingData) -> StartRun:
         )
     if trained.class_counts.tolist() != data.class_counts.tolist():
         raise ValueError(
-            f"{folder} was trained on other images ({int(trained.class_counts.sum()):,} of {len(trained.class_counts)} "
-            f"classes; here {len(data.train):,} of {len(data.class_counts)}); start from a run on the same training set"
+            f"{folder} was trained on other images ({int(trained.class_counts.sum()):,} of "
+            f"{counted(len(trained.class_counts), 'class')}; here {len(data.train):,} of "
+            f"{len(data.class_counts)}); start from a run on the same training set"
         )
     weights = trained.method.state_dict()
     digest = weights_sha256(weights)

@@ -12,6 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from bcl_edu.augment import Normalisation
+from bcl_edu.counting import counted
 from bcl_edu.methods import Method, build_method
 from bcl_edu.recipe import Recipe
 from bcl_edu.stored_forms import recipe_from_dict
@@ -29,6 +30,8 @@ class TrainedModel:
         normalisation: of the training set; images must go through it.
         image_shape: channels, height and width of the images.
         epoch: epochs it was trained for.
+        epochs_planned: epochs of all stages of its run; more than `epoch` if the run is unfinished, or if these are the
+            weights of an earlier epoch.
         class_names: in label order; None where a record of an earlier version does not say.
     """
 
@@ -38,6 +41,7 @@ class TrainedModel:
     normalisation: Normalisation
     image_shape: tuple[int, int, int]
     epoch: int
+    epochs_planned: int
     class_names: tuple[str, ...] | None = None
 
 
@@ -50,9 +54,14 @@ def trained_model(
     epoch: int,
     weights: Mapping[str, Tensor],
     class_names: object = None,
+    start: object = None,
 ) -> TrainedModel:
     """Build the method of a stored recipe, with the stored weights in it; torch's global generator stays as
     it was.
+
+    Args:
+        start: facts of the finished run whose weights this one started from (`--init-from`).
+        others: as the attributes of `TrainedModel`.
 
     Raises:
         CheckpointError: the shape of the images or the normalisation is none, or the weights are not those of the
@@ -64,7 +73,11 @@ def trained_model(
         raise CheckpointError("the stored normalisation lacks its mean or its std")
     if class_names is not None and not _are_names(class_names, len(class_counts)):
         raise CheckpointError(
-            f"the stored class names are {class_names!r:.80}, but must be {len(class_counts)} names"
+            f"the stored class names are {class_names!r:.80}, but must be {counted(len(class_counts), 'name')}"
+        )
+    if start is not None and not (isinstance(start, Mapping) and isinstance(start.get("method"), str)):
+        raise CheckpointError(
+            f"the stored start is {start!r:.80}, but must name the method that it started from"
         )
     restored = recipe_from_dict(recipe)
     counts = torch.tensor(class_counts)
@@ -76,6 +89,7 @@ def trained_model(
     except RuntimeError as error:
         raise CheckpointError(f"the weights do not fit the recipe's model: {error}") from error
     method.eval()
+    stages = method.stages() if start is None else method.stages_on(start["method"])
     return TrainedModel(
         method,
         restored,
@@ -83,6 +97,7 @@ def trained_model(
         Normalisation(tuple(normalisation["mean"]), tuple(normalisation["std"])),
         (channels, height, width),
         epoch,
+        sum(stage.epochs for stage in stages),
         None if class_names is None else tuple(class_names),  # type: ignore[arg-type]
     )
 
@@ -116,4 +131,5 @@ def from_state(state: Mapping[str, Any]) -> TrainedModel:
         epoch=len(state["history"]),
         weights=state["model"],
         class_names=state["data"].get("class_names"),
+        start=state["start"],
     )

@@ -176,7 +176,7 @@ def test_prepare_makes_lists_of_annotations(
 def test_prepare_refuses_annotations_that_are_not_the_published_ones(tmp_path: Path) -> None:
     content = json.dumps(annotations([("train_val2018/Aves/0/a.jpg", 0)], classes=1))
     (tmp_path / "train2018.json").write_text(content)
-    with pytest.raises(SystemExit, match=r"not the published list: it has 1 images instead of 437,513"):
+    with pytest.raises(SystemExit, match=r"not the published list: it has 1 image instead of 437,513"):
         main(["prepare", "inaturalist2018", "--data-dir", str(tmp_path)])
     assert not list(tmp_path.glob("*.txt"))
 

@@ -286,7 +286,7 @@ def test_a_binary_file_with_half_a_record_is_refused(tmp_path: Path) -> None:
 def test_a_binary_file_that_lacks_records_is_refused(tmp_path: Path) -> None:
     path = put_unpacked(tmp_path, "cifar10", 0) / "test_batch.bin"
     path.write_bytes(path.read_bytes()[:-3073])
-    with pytest.raises(ValueError, match=r"has 1 test images, expected 2; the file is not the published one"):
+    with pytest.raises(ValueError, match=r"has 1 test image, expected 2; the file is not the published one"):
         open_dataset("cifar10", tmp_path)
 
 

@@ -97,7 +97,7 @@ def test_annotations_are_read_out_of_the_archive_that_is_downloaded(tmp_path: Pa
         (lambda c: c["images"][0].pop("file_name"), "not of the form of iNaturalist's annotations"),
         (
             lambda c: c["annotations"].pop(),
-            "2 images and 1 annotations of 1 images; expected one annotation for each",
+            "2 images and 1 annotation of 1 image; expected one annotation for each",
         ),
         (lambda c: c["annotations"].append(c["annotations"][0]), "2 images and 3 annotations of 2 images"),
         (lambda c: c["categories"].pop(), "category 2 of an annotation is not among the 'categories'"),

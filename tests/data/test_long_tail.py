@@ -254,7 +254,7 @@ def test_a_class_with_too_few_images_is_refused_with_both_numbers() -> None:
     counts = torch.full((10,), 20)
     counts[[4, 6]] = 21
     with pytest.raises(
-        ValueError, match=r"class 4 has 20 images, but 21 were asked for \(likewise 1 more classes\)"
+        ValueError, match=r"class 4 has 20 images, but 21 were asked for \(likewise 1 more class\)"
     ):
         long_tailed_subset(LABELS, counts)
 

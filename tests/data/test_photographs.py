@@ -147,7 +147,7 @@ def test_a_class_without_its_first_image_is_noticed_at_once(root: Path) -> None:
 @pytest.mark.parametrize(
     ("train", "test", "message"),
     [
-        (TRAIN[:4] + TRAIN[6:], TEST, r"none of its images has label 1 \(1 such classes\)"),
+        (TRAIN[:4] + TRAIN[6:], TEST, r"none of its images has label 1 \(1 such class\)"),
         (TRAIN[:6], TEST, r"label 2 of val/n01484850/.*2 classes \(labels 0\.\.1\)"),
     ],
 )

@@ -30,7 +30,7 @@ def with_row(row: int, value: float) -> torch.Tensor:
         ({"prototypes": somewhere(3, 6, seed=1)}, "prototypes have dimension 6, embeddings 8"),
         (
             {"prototypes": C[:1]},
-            r"label 1 at position 1, but prototypes has 1 classes \(labels must be 0..0\)",
+            r"label 1 at position 1, but prototypes has 1 class \(labels must be 0..0\)",
         ),
         ({"labels": torch.tensor([0, 1, -1, 0])}, "label -1 at position 2, but prototypes has 3 classes"),
         ({"labels": torch.tensor([0, 1, 0, 100])}, "label 100 at position 3"),

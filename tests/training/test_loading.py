@@ -156,7 +156,7 @@ def test_too_little_shared_memory_is_said_before_anything_waits_for_it(
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(loading.shutil, "disk_usage", lambda _: usage._replace(free=needed - 1))
     monkeypatch.setattr(loading, "SHARED_MEMORY", files.root)
-    with pytest.raises(ValueError, match=r"2 workers keep 0 MB .*--shm-size=8g.*--workers"):
+    with pytest.raises(ValueError, match=r"2 workers would keep 0 MB .*--shm-size=8g.*--workers"):
         loader(files, 2)
     loader(files, 0)
     monkeypatch.setattr(loading.shutil, "disk_usage", lambda _: usage._replace(free=needed))
