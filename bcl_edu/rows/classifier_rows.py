@@ -125,6 +125,7 @@ def _row(printed: Printed, method: str, title: str) -> Row:
         paper=None,
         stated=stated_of(recipe) - ({"lambda_"} if borrowed else set()),
         note=of_the_code + (_BORROWED if borrowed else ""),
+        of_the_paper=True,
     )
 
 

@@ -11,7 +11,7 @@ from bcl_edu.recipe import ONE_VIEW, MethodOptions, Recipe, at_least
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.ldam_rows import OF_CIFAR
 from bcl_edu.rows.paper import Printed
-from bcl_edu.rows.row import Row
+from bcl_edu.rows.row import BENCHMARK, TRAINING, Row
 from bcl_edu.rows.second_stage import SecondStage
 
 
@@ -69,26 +69,7 @@ _SECOND_STAGE = frozenset(
         "frozen_batch_norm",
     }
 )
-STATED_OF_PHOTOGRAPHS = frozenset(
-    {
-        "dataset",
-        "profile",
-        "image_size",
-        "backbone",
-        "method",
-        "views",
-        "epochs",
-        "schedule_epochs",
-        "batch_size",
-        "learning_rate",
-        "schedule",
-        "rate_per_epoch",
-        "warmup_epochs",
-        "momentum",
-        "nesterov",
-        "weight_decay",
-    }
-)
+STATED_OF_PHOTOGRAPHS = BENCHMARK | TRAINING | {"rate_per_epoch", "warmup_epochs", "nesterov"}
 _NOTE = (
     " The values are those of Kang et al. and their code; that the rate changes between epochs, how images of a "
     "class follow each other, and that the frozen backbone's batch normalisation goes on is in the code only."

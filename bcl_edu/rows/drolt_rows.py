@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from bcl_edu.recipe import ONE_VIEW, MethodOptions, above, at_least
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.paper import Printed
-from bcl_edu.rows.row import Row
+from bcl_edu.rows.row import BENCHMARK, TRAINING, Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,26 +60,12 @@ _NOTE = (
     "more steps than the first. The authors go on from the epoch with the best accuracy on the test set, we from the "
     "last one."
 )
-_STATED = frozenset(
-    {
-        "dataset",
-        "profile",
-        "imbalance_factor",
-        "head_count",
-        "backbone",
-        "method",
-        "views",
-        "epochs",
-        "schedule_epochs",
-        "batch_size",
-        "learning_rate",
-        "schedule",
+_STATED = (
+    BENCHMARK
+    | TRAINING
+    | {
         "rate_per_epoch",
         "warmup_epochs",
-        "milestones",
-        "decay",
-        "momentum",
-        "weight_decay",
         "temperature",
         "radius",
         "radius_factor",

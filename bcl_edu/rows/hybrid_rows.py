@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from bcl_edu.recipe import MethodOptions, Recipe, above, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.paper import Printed
-from bcl_edu.rows.row import Row
+from bcl_edu.rows.row import BENCHMARK, TRAINING, Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,27 +71,7 @@ class HybridPSC(HybridSC):
 
 METHODS = (HybridSC(), HybridPSC())
 
-_STATED_OF_CIFAR = frozenset(
-    {
-        "dataset",
-        "profile",
-        "imbalance_factor",
-        "head_count",
-        "backbone",
-        "method",
-        "views",
-        "epochs",
-        "schedule_epochs",
-        "batch_size",
-        "learning_rate",
-        "schedule",
-        "milestones",
-        "decay",
-        "momentum",
-        "weight_decay",
-        "temperature",
-    }
-)
+_STATED_OF_CIFAR = BENCHMARK | TRAINING | {"temperature"}
 _SOURCE = (
     " The authors published no code. What is stated here is what a reproduction (CENG502, 2022) quotes of their "
     "paper; that 512 counts images, in both branches, the head's width, separate passes, the mean over anchors "
@@ -101,9 +81,7 @@ _OF_INATURALIST = (
     " The authors published no code, and no account of their recipe for this set was to be had: it is trained as "
     "BCL is, with weight 1 on both losses; all of that is our choice."
 )
-_STATED_OF_INATURALIST = frozenset(
-    {"dataset", "profile", "image_size", "backbone", "method", "epochs", "schedule_epochs"}
-)
+_STATED_OF_INATURALIST = BENCHMARK
 
 
 def _row(printed: Printed, options: HybridSC, title: str) -> Row:

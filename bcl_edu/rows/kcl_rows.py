@@ -14,7 +14,7 @@ from bcl_edu.recipe import MethodOptions, Recipe, above, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.headings import heading, row_name
 from bcl_edu.rows.paper import PaperFigure, Printed
-from bcl_edu.rows.row import Row
+from bcl_edu.rows.row import BENCHMARK, TRAINING, Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,22 +118,11 @@ class TSC(KCL):
 
 METHODS = (KCL(), TSC())
 
-_STATED = frozenset(
-    {
-        "dataset",
-        "profile",
-        "image_size",
-        "backbone",
-        "method",
-        "views",
-        "epochs",
-        "schedule_epochs",
-        "batch_size",
-        "learning_rate",
-        "schedule",
+_STATED = (
+    BENCHMARK
+    | TRAINING
+    | {
         "rate_per_epoch",
-        "momentum",
-        "weight_decay",
         "positives",
         "temperature",
         "queue_size",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from bcl_edu.recipe import ONE_VIEW, MethodOptions, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.paper import Printed
-from bcl_edu.rows.row import Row
+from bcl_edu.rows.row import BENCHMARK, TRAINING, Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,26 +63,12 @@ _NOTE = (
     "seen in training besides, more than the tail classes have; so the largest class has ten images fewer. The authors "
     "report the best epoch on the test set."
 )
-_STATED = frozenset(
-    {
-        "dataset",
-        "profile",
-        "imbalance_factor",
-        "head_count",
-        "backbone",
-        "method",
-        "views",
-        "epochs",
-        "schedule_epochs",
-        "batch_size",
-        "learning_rate",
-        "schedule",
+_STATED = (
+    BENCHMARK
+    | TRAINING
+    | {
         "warmup_epochs",
-        "milestones",
-        "decay",
-        "momentum",
         "nesterov",
-        "weight_decay",
         "augmented_from",
         "meta_rate",
         "set_aside_images",

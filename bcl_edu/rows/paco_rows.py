@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from bcl_edu.recipe import MethodOptions, above, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.paper import Printed
-from bcl_edu.rows.row import Row
+from bcl_edu.rows.row import BENCHMARK, TRAINING, Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,26 +64,12 @@ _OF_PHOTOGRAPHS = (
     " The figure is Zhu et al.'s, who trained PaCo for 180 epochs; the authors' script says 400. The first view "
     "has RandAugment before its blur, theirs after it."
 )
-_STATED = frozenset(
-    {
-        "dataset",
-        "profile",
-        "imbalance_factor",
-        "image_size",
-        "backbone",
-        "method",
-        "views",
-        "epochs",
-        "schedule_epochs",
-        "batch_size",
-        "learning_rate",
-        "schedule",
+_STATED = (
+    BENCHMARK
+    | TRAINING
+    | {
         "rate_per_epoch",
         "warmup_epochs",
-        "milestones",
-        "decay",
-        "momentum",
-        "weight_decay",
         "alpha",
         "temperature",
         "divide",

@@ -12,7 +12,7 @@ from bcl_edu.recipe import MethodOptions, above, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.headings import heading, row_name
 from bcl_edu.rows.paper import PaperFigure, Printed
-from bcl_edu.rows.row import Row
+from bcl_edu.rows.row import BENCHMARK, TRAINING, Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,29 +70,14 @@ _FIGURES = {
     ("CIFAR-10-LT", 50, 200): 88.2,
     ("CIFAR-10-LT", 10, 200): 91.9,
 }
-_STATED = frozenset(
-    {
-        "dataset",
-        "profile",
-        "imbalance_factor",
-        "head_count",
-        "image_size",
-        "backbone",
-        "method",
-        "views",
+_STATED = (
+    BENCHMARK
+    | TRAINING
+    | {
         "crop_scale",
         "blur",
-        "epochs",
-        "schedule_epochs",
-        "batch_size",
-        "learning_rate",
-        "schedule",
         "rate_per_epoch",
         "warmup_epochs",
-        "milestones",
-        "decay",
-        "momentum",
-        "weight_decay",
         "drop_last",
         "alpha",
         "temperature",

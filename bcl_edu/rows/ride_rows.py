@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from bcl_edu.recipe import MethodOptions, above, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.paper import Printed
-from bcl_edu.rows.row import Row
+from bcl_edu.rows.row import BENCHMARK, TRAINING, Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,28 +79,13 @@ _NOTE = (
     "with 20 epochs of warm-up). Share of the reweighted epochs: the last fifth, as in the code."
 )
 
-_STATED = frozenset(
-    {
-        "dataset",
-        "profile",
-        "imbalance_factor",
-        "head_count",
-        "image_size",
-        "backbone",
-        "method",
-        "views",
-        "epochs",
-        "schedule_epochs",
-        "batch_size",
-        "learning_rate",
-        "schedule",
+_STATED = (
+    BENCHMARK
+    | TRAINING
+    | {
         "rate_per_epoch",
         "warmup_epochs",
-        "milestones",
-        "decay",
-        "momentum",
         "nesterov",
-        "weight_decay",
         "experts",
         "narrow_experts",
         "diversity",

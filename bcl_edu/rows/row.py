@@ -1,4 +1,4 @@
-"""A row of a table: its recipe, the printed figure, and which of its values the paper states."""
+"""A row of a table: its recipe, the printed figure, and which of its values are published."""
 
 from __future__ import annotations
 
@@ -6,6 +6,26 @@ from dataclasses import dataclass
 
 from bcl_edu.recipe import NOT_COMPARED, Recipe, flat, unused
 from bcl_edu.rows.paper import PaperFigure
+
+BENCHMARK = frozenset(
+    [
+        "dataset",
+        "profile",
+        "imbalance_factor",
+        "head_count",
+        "image_size",
+        "backbone",
+        "method",
+        "epochs",
+        "schedule_epochs",
+    ]
+)
+"""Names of values that a line of a table says, with the account of its data set."""
+
+TRAINING = frozenset(
+    ["views", "batch_size", "learning_rate", "schedule", "milestones", "decay", "momentum", "weight_decay"]
+)
+"""Names of values that nearly every paper states of its training."""
 
 
 @dataclass(frozen=True)
@@ -17,9 +37,10 @@ class Row:
         method: what the row is called in the table.
         recipe: trains it.
         paper: the printed figure; None where the paper prints none.
-        stated: names of the recipe's values that a paper states: the paper of the tables, for another's
-            method its own.
-        note: where the other values come from, if not from the recipe's own help.
+        stated: names of the recipe's values that are published, and not our choice.
+        note: where the values come from, as far as the recipe's own help does not say it.
+        of_the_paper: whether `stated` is what the paper of the tables states; else what the method's own paper or
+            its authors' code does, and the note says which of the two.
     """
 
     table: str
@@ -28,6 +49,7 @@ class Row:
     paper: PaperFigure | None
     stated: frozenset[str]
     note: str = ""
+    of_the_paper: bool = False
 
     @property
     def title(self) -> str:
@@ -37,7 +59,7 @@ class Row:
 
 
 def provenance(row: Row) -> str:
-    """Which of a row's values a paper states, and which are our choice, as two paragraphs."""
+    """Which of a row's values are published, where, and which are our choice, as two paragraphs."""
     values = flat(row.recipe)
     left_out = NOT_COMPARED | unused(row.recipe) | {"protocol", "start_from"}
     active = [name for name in values if name not in left_out]
@@ -47,7 +69,11 @@ def provenance(row: Row) -> str:
 
     stated = listed([name for name in active if name in row.stated])
     ours = listed([name for name in active if name not in row.stated])
-    return f"The paper states: {stated}.\n\nOur choice, the paper being silent: {ours}.{row.note}"
+    if row.of_the_paper:
+        source, silent = "The paper states", "the paper being silent"
+    else:
+        source, silent = "The method's own paper or code states", "both being silent"
+    return f"{source}: {stated}.\n\nOur choice, {silent}: {ours}.{row.note}"
 
 
 def _in_words(value: object) -> str:
