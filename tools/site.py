@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import html
+import json
 import re
 import shutil
 import sys
@@ -33,8 +34,16 @@ from bcl_edu.course.outline import read_course
 from bcl_edu.course.widgets.explorer import explorer_html
 from tools.mathematics import mathml
 from tools.notebooks import LIVE, NOTEBOOKS, PLOTLY
-from tools.site_figures import ASSETS, EXPLORER, SPHERE, figure_html, stands_in, widget_html
-from tools.site_landing import PREVIEW, THUMBNAILS, first_picture, landing_html, sphere_page
+from tools.site_figures import (
+    ASSETS,
+    EXPLORER,
+    FIGURE_COLOURS,
+    SPHERE,
+    figure_html,
+    stands_in,
+    widget_html,
+)
+from tools.site_landing import FONTS, PREVIEW, THUMBNAILS, landing_html, sphere_page, thumbnail
 
 ROOT = NOTEBOOKS.parent
 OUTSIDE = "../"
@@ -57,6 +66,7 @@ PAGE = """<!doctype html>
 <meta property="og:image" content="{preview}">
 <meta property="og:type" content="website">
 <link rel="icon" href="data:,">
+<link rel="stylesheet" href="{up}assets/fonts.css">
 <link rel="stylesheet" href="{up}assets/page.css">
 </head>
 <body class="{kind}">
@@ -74,7 +84,8 @@ PAGE = """<!doctype html>
 </html>
 """
 
-SCRIPTS = """<script src="{up}assets/plotly.min.js" defer></script>
+SCROLLING = '<script src="{up}assets/scrolling.js" defer></script>'
+FIGURES = """<script src="{up}assets/plotly.min.js" defer></script>
 <script src="{up}assets/figures.js" defer></script>"""
 
 COURSE = "Balanced contrastive learning"
@@ -158,7 +169,10 @@ def _write_assets(folder: Path) -> None:
     style = (ASSETS / "page.css").read_text("utf-8")
     colours = f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
     (folder / "page.css").write_text(colours + style, "utf-8")
-    (folder / "figures.js").write_text((ASSETS / "figures.js").read_text("utf-8"), "utf-8")
+    figures = (ASSETS / "figures.js").read_text("utf-8")
+    (folder / "figures.js").write_text(f"const COLOURS = {json.dumps(FIGURE_COLOURS)};\n{figures}", "utf-8")
+    for name in ("fonts.css", "scrolling.js"):
+        shutil.copy(ASSETS / name, folder)
     shutil.copytree(ASSETS / "fonts", folder / "fonts")
     (folder / "plotly.min.js").write_text(get_plotlyjs(), "utf-8")
 
@@ -169,7 +183,7 @@ def _write_pages(site: Path, address: str) -> None:
     notebooks = {name: nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4) for name in names}
     (site / THUMBNAILS).mkdir()
     for name, notebook in notebooks.items():
-        if picture := first_picture(notebook):
+        if picture := thumbnail(notebook):
             (site / THUMBNAILS / f"{name}.png").write_bytes(picture)
     (site / "index.html").write_text(landing_html(lessons, notebooks, address), "utf-8")
     questions = {lesson.name: lesson.question for lesson in lessons}
@@ -195,7 +209,7 @@ def _write_pages(site: Path, address: str) -> None:
         _write_source(path, site / "solutions" / f"{path.stem}.html")
     for path in sorted(_linked_sources()):
         _write_source(path, site / _as_page(OUTSIDE + path.relative_to(ROOT).as_posix()))
-    (site / EXPLORER).write_text(explorer_html(home="index.html"), "utf-8")
+    (site / EXPLORER).write_text(explorer_html(home="index.html", head=FONTS), "utf-8")
     (site / SPHERE).write_text(sphere_page(), "utf-8")
     for drawing in (ROOT / "docs").glob("*.png"):
         shutil.copy(drawing, site / "assets")
@@ -226,6 +240,8 @@ def _write(
     kind: str = "article",
 ) -> None:
     """A page of its own: contents beside it, its neighbours below it, and scripts only where a figure needs them."""
+    body = _readable(body)
+    scripts = [SCROLLING, *([FIGURES] if 'class="live"' in body else [])]
     page = PAGE.format(
         title=html.escape(f"{title} · {COURSE}"),
         description=html.escape(description),
@@ -236,7 +252,7 @@ def _write(
         contents=contents_of(body),
         body=body,
         neighbours=_neighbours(before, after),
-        scripts=SCRIPTS.format(up=up) if 'class="live"' in body else "",
+        scripts="\n".join(script.format(up=up) for script in scripts),
     )
     path.write_text(page, "utf-8")
 
@@ -309,7 +325,7 @@ def notebook_html(notebook: NotebookNode) -> str:
             elif "image/png" in bundle:  # what a widget showed: its words stand beside the picture
                 output["metadata"] = nbformat.from_dict({"image/png": {"alt": bundle["text/plain"]}})
     body, _ = _Exporter(template_name="basic").from_notebook_node(notebook)
-    return _readable(str(body))
+    return str(body)
 
 
 def _joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
@@ -325,7 +341,7 @@ def _joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
 
 
 def _readable(body: str) -> str:
-    """Code folded under its first line, and tables that a narrow page can stack."""
+    """Code folded under its first line, tables that a narrow page can stack, and boxes that scroll what is too wide."""
     page = BeautifulSoup(body, "html.parser")
     for code in page.select("div.code_cell > div.input"):
         lines = "\n".join(area.get_text() for area in code.select(".input_area")).splitlines()
@@ -340,7 +356,22 @@ def _readable(body: str) -> str:
         folded.insert(0, summary)
     for table in page.select("table"):
         _label_cells(table)
+        table.wrap(page.new_tag("div", attrs={"class": "scroller table"}))
+    for code in page.select("td code"):
+        _break_at_marks(page, code)
+    for formula in page.select("math[display=block]"):
+        formula.wrap(page.new_tag("span", attrs={"class": "scroller formula"}))
     return str(page)
+
+
+def _break_at_marks(page: BeautifulSoup, code: Tag) -> None:
+    """Let a long name break after a dot, an underscore or a bracket, and nowhere within a word."""
+    parts = re.split(r"(?<=[._(])(?=\w)", code.get_text())
+    code.clear()
+    for position, part in enumerate(parts):
+        if position:
+            code.append(page.new_tag("wbr"))
+        code.append(part)
 
 
 def _label_cells(table: Tag) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from bcl_edu.course.figures import bound_versus_loss, class_counts_bars, film
+from bcl_edu.course.figures import bound_versus_loss, class_counts_bars, film, style
+from bcl_edu.course.figures.cosine_heatmap import APART, CELL_INK, CLOSE, NEUTRAL
 from bcl_edu.course.widgets import bundle, counter_example
 from bcl_edu.course.widgets.bound_sliders import reach, two_classes
 from bcl_edu.course.widgets.explorer import Settings
@@ -24,6 +25,18 @@ from bcl_edu.geometry import theorem_1
 ASSETS = Path(__file__).parent / "site_assets"
 EXPLORER = "simplex_explorer.html"
 SPHERE = "training_sphere.html"
+FIGURE_COLOURS: dict[str, tuple[str, str]] = {
+    style.INK: ("#4a4a4a", "#b8b8b8"),
+    CELL_INK: ("#1a1a1a", "#f0f0f0"),
+    NEUTRAL: ("#ffffff", "#111111"),
+    APART: (APART, "#0d7685"),
+    CLOSE: (CLOSE, "#ad3579"),
+} | {
+    look.colour: (look.colour, style.on_dark(look.colour))
+    for look in (*style.METHOD_LOOKS.values(), *style.SERIES)
+    if look.colour != style.INK
+}
+"""Colours of figures, which have to do on white and on black, and what the site's light and dark page have for them."""
 HEADING = 62
 """Pixels of a stored figure's title and caption, which a page has as text."""
 FILMS = ASSETS / "films"

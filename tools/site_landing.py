@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from nbformat import NotebookNode
+from PIL import Image
 
 from bcl_edu.course.claims.claim import Verdict
 from bcl_edu.course.claims.scoreboard import SYMBOLS
@@ -19,6 +22,12 @@ from tools.site_figures import ASSETS, EXPLORER, SPHERE, sphere_fragment
 THUMBNAILS = "assets/thumbnails"
 PREVIEW = "assets/simplex_explorer.png"
 """What is shown beside a shared link."""
+FONTS = '<link rel="stylesheet" href="assets/fonts.css">'
+"""What a page that is a widget's alone has of the site's style."""
+LINE_OF_TEXT = 24
+"""Pixels that a line of a stored picture's title or caption is high, at most."""
+ALIGNED = 6
+"""Pixels within which these lines begin below one another."""
 CLAIMS_NOTEBOOK = "09_claims_of_the_paper"
 
 
@@ -54,7 +63,7 @@ def sphere_page() -> str:
     """The training sphere's page, with a way back to the course."""
     link = '<a href="index.html" style="color: inherit">← Back to the course</a>'
     back = f'<p class="back">{link}</p>\n<main>'
-    return sphere_html().replace("<main>", back, 1)
+    return sphere_html(head=FONTS).replace("<main>", back, 1)
 
 
 def verdicts(notebook: NotebookNode) -> list[Row]:
@@ -104,17 +113,35 @@ def _card(lesson: Lesson, notebook: NotebookNode) -> str:
 
 def _thumbnail(lesson: Lesson, notebook: NotebookNode) -> str:
     """The notebook's first figure; of the one without figures, its verdicts."""
-    if first_picture(notebook):
+    if thumbnail(notebook):
         return f'<img src="{THUMBNAILS}/{lesson.name}.png" alt="" loading="lazy">'
     rows = verdicts(notebook) if lesson.name == CLAIMS_NOTEBOOK else []
     dots = "".join(f'<i class="dot {row.verdict.name.lower()}"></i>' for row in rows)
     return f'<span class="small dots" aria-hidden="true">{dots}</span>'
 
 
-def first_picture(notebook: NotebookNode) -> bytes | None:
-    """The first stored picture of a figure of a notebook, as PNG."""
+def thumbnail(notebook: NotebookNode) -> bytes | None:
+    """The first stored picture of a figure of a notebook, without its heading and the empty space around it, as PNG."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
-                return base64.b64decode(output["data"]["image/png"])
+                picture = Image.open(io.BytesIO(base64.b64decode(output["data"]["image/png"])))
+                small = io.BytesIO()
+                without_heading(picture.convert("RGBA")).save(small, format="png", optimize=True)
+                return small.getvalue()
     return None
+
+
+def without_heading(picture: Image.Image) -> Image.Image:
+    """A stored picture from below its title and caption on, cut to what is drawn."""
+    drawn = np.asarray(picture.getchannel("A")) > 0
+    rows = np.flatnonzero(drawn.any(axis=1))
+    blocks = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    begins = [int(drawn[block].any(axis=0).argmax()) for block in blocks]
+    top = next(
+        int(block[0])
+        for block, left in zip(blocks, begins, strict=True)
+        if len(block) > LINE_OF_TEXT or abs(left - begins[0]) > ALIGNED or block is blocks[-1]
+    )
+    body = picture.crop((0, top, *picture.size))
+    return body.crop(body.getchannel("A").getbbox())

@@ -247,6 +247,72 @@ def test_contents_and_neighbours_lead_through_the_course(page: Page, site: Path)
     expect(page).to_have_url(re.compile("03_regular"))
 
 
+def test_what_is_cut_off_on_a_phone_shows_it_and_is_scrolled_by_keyboard(page: Page, site: Path) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto((site / "13_ablations.html").as_uri())
+    output = page.locator("main .output_stream pre").first
+    expect(output).to_have_attribute("data-cut", "right")
+    expect(output).to_have_attribute("role", "region")
+    expect(output).to_have_attribute("aria-label", "Output, scrolls")
+    assert "inset" in output.evaluate("e => getComputedStyle(e).boxShadow")
+    output.focus()
+    page.keyboard.press("ArrowRight")
+    expect(output).to_have_attribute("data-cut", "left right")
+    output.evaluate("e => e.scrollTo(e.scrollWidth, 0)")
+    expect(output).to_have_attribute("data-cut", "left")
+    page.set_viewport_size({"width": 1280, "height": 844})
+    expect(output).to_have_attribute("data-cut", "")
+    assert output.get_attribute("tabindex") is None
+    assert page.wrong == []  # type: ignore[attr-defined]
+
+
+OVERLAPS = """figure => {
+    const upright = (e) => !/rotate\\(/.test(e.getAttribute("transform"));
+    const boxes = [...figure.querySelectorAll("svg text")]
+        .filter((e) => e.textContent.trim() && !e.closest(".hoverlayer") && upright(e))
+        .map((e) => [e.textContent, e.getBoundingClientRect()])
+        .filter(([, box]) => box.width > 0);
+    const shared = (a, b, from, to) => Math.min(a[to], b[to]) - Math.max(a[from], b[from]);
+    const overlap = (a, b) => shared(a, b, "left", "right") > 1 && shared(a, b, "top", "bottom") > 3;
+    return boxes.flatMap(([one, a], i) =>
+        boxes.slice(0, i).filter(([, b]) => overlap(a, b)).map(([other]) => `${other} | ${one}`));
+}"""
+
+
+@pytest.mark.parametrize(
+    ("name", "position"),
+    [
+        ("13_ablations", 1),
+        ("11_imagenet_lt", 0),
+        ("08b_trained_networks", 0),
+        ("05_theorem_2_class_averaging", 0),
+    ],
+)
+def test_labels_of_a_figure_on_a_phone_do_not_overlap(
+    page: Page, site: Path, name: str, position: int
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto((site / f"{name}.html").as_uri())
+    figure = page.locator("figure.live").nth(position)
+    figure.scroll_into_view_if_needed()
+    page.wait_for_function("figure => figure.dataset.drawn", arg=figure.element_handle())
+    assert figure.evaluate(OVERLAPS) == []
+
+
+@pytest.mark.parametrize("name", ["simplex_explorer", "training_sphere"])
+def test_a_widgets_own_page_has_the_fonts_of_the_site(page: Page, site: Path, name: str) -> None:
+    page.goto((site / f"{name}.html").as_uri())
+    for place in ("h1", ".bcl-explorer, .bcl-sphere"):
+        family = page.locator(place).first.evaluate("e => getComputedStyle(e).fontFamily")
+        assert family.startswith('"Source Sans 3"')
+    page.wait_for_function("document.fonts.check('16px \\'Source Sans 3\\'')")
+
+
+def test_long_names_in_the_glossary_break_between_words(site: Path) -> None:
+    text = (site / "glossary.html").read_text("utf-8")
+    assert "bcl_<wbr/>edu.<wbr/>geometry.<wbr/>simplex_<wbr/>deviation" in text
+
+
 def test_a_film_is_played_by_mouse_and_reached_played_and_moved_by_keyboard(page: Page, site: Path) -> None:
     page.goto((site / "00_start_here.html").as_uri())
     figure = page.locator("figure.live[data-drawn]").first

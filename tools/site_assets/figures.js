@@ -1,9 +1,9 @@
 // Draws a figure when it comes near the view, and lets a 3-D one go when it is far away: browsers allow few at a time.
 // Its title and caption are text of the page; what is too wide for a phone is put below one another.
 
+// COLOURS, which the site puts above: of each colour of stored figures, what a light and a dark page have in its place.
+
 const NEAR = "600px";
-/** Colours of stored figures, which have to do on white and on black, and the page's own for its theme. */
-const STORED = { "#797979": "--figure-ink", "#1a1a1a": "--cell-ink", "#f4f2ee": "--page", "#3fb0bf": "--apart", "#e070ad": "--close" };
 /** Narrower than this, a figure is laid out for a phone. */
 const NARROW = 560;
 /** Pixels that a title and a caption of one line take above a stored figure, and those that are left without a legend. */
@@ -11,6 +11,15 @@ const HEADING = 62;
 const BARE = 24;
 /** Pixels of one row of a legend, for which there is room. */
 const LEGEND_ROW = 34;
+/** Pixels on a phone: a letter, a label's distance from its neighbours, the smallest text, a scale of colours with numbers. */
+const LETTER = 7;
+const APART = 8;
+const SMALLEST = 10;
+const SCALE = 64;
+/** Pixels below a plot for names of its columns that are written aslant. */
+const ASLANT = 62;
+/** With more labels than this on an axis no lines are broken: they are numbers, or are left out in part. */
+const MOST_LABELS = 10;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 async function draw(figure) {
@@ -18,6 +27,7 @@ async function draw(figure) {
   const narrow = figure.clientWidth < NARROW;
   frames.forEach((frame) => delete frame.layout?.title);
   withoutHeading(data, layout);
+  data.forEach(writeOnBars);
   if (narrow) fitPhone(data, layout, figure.clientWidth);
   const page = figure.appendChild(document.createElement("div"));
   const spatial = data.some((trace) => trace.type.endsWith("3d"));
@@ -27,6 +37,7 @@ async function draw(figure) {
     displayModeBar: narrow ? false : undefined,
   });
   await makeRoomForLegend(page);
+  figure.style.minHeight = `${page.clientHeight}px`; // the page does not move when the figure is let go
   if (frames.length) {
     await Plotly.addFrames(page, frames);
     hearKeys(figure, page);
@@ -37,10 +48,9 @@ async function draw(figure) {
 
 /** A stored figure in the colours of the page. */
 function readFigure(figure) {
-  const style = getComputedStyle(document.documentElement);
-  const any = new RegExp(Object.keys(STORED).join("|"), "gi");
+  const any = new RegExp(Object.keys(COLOURS).join("|"), "gi");
   const text = figure.querySelector("script").textContent;
-  return JSON.parse(text.replace(any, (colour) => style.getPropertyValue(STORED[colour.toLowerCase()]).trim()));
+  return JSON.parse(text.replace(any, (colour) => COLOURS[colour.toLowerCase()][Number(dark.matches)]));
 }
 
 /** The page has title and caption above the figure, and its own width. */
@@ -55,39 +65,143 @@ function withoutHeading(data, layout) {
   if (layout.height) layout.height -= top - left;
 }
 
-/** Below one another what stands side by side: panels, their scale of colours, and a film's buttons and slider. */
+/** Numbers within bars are black or white, whichever is read better there. */
+function writeOnBars(trace) {
+  if (trace.type !== "bar" || trace.textposition !== "inside" || !trace.marker?.color?.startsWith?.("#")) return;
+  trace.textfont = { ...trace.textfont, color: inkOn(trace.marker.color) };
+}
+
+function inkOn(colour) {
+  const [red, green, blue] = [1, 3, 5].map((place) => {
+    const value = parseInt(colour.slice(place, place + 2), 16) / 255;
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  });
+  // black and white have the same contrast with luminance 0.179
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
+}
+
+/** Lay a figure out for a phone. */
 function fitPhone(data, layout, width) {
+  const panels = belowOneAnother(layout, width);
+  if (panels === 1) fitSquare(data, layout, width);
+  moveColourBars(data, layout, panels);
+  moveNumbers(data);
+  breakLabels(data, layout, width);
+  moveButtons(layout);
+}
+
+/** Panels that stand side by side; how many there are. */
+function belowOneAnother(layout, width) {
   const axes = Object.keys(layout).filter((name) => /^xaxis\d*$/.test(name) && layout[name].domain);
   const panels = axes.map((name) => layout[name].domain).filter(([from]) => from > 0).length + 1;
-  if (axes.length > 1 && panels === axes.length) {
-    const height = Math.min(width, 340);
-    const gap = 0.24 / panels;
-    axes.forEach((name, i) => {
-      const middle = (layout[name].domain[0] + layout[name].domain[1]) / 2;
-      const top = 1 - i * (1 + gap) / (panels + gap * (panels - 1));
-      const y = [Math.max(0, top - 1 / (panels + gap * (panels - 1))), top];
-      const vertical = name.replace("x", "y");
-      layout[name].domain = [0, 1];
-      layout[vertical] = { ...layout[vertical], domain: y };
-      for (const note of layout.annotations ?? []) {
-        if (note.xref === "paper" && Math.abs(note.x - middle) < 0.02) Object.assign(note, { x: 0.5, y: y[1] });
-      }
-    });
-    layout.height = layout.margin.t + (layout.margin.b ?? 80) + panels * height * (1 + gap);
+  if (axes.length < 2 || panels !== axes.length) return 1;
+  const height = Math.min(width, 340);
+  const gap = 0.24 / panels;
+  axes.forEach((name, i) => {
+    const middle = (layout[name].domain[0] + layout[name].domain[1]) / 2;
+    const top = 1 - i * (1 + gap) / (panels + gap * (panels - 1));
+    const y = [Math.max(0, top - 1 / (panels + gap * (panels - 1))), top];
+    const vertical = name.replace("x", "y");
+    layout[name].domain = [0, 1];
+    layout[vertical] = { ...layout[vertical], domain: y };
+    for (const note of layout.annotations ?? []) {
+      if (note.xref === "paper" && Math.abs(note.x - middle) < 0.02) Object.assign(note, { x: 0.5, y: y[1] });
+    }
+  });
+  layout.height = layout.margin.t + (layout.margin.b ?? 80) + panels * height * (1 + gap);
+  return panels;
+}
+
+/** A plot whose cells are square is as narrow as the page lets it be, and needs to be no higher than that. */
+function fitSquare(data, layout, width) {
+  const [trace] = data;
+  if (!["heatmap", "image"].includes(trace.type) || !layout.height) return;
+  const names = trace.type === "image" ? layout.yaxis?.ticktext ?? [] : trace.y;
+  const longest = Math.max(0, ...Array.from(names, (name) => String(name).length));
+  const across = width - (layout.margin.l ?? 0) - (layout.margin.r ?? 0) - LETTER * longest - 2 * APART;
+  const shape = trace.type === "image" ? heightOverWidth(trace.source) : trace.y.length / trace.x.length;
+  const below = trace.type === "image" ? layout.margin.b ?? 0 : Math.max(layout.margin.b ?? 0, ASLANT);
+  layout.height = Math.min(layout.height, Math.round(layout.margin.t + across * shape + below));
+}
+
+/** Of a PNG in a data URI: its size stands at the beginning. */
+function heightOverWidth(source) {
+  const bytes = atob(source.slice(source.indexOf(",") + 1, source.indexOf(",") + 41));
+  const number = (at) => [0, 1, 2, 3].reduce((sum, i) => 256 * sum + bytes.charCodeAt(at + i), 0);
+  return number(20) / number(16);
+}
+
+/** Scales of colours lie above a single plot, where no slider and no name of an axis is, and below several. */
+function moveColourBars(data, layout, panels) {
+  const bars = [layout.coloraxis?.colorbar, ...data.map((trace) => trace.colorbar)].filter(Boolean);
+  if (!bars.length) return;
+  const plot = layout.height - layout.margin.t - (layout.margin.b ?? 80);
+  const place = panels === 1 ? { y: 1 + 6 / plot, yanchor: "bottom" } : { y: -ASLANT / plot, yanchor: "top" };
+  for (const bar of bars) {
+    Object.assign(bar, { orientation: "h", x: 0.5, xanchor: "center", len: 0.9, thickness: 12, ypad: 0, ...place });
+    layout.height += SCALE;
+    if (panels === 1) layout.margin.t += SCALE;
   }
-  for (const bar of [layout.coloraxis?.colorbar, ...data.map((trace) => trace.colorbar)]) {
+}
+
+/** Numbers above thin bars that stand side by side would overlap: they are written upright, within them. */
+function moveNumbers(data) {
+  const bars = data.filter(({ type }) => type === "bar");
+  if (bars.length < 2) return;
+  for (const bar of bars.filter(({ text }) => text)) {
+    Object.assign(bar, { textangle: -90, constraintext: "none" }); // plotly would make them smaller than can be read
+    if (bar.textposition === "inside") bar.textfont = { ...bar.textfont, size: SMALLEST };
+  }
+  for (const numbers of data.filter(({ mode, offsetgroup }) => mode === "text" && offsetgroup)) {
+    const bar = bars.find(({ offsetgroup }) => offsetgroup === numbers.offsetgroup);
     if (!bar) continue;
-    Object.assign(bar, { orientation: "h", x: 0.5, y: -0.12, yanchor: "top", len: 0.9, thickness: 12 });
-    layout.height += 70;
+    numbers.visible = false;
+    const text = Array.from(numbers.text, (number) => `<b>${number}</b>`);
+    Object.assign(bar, { text, textangle: -90, textposition: "inside", insidetextanchor: "start", constraintext: "none" });
+    bar.textfont = { size: 11 };
+    if (bar.marker.pattern) bar.marker.pattern.fgopacity = 0.3;
+    writeOnBars(bar);
   }
-  const bars = data.filter(({ type, text }) => type === "bar" && text);
-  if (bars.length > 1) bars.forEach((trace) => (trace.textangle = -90)); // numbers above thin bars would overlap
+}
+
+/** Names of columns that would touch their neighbours are broken into lines, and are small where that is not enough. */
+function breakLabels(data, layout, width) {
+  const axis = layout.xaxis;
+  if (!axis || axis.visible === false) return;
+  const columns = [...new Set(data.filter(({ x, type }) => x?.length && type !== "heatmap").flatMap(({ x }) => Array.from(x)))];
+  const [places, names] = axis.ticktext ? [axis.tickvals, axis.ticktext] : [columns, columns];
+  if (!names.length || names.length > MOST_LABELS || !names.every((name) => typeof name === "string")) return;
+  const rows = (layout.yaxis?.ticktext ?? []).map((name) => LETTER * name.length);
+  const across = (width - Math.max(50, ...rows)) / names.length - APART;
+  const lines = names.map((name) => brokenInto(name, Math.floor(across / LETTER)));
+  const longest = Math.max(...lines.flatMap((line) => line.split("<br>")).map((line) => line.length));
+  if (longest * LETTER <= across && lines.every((broken, i) => broken === names[i])) return;
+  const size = Math.max(SMALLEST, Math.min(12, Math.floor((12 * across) / (longest * LETTER))));
+  Object.assign(axis, { tickvals: places, ticktext: lines, tickfont: { ...axis.tickfont, size } });
+  if (axis.side !== "top") return;
+  const more = 15 * (Math.max(...lines.map((line) => line.split("<br>").length)) - 1);
+  layout.margin.t += more;
+  layout.height += more;
+}
+
+/** Text in lines of at most so many letters, broken where there is a space or a hyphen. */
+function brokenInto(text, letters) {
+  if (text.split("<br>").every((line) => line.length <= letters)) return text;
+  const lines = [""];
+  for (const word of text.replaceAll("<br>", " ").split(/(?<=[ -])/)) {
+    if (lines.at(-1) && (lines.at(-1) + word).trimEnd().length > letters) lines.push("");
+    lines[lines.length - 1] += word;
+  }
+  return lines.map((line) => line.trim()).join("<br>");
+}
+
+/** The slider of a film lies below its buttons. */
+function moveButtons(layout) {
   const [slider, menu] = [layout.sliders?.[0], layout.updatemenus?.[0]];
-  if (slider && menu) {
-    Object.assign(slider, { x: 0, len: 1, pad: { ...slider.pad, t: 64 } });
-    layout.margin.b = (layout.margin.b ?? 80) + 56;
-    layout.height += 56;
-  }
+  if (!slider || !menu) return;
+  Object.assign(slider, { x: 0, len: 1, pad: { ...slider.pad, t: 64 } });
+  layout.margin.b = (layout.margin.b ?? 80) + 56;
+  layout.height += 56;
 }
 
 /** A legend of several rows would cover the plot: the figure grows by them. */

@@ -111,7 +111,7 @@ def shot_group_bars(
                 offsetgroup=method,
                 marker={"color": look.colour, "pattern": style.hatching(look.pattern, under_text=narrow)},
                 hovertemplate=method + ", %{x}: %{y:.1f} %<extra></extra>",
-                **(_numbers_inside(means) if narrow else {}),
+                **(_numbers_inside(means, look.colour) if narrow else {}),
             )
         )
         if len(runs) > 1:
@@ -161,14 +161,14 @@ def _add_seeds(figure: go.Figure, method: str, values: Mapping[str, list[float]]
     )
 
 
-def _numbers_inside(means: Sequence[float | None]) -> dict[str, object]:
+def _numbers_inside(means: Sequence[float | None], colour: str) -> dict[str, object]:
     """Each bar's number upright at its foot: narrow bars leave no room for it above."""
     return {
         "text": [f"<b>{_percent(mean)}</b>" for mean in means],
         "textangle": -90,
         "textposition": "inside",
         "insidetextanchor": "start",
-        "textfont": {"color": style.LIGHT_PAGE, "size": 13},
+        "textfont": {"color": style.ink_on(colour), "size": 13},
     }
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bcl_edu.course.figures import style
 
-APART, NEUTRAL, CLOSE = "#3fb0bf", "#f4f2ee", "#e070ad"
+APART, NEUTRAL, CLOSE = "#2f9dab", "#f4f2ee", "#d964a2"
 """Teal and magenta, which mark cosines only, as in the explorer: blue and orange are head and tail."""
 SCALE = ((0.0, APART), (0.5, NEUTRAL), (1.0, CLOSE))
 CELL_INK = "#1a1a1a"
@@ -35,7 +35,7 @@ def cosine_heatmap(
 ) -> go.Figure:
     """The matrix of cosines between class means, rows and columns from head to tail; several side by side.
 
-    Pale cells are at the regular simplex, -1/(K-1); magenta pairs are closer than that, teal ones further apart.
+    Cells without colour are at the regular simplex, -1/(K-1); magenta pairs are closer, teal ones further apart.
 
     Args:
         cosines: the matrix of `bcl_edu.geometry.cosine_matrix`, shape (K, K), or several by name, which then
@@ -63,7 +63,7 @@ def cosine_heatmap(
     reach = max(0.05, *(float((values - simplex).abs().max()) for values in between.values()))
     figure = style.page(
         title,
-        f"Pale: the regular simplex ({simplex:.3f}). Magenta: too close. Teal: too far apart.",
+        f"No colour: the regular simplex ({simplex:.3f}). Magenta: too close. Teal: too far apart.",
         " ".join(_in_words(name or title, values, simplex) for name, values in between.items()),
         height=190 + cell * shown,
     )

@@ -37,6 +37,9 @@ HEAD = "#2f7fc1"
 TAIL = "#d55e00"
 MIDDLE = "#85798c"
 
+READABLE = 4.5
+"""Contrast of text with what is behind it, at least; WCAG 2.2, section 1.4.3."""
+
 CHARACTER = 7.8
 """Pixels of a character of a caption, on average."""
 LINE = 19
@@ -274,6 +277,23 @@ def contrast(colour: str, background: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
+def on_dark(colour: str) -> str:
+    """The same colour for a page that is dark for certain: mixed with white until it stands out as text does.
+
+    Figures that are read on both pages take one colour for both, which is faint on the dark one where it has to be
+    deep on the white one.
+    """
+    share = 0.0
+    while contrast(shown := _blend(colour, LIGHT_PAGE, share), DARK_PAGE) < READABLE:
+        share += 0.01
+    return shown
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever is read better on a patch of this colour; one of them always has 4.5 : 1."""
+    return max(("#ffffff", "#000000"), key=lambda ink: contrast(ink, colour))
+
+
 def _rgb(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
@@ -290,5 +310,10 @@ def _luminance(colour: str) -> float:
 def _mix(fraction: float) -> str:
     """The colour at this place between HEAD (0), MIDDLE (0.5) and TAIL (1)."""
     start, end, share = (HEAD, MIDDLE, 2 * fraction) if fraction < 0.5 else (MIDDLE, TAIL, 2 * fraction - 1)
+    return _blend(start, end, share)
+
+
+def _blend(start: str, end: str, share: float) -> str:
+    """The colour at this share of the way from one to another."""
     channels = (round(a + (b - a) * share) for a, b in zip(_rgb(start), _rgb(end), strict=True))
     return "#" + "".join(f"{channel:02x}" for channel in channels)

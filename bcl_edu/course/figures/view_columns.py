@@ -66,6 +66,7 @@ def view_columns(
         yaxis={
             "tickvals": [row * (height + 1) + (height - 1) / 2 for row in range(len(images))],
             "ticktext": style.class_labels(names, len(names)),
+            "ticklabelstandoff": 8,
             "showgrid": False,
             "showline": False,
             "ticks": "",

@@ -37,6 +37,20 @@ def test_class_colours_stand_out_for_every_number_of_classes() -> None:
     assert min(style.contrast(c, page) for c in colours for page in (style.LIGHT_PAGE, style.DARK_PAGE)) >= 3
 
 
+@pytest.mark.parametrize("colour", EVERY_COLOUR)
+def test_on_a_page_that_is_dark_for_certain_a_mark_is_read_as_well_as_text(colour: str) -> None:
+    assert style.contrast(style.on_dark(colour), style.DARK_PAGE) >= style.READABLE
+
+
+def test_a_colour_that_is_read_on_a_dark_page_stays_as_it_is() -> None:
+    assert style.on_dark(style.TAIL) == style.TAIL
+
+
+@pytest.mark.parametrize("colour", EVERY_COLOUR)
+def test_numbers_on_a_bar_are_read(colour: str) -> None:
+    assert style.contrast(style.ink_on(colour), colour) >= style.READABLE
+
+
 def test_contrast_of_black_and_white_is_21() -> None:
     assert style.contrast("#000000", "#ffffff") == pytest.approx(21)
     assert style.contrast("#ffffff", "#000000") == pytest.approx(21)

@@ -19,8 +19,12 @@ _PAGE = """<!doctype html>
 <title>Simplex explorer: where class means go when classes are imbalanced</title>
 <meta name="description" content="Slide the imbalance and see where two losses put the class means: certified optima, \
 computed in this page.">
+{head}
 <style>
-body {{ margin: 0 auto; max-width: 1240px; padding: 10px 20px; font-family: system-ui, "DejaVu Sans", sans-serif; }}
+body {{
+  margin: 0 auto; max-width: 1240px; padding: 10px 20px;
+  font-family: var(--sans, system-ui, "DejaVu Sans", sans-serif);
+}}
 header {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 4px 24px; margin-bottom: 8px; }}
 h1 {{ font-size: 20px; margin: 0; flex: 1; }}
 header a {{ color: #1c5f99; }}
@@ -43,17 +47,19 @@ window.explorer = page_module.openPage(document.getElementById("explorer"), {set
 """
 
 
-def explorer_html(settings: Settings | None = None, *, home: str | None = None) -> str:
+def explorer_html(settings: Settings | None = None, *, home: str | None = None, head: str = "") -> str:
     """The page, opened at these settings.
 
     Args:
         settings: where the sliders stand; the end of the page's address comes before them.
         home: address of a page to go back to, if there is one.
+        head: more elements for the page's head, such as a style sheet that has fonts.
     """
     back = f'<a href="{home}">← Back to the course</a>' if home else ""
     return _PAGE.format(
         style=stylesheet(),
         home=back,
+        head=head,
         module=bundle.module(BROWSER / "page.js"),
         settings=in_browser(settings or Settings()),
     )

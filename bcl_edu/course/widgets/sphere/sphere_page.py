@@ -19,6 +19,7 @@ _PAGE = """<!doctype html>
 <meta name="description" content="Free embeddings on a sphere, trained live in the browser: what contrastive losses do \
 to classes when one of them becomes rare.">
 <title>Make one class rare, and the others move</title>
+{head}
 <style>
 {page_style}
 {style}
@@ -39,19 +40,21 @@ window.sphere = new training_sphere_module.TrainingSphere(document.getElementByI
 
 
 def sphere_html(
-    settings: TrainingSettings | None = None, *, opening: bool = True, playing: bool = True
+    settings: TrainingSettings | None = None, *, opening: bool = True, playing: bool = True, head: str = ""
 ) -> str:
     """The page, opened at these settings.
 
     Args:
         settings: where the controls stand; by default K = 4 on the sphere, SCL beside class-averaged anchors.
-        opening: show the first seconds, in which balanced classes part and then one becomes rare.
+        opening: show the first seconds, in which the imbalance goes away and comes back.
         playing: train at once, or wait for the reader.
+        head: more elements for the page's head, such as a style sheet that has fonts.
     """
     start = settings or TrainingSettings()
     return _PAGE.format(
         page_style=(BROWSER / "page_of_its_own.css").read_text(encoding="utf-8"),
         style=stylesheet(),
+        head=head,
         module=bundle.module(BROWSER / "training_sphere.js"),
         settings=json.dumps(start.in_browser()),
         options=json.dumps({"opening": opening, "playing": playing}),

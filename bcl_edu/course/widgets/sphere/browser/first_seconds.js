@@ -1,32 +1,36 @@
-// The first seconds: a balanced cone bursts into a simplex, one class becomes rare, and then it is the reader's turn.
+// The first seconds: two losses have been trained on one long tail and differ, the tail goes away and comes back, and then
+// it is the reader's turn.
 
-/** Deviation from the simplex below which the burst is over. */
-const APART = 0.06;
-const LONGEST_BURST = 7000;
-const BURST_PACE = 0.4;
-const REST = 700;
+/** Milliseconds of each phase; that of balanced classes ends when they are apart, or at the latest then. */
+const CONTRAST = 2600;
+const BACK = 1500;
+const LONGEST_ALIKE = 4000;
+const SHORTEST_ALIKE = 900;
 const SLIDE = 2600;
 const CROWD = 2200;
+/** Deviation from the simplex below which balanced classes are apart. */
+const APART = 0.06;
 /** The sphere sways a little, in radians and milliseconds: what moves is seen to be round. */
 const SWAY = 0.22;
 const SWAY_PERIOD = 8000;
 
 export const CAPTIONS = {
-  burst: "All classes are alike: the same push from every side drives them as far apart as they can be.",
-  slide: "Now the same losses, with fewer and fewer pictures of some classes …",
+  contrast: "The same few pictures of the rare classes under two losses: look at the two rarest, joined in orange.",
+  back: "The same losses, with more and more pictures of the rare classes …",
+  alike: "All classes are alike: the same push from every side drives them as far apart as they can be.",
+  slide: "And again with fewer and fewer pictures of some classes …",
   yours: "Your turn: slide the imbalance factor, or change a loss.",
 };
 
 export class Opening {
   /**
    * @param {object} sphere - what is opened: `deviation()`, `setImbalance(factor)`, `say(caption)`, `pulse(on)`,
-   *   `sway(angle)`, `ended()`
-   * @param {number} last - imbalance factor at the end
+   *   `sway(angle)`, `ended()`; it has been trained at the imbalance factor `last`
+   * @param {number} last - imbalance factor at the beginning and at the end
    */
   constructor(sphere, last) {
-    Object.assign(this, { sphere, last, phase: "burst", since: null, first: null });
-    sphere.setImbalance(1);
-    sphere.say(CAPTIONS.burst);
+    Object.assign(this, { sphere, last, since: null, first: null });
+    this.enter("contrast", null);
   }
 
   /** Called before every frame, with its time in milliseconds. */
@@ -36,10 +40,12 @@ export class Opening {
     const passed = now - this.since;
     const left = this.phase === "crowd" ? Math.max(0, 1 - passed / CROWD) : 1;
     this.sphere.sway(left * SWAY * Math.sin((2 * Math.PI * (now - this.first)) / SWAY_PERIOD));
-    if (this.phase === "burst" && (this.sphere.deviation() < APART || passed > LONGEST_BURST)) this.enter("rest", now);
-    else if (this.phase === "rest" && passed > REST) {
-      this.enter("slide", now);
-      this.sphere.say(CAPTIONS.slide);
+    if (this.phase === "contrast" && passed > CONTRAST) this.enter("back", now);
+    else if (this.phase === "back") {
+      this.sphere.setImbalance(Math.max(1, this.last ** (1 - passed / BACK)));
+      if (passed >= BACK) this.enter("alike", now);
+    } else if (this.phase === "alike" && passed > SHORTEST_ALIKE) {
+      if (this.sphere.deviation() < APART || passed > LONGEST_ALIKE) this.enter("slide", now);
     } else if (this.phase === "slide") {
       this.sphere.setImbalance(Math.min(this.last, this.last ** (passed / SLIDE)));
       if (passed >= SLIDE) this.enter("crowd", now);
@@ -48,21 +54,17 @@ export class Opening {
 
   enter(phase, now) {
     Object.assign(this, { phase, since: now });
+    if (CAPTIONS[phase]) this.sphere.say(CAPTIONS[phase]);
   }
 
   /** The reader has taken over, or all has been shown. */
   end() {
-    if (this.phase === "over") return;
+    if (this.over) return;
     const shownToTheEnd = this.phase === "crowd";
-    this.phase = "over";
+    this.enter("over", null);
     this.sphere.say(CAPTIONS.yours);
     if (shownToTheEnd) this.sphere.pulse(true);
     this.sphere.ended();
-  }
-
-  /** How fast training goes: the burst is over in a moment otherwise. */
-  get pace() {
-    return this.phase === "burst" ? BURST_PACE : 1;
   }
 
   get over() {

@@ -268,18 +268,19 @@ export class PointCloud {
       pen.stroke();
     }
     pen.globalAlpha = 1;
-    const labelled = [];
+    const taken = [];
     for (const i of order.reverse()) {
       // outwards from the centre, where there is room; not where another name is already
       const { x, y } = means[i];
       const length = Math.hypot(x - this.centre, y - this.centre) || 1;
+      const [across, down] = [(x - this.centre) / length, (y - this.centre) / length];
       const away = sizes[i] + 11;
-      const place = { x: x + (away * (x - this.centre)) / length, y: y + (away * (y - this.centre)) / length };
-      if (labelled.some((other) => Math.hypot(other.x - place.x, other.y - place.y) < 13)) continue;
-      labelled.push(place);
-      const across = (x - this.centre) / length;
       const align = across > 0.4 ? "left" : across < -0.4 ? "right" : "center";
-      this.sheet.write(names[i], place.x, place.y, { colour: colours.ink, halo: colours.page, weight: 600, align });
+      const look = { colour: colours.ink, halo: colours.page, weight: 600, align };
+      const box = this.sheet.place(names[i], x + away * across, y + away * down, look);
+      if (taken.some((other) => overlap(box, other))) continue;
+      taken.push(box);
+      this.sheet.write(names[i], x + away * across, y + away * down, look);
     }
   }
 
@@ -324,6 +325,11 @@ export class PointCloud {
     this.backdrop.remove();
     this.sheet.remove();
   }
+}
+
+/** Whether two boxes of text have a point in common. */
+function overlap(one, other) {
+  return one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
 }
 
 /** What the picture calls the classes: their numbers, and the two ends by name where there is a difference. */

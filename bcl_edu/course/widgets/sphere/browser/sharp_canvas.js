@@ -3,7 +3,6 @@
 import { html } from "../../explorer/browser/svg.js";
 
 const SHARPEST = 3;
-const FONT = 'system-ui, "DejaVu Sans", sans-serif';
 
 export class SharpCanvas {
   /**
@@ -44,25 +43,32 @@ export class SharpCanvas {
     return this.pen;
   }
 
+  /** Where a text will stand, moved so that nothing is cut off at the edges. */
+  place(text, x, y, { size = 13, weight = 400, align = "center" }) {
+    const { pen } = this;
+    this.family ??= getComputedStyle(this.canvas).fontFamily;
+    pen.font = `${weight} ${size}px ${this.family}`;
+    const wide = pen.measureText(text).width;
+    const wanted = x - { left: 0, center: wide / 2, right: wide }[align];
+    const left = wanted + Math.max(0, 2 - wanted) - Math.max(0, wanted + wide + 2 - this.width);
+    const top = Math.max(2, Math.min(this.height - size - 2, y - size / 2));
+    return { left, right: left + wide, top, bottom: top + size };
+  }
+
   /** Write a text with a halo in the colour of the page, so that it is read on whatever is behind it. */
   write(text, x, y, { colour, halo = null, size = 13, weight = 400, align = "center" }) {
     const { pen } = this;
-    pen.font = `${weight} ${size}px ${FONT}`;
-    pen.textAlign = align;
+    const { left, top } = this.place(text, x, y, { size, weight, align });
+    pen.textAlign = "left";
     pen.textBaseline = "middle";
-    // nothing is cut off at the edges
-    y = Math.max(size / 2 + 2, Math.min(this.height - size / 2 - 2, y));
-    const wide = pen.measureText(text).width;
-    const left = x - { left: 0, center: wide / 2, right: wide }[align];
-    x += Math.max(0, 2 - left) - Math.max(0, left + wide + 2 - this.width);
     if (halo) {
       pen.lineJoin = "round";
       pen.lineWidth = 4;
       pen.strokeStyle = halo;
-      pen.strokeText(text, x, y);
+      pen.strokeText(text, left, top + size / 2);
     }
     pen.fillStyle = colour;
-    pen.fillText(text, x, y);
+    pen.fillText(text, left, top + size / 2);
   }
 
   remove() {

@@ -25,8 +25,8 @@ const PAUSE_BEFORE_WORDS = 900;
 /** Training rests when no class mean has moved further than this for so many steps. */
 const STILL = 1e-6;
 const STEPS_AT_REST = 60;
-/** Steps that are taken at once where the reader wants no motion. */
-const STEPS_WITHOUT_MOTION = 400;
+/** Steps that are taken before anything is shown: both losses are then where they lead. */
+const STEPS_BEFORE_OPENING = 400;
 
 export const TRAINING_START = {
   imbalanceFactor: 100,
@@ -62,11 +62,11 @@ export class TrainingSphere {
     this.build(parent);
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.restart();
-    if (still && playing) {
-      this.playing = false;
-      for (let step = 0; step < STEPS_WITHOUT_MOTION; step++) this.train();
+    if (playing && (opening || still)) for (let step = 0; step < STEPS_BEFORE_OPENING; step++) this.train();
+    if (playing && still) {
+      this.playing = false; // who wants no motion sees the end, and nothing moves
       this.caption.textContent = CAPTIONS.yours;
-    } else if (opening && playing) {
+    } else if (playing && opening) {
       this.opening = new Opening(this.stage(), this.settings.imbalanceFactor);
     }
     this.drawAll();
@@ -116,6 +116,7 @@ export class TrainingSphere {
       if (this.seen) this.loop();
     });
     this.watcher.observe(this.root);
+    document.fonts.ready.then(redraw); // what is written on a canvas does not change by itself when a font arrives
     this.theme = matchMedia("(prefers-color-scheme: dark)");
     this.recolour = () => {
       this.colours = null;
@@ -268,7 +269,7 @@ export class TrainingSphere {
     const passed = this.lastTime === null ? 0 : Math.min(now - this.lastTime, 100);
     this.lastTime = now;
     if (this.opening && !this.opening.over) this.opening.frame(now);
-    const pace = STEPS_A_SECOND * this.settings.speed * (this.opening?.pace ?? 1);
+    const pace = STEPS_A_SECOND * this.settings.speed;
     this.due = Math.min(this.due + (passed / 1000) * pace, 4 * this.settings.speed + 1);
     const start = performance.now();
     while (this.due >= 1 && performance.now() - start < BUDGET) {

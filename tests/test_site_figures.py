@@ -1,0 +1,51 @@
+"""Figures of the site: colours that are read in both themes, and thumbnails without headings."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image, ImageDraw
+
+from bcl_edu.course.figures import style
+from bcl_edu.course.figures.cosine_heatmap import APART, CELL_INK, CLOSE, NEUTRAL
+from tools.site_figures import FIGURE_COLOURS
+from tools.site_landing import without_heading
+
+PAGES = (style.LIGHT_PAGE, style.DARK_PAGE)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_marks_stand_out_from_the_page_of_their_theme(theme: int) -> None:
+    for stored, shown in FIGURE_COLOURS.items():
+        if stored != NEUTRAL:
+            assert style.contrast(shown[theme], PAGES[theme]) >= 3, stored
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_text_of_figures_and_numbers_in_cells_have_the_contrast_of_text(theme: int) -> None:
+    assert style.contrast(FIGURE_COLOURS[style.INK][theme], PAGES[theme]) >= style.READABLE
+    for cell in (APART, NEUTRAL, CLOSE):
+        ink, patch = FIGURE_COLOURS[CELL_INK][theme], FIGURE_COLOURS[cell][theme]
+        assert style.contrast(ink, patch) >= style.READABLE, cell
+
+
+def test_no_method_is_faint_on_the_dark_page() -> None:
+    for method, colour in style.METHOD_COLOURS.items():
+        assert style.contrast(FIGURE_COLOURS[colour][1], style.DARK_PAGE) >= style.READABLE, method
+
+
+def test_a_thumbnail_begins_below_title_and_caption() -> None:
+    picture = Image.new("RGBA", (200, 200))
+    draw = ImageDraw.Draw(picture)
+    for line in (10, 30):
+        draw.rectangle((40, line, 160, line + 12), fill="black")  # two lines of text
+    draw.rectangle((20, 80, 180, 150), fill="blue")
+    assert without_heading(picture).size == (161, 71)
+
+
+def test_a_thumbnail_keeps_a_label_that_is_above_the_plot_but_in_no_line_with_the_title() -> None:
+    picture = Image.new("RGBA", (200, 200))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((10, 10, 160, 22), fill="black")
+    draw.rectangle((95, 60, 105, 70), fill="black")  # the label
+    draw.rectangle((20, 80, 180, 150), fill="blue")
+    assert without_heading(picture).size == (161, 91)
