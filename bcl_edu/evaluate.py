@@ -128,6 +128,7 @@ def evaluate_checkpoint(
     """
     require_workers(workers)
     trained = load_trained(path)
+    _refuse_unused(trained.recipe, lists or {}, asked)
     recipe, counts, method = trained.recipe, trained.class_counts, trained.method
     images = _test_images(trained, data_dir, lists or {}, class_map)
     where = choose_device(device)
@@ -176,6 +177,22 @@ def evaluate_checkpoint(
         ],
         "after_training": rows,
     }
+
+
+def _refuse_unused(recipe: Recipe, lists: Mapping[str, Path], asked: Asked | None) -> None:
+    """Refuse lists that nothing looks at: the test images alone are evaluated unless `asked` wants more.
+
+    Raises:
+        ValueError: with the list and what would look at it.
+    """
+    if asked is not None and asked.anything:
+        return
+    for split in ("validation", *(("train",) if recipe.dataset == "lists" else ())):
+        if split in lists:
+            raise ValueError(
+                f"a {split} list is named, {lists[split]}, but only test images are evaluated; leave it out, or add "
+                "--knn, --linear-probe, --tau-norm or --prior-shift"
+            )
 
 
 def _test_images(

@@ -8,6 +8,7 @@ This file imports no torch, so that a command's help answers at once.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, get_args
 
@@ -291,17 +292,55 @@ def recipe_as_dict(recipe: Recipe) -> dict[str, Any]:
 
 def unused(recipe: Recipe) -> frozenset[str]:
     """Names of the values that do not change what this recipe computes, as milestones under a cosine schedule."""
-    found: set[str] = set()
+    return frozenset(why_unused(recipe))
+
+
+def why_unused(recipe: Recipe) -> dict[str, str]:
+    """The same names, each with the reason and what would use the value."""
+    found: dict[str, str] = {}
+
+    def add(names: str, why: str) -> None:
+        found.update(dict.fromkeys(names.split(), why))
+
+    add(" ".join(recipe.method.unused()), f"the method {recipe.method.name} does not use it; leave it out")
     if recipe.schedule == "cosine":
-        found |= {"milestones", "decay"}
+        add("milestones decay", "a cosine schedule has none; leave it out, or add --schedule steps")
     if recipe.profile == "as-found":
-        found |= {"imbalance_factor", "head_count"}
-        found |= set() if recipe.val_fraction else {"subset_seed"}
+        why = "the training set is taken as it is; leave it out, or cut a tail with --profile exponential"
+        add("imbalance_factor head_count", why)
+        if not recipe.val_fraction:
+            add("subset_seed", f"nothing is drawn: {why}, or a validation split with --val-fraction")
     if recipe.dataset not in OF_ANY_SIZE:
-        found |= {"image_size", "unreadable_images"}
+        why = (
+            f"it is for {', '.join(OF_ANY_SIZE)}, not for {recipe.dataset}, which has one size; leave it out"
+        )
+        add("image_size unreadable_images", why)
     if "sim" not in recipe.views and recipe.views not in ("cifar", "grey", AUTO):
-        found |= ONE_VIEW
-    return frozenset(found | recipe.method.unused())
+        add(
+            "crop_scale blur",
+            f"the views {recipe.views} have no SimAugment; leave it out, or choose other --views",
+        )
+    return found
+
+
+def refuse_unused(recipe: Recipe, given: Collection[str]) -> None:
+    """Refuse values that were asked for by name but are not used; no command takes an option for nothing.
+
+    Options that name a file or a value are treated alike everywhere: data sets refuse theirs in
+    `bcl_edu.data.open`, runs in `RunOptions`. Those that say how a machine is used (workers, device, progress) are
+    limits, which any run keeps to.
+
+    Args:
+        recipe: with all its changes.
+        given: names of the values that were asked for.
+
+    Raises:
+        ValueError: with the first of them, why it is not used and what to do.
+    """
+    values = flat(recipe)
+    for name, why in why_unused(recipe).items():
+        if name in given:
+            raise ValueError(f"{name.rstrip('_')} is {values[name]!r}, but {why}")
 
 
 def recipe_differences(stored: Recipe, asked: Recipe) -> list[str]:

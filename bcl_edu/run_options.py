@@ -77,6 +77,10 @@ class RunOptions:
             raise ValueError(
                 f"extend_to is {self.extend_to}, but it is for a run that is continued; add --resume"
             )
+        if self.compile == "off" and self.compile_mode != "default":
+            raise ValueError(
+                f"compile_mode is {self.compile_mode!r}, but nothing is compiled; leave it out, or add --compile"
+            )
         if not self.checkpoint_minutes > 0:
             raise ValueError(f"checkpoint_minutes is {self.checkpoint_minutes}, but must be above 0")
 

@@ -30,7 +30,7 @@ from bcl_edu.escape import for_terminal
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES, near_names
 from bcl_edu.plugins import load_plugins
-from bcl_edu.recipe import Protocol, Recipe, unused
+from bcl_edu.recipe import Protocol, Recipe, flat, refuse_unused, unused
 from bcl_edu.rows.listing import description, list_methods, list_recipes
 from bcl_edu.rows.registry import METHODS, RECIPES
 from bcl_edu.run_options import RunOptions
@@ -88,7 +88,9 @@ def parse(arguments: Sequence[str]) -> Command:
         )
     changes = {one.name: getattr(parsed, one.name) for one in fields(Recipe)}
     try:
-        return Command(recipe.change(**changes), parsed.run, parsed.dry_run)
+        recipe = recipe.change(**changes)
+        refuse_unused(recipe, _asked_for(recipe, rest))
+        return Command(recipe, parsed.run, parsed.dry_run)
     except ValueError as error:
         sys.exit(f"bcl_edu.train: {error}")
 
@@ -147,7 +149,14 @@ def _with_compile_spelled_out(arguments: Sequence[str]) -> list[str]:
 
 
 def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    return "--" + name.rstrip("_").replace("_", "-")
+
+
+def _asked_for(recipe: Recipe, arguments: Sequence[str]) -> set[str]:
+    """Names of the recipe's values, its method's included, whose options are on the command line."""
+    options = {argument.partition("=")[0].replace("_", "-") for argument in arguments}
+    asked = options | {option.replace("--no-", "--", 1) for option in options}
+    return {name for name in flat(recipe) if _option(name) in asked}
 
 
 def _options_type(recipe: Recipe, arguments: Sequence[str]) -> type:
@@ -155,8 +164,7 @@ def _options_type(recipe: Recipe, arguments: Sequence[str]) -> type:
 
     Values that the recipe does not use are not shown in the help, but are options once they are asked for by name.
     """
-    asked = {argument.partition("=")[0].replace("--no-", "--") for argument in arguments}
-    hidden = unused(recipe) - {one.name for one in fields(Recipe) if _option(one.name) in asked}
+    hidden = unused(recipe) - _asked_for(recipe, arguments)
     hints = get_type_hints(Recipe, include_extras=True)
     shown: list[Any] = []
     annotated: Any = Annotated  # types that are known at run time only

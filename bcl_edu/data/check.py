@@ -134,11 +134,11 @@ def check_dataset(
     Raises:
         ValueError: the name is unknown, or an option is for other data sets.
     """
-    require_fitting_options(name, image_size=image_size, lists=lists)
+    require_fitting_options(name, data_dir=data_dir, image_size=image_size, lists=lists)
     folder = user_path(data_dir) if data_dir is not None else default_data_dir(name)
     cache = user_path(cache_dir) if cache_dir is not None else default_cache_dir()
     own = {split: user_path(path) for split, path in (lists or {}).items()}
-    if data_dir is not None and name != "digits":
+    if data_dir is not None:
         try:
             require_folder(name, folder)
         except ValueError as error:

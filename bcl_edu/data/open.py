@@ -42,6 +42,7 @@ OWN_LISTS = PhotographSet(
 DATASET_NAMES = ("digits", "fashion-mnist", "cifar10", "cifar100", "folder", "lists", *PHOTOGRAPH_SETS)
 
 _LISTED = ("lists", *PHOTOGRAPH_SETS)
+_NOT_FETCHED = ("digits", *OWN_IMAGES)
 
 
 def open_dataset(
@@ -91,15 +92,13 @@ def open_dataset(
             what to do.
         ConnectionError: a download failed; the message says what to fetch by other means, and where to put it.
     """
-    require_fitting_options(name, image_size=image_size, lists=lists)
+    require_fitting_options(name, data_dir=data_dir, download=download, image_size=image_size, lists=lists)
     folder = user_path(data_dir) if data_dir is not None else default_data_dir(name)
-    if folder.exists() or (data_dir is not None and name != "digits" and not download):
+    if folder.exists() or (data_dir is not None and not download):
         require_folder(name, folder)
     cache = user_path(cache_dir) if cache_dir is not None else default_cache_dir()
     own_lists = {split: user_path(path) for split, path in (lists or {}).items()}
     if name == "digits":
-        if data_dir is not None:
-            raise ValueError(f"digits come with this package, but data_dir is {data_dir}; leave it out")
         return read_digits()
     if name == "folder":
         files = list_class_folders(folder)
@@ -214,7 +213,7 @@ def prepare_dataset(
         ValueError: something is missing or not what was published.
         ConnectionError: a download failed.
     """
-    require_fitting_options(name)
+    require_fitting_options(name, data_dir=data_dir, download=download)
     if name not in PHOTOGRAPH_SETS:
         dataset = open_dataset(name, data_dir, download=download, cache_dir=cache_dir)
         return [f"{len(dataset.train):,} training and {counted(len(dataset.test), 'test image')} are ready"]
@@ -226,21 +225,35 @@ def prepare_dataset(
 
 
 def require_fitting_options(
-    name: str, *, image_size: int | None = None, lists: Mapping[str, Path | str] | None = None
+    name: str,
+    *,
+    data_dir: Path | str | None = None,
+    download: bool = False,
+    image_size: int | None = None,
+    lists: Mapping[str, Path | str] | None = None,
 ) -> None:
-    """Refuse a name that no data set has, and options that are for others.
+    """Refuse a name that no data set has, and options that are for others: none is taken and not used.
 
     Raises:
         ValueError: with what is expected.
     """
     if name not in DATASET_NAMES:
         raise ValueError(f"there is no data set {name!r}; expected one of {', '.join(DATASET_NAMES)}")
+    if name == "digits" and data_dir is not None:
+        raise ValueError(f"data_dir is {data_dir}, but digits come with this package; leave it out")
+    if download and name in _NOT_FETCHED:
+        why = "come with this package" if name == "digits" else "stands for images of your own"
+        raise ValueError(f"download is asked for, but {name} {why}; leave it out")
     if image_size is not None and name not in ("folder", *_LISTED):
         raise ValueError(
             f"image_size is {image_size}, but {name} has a fixed size; it is for {', '.join(('folder', *_LISTED))}"
         )
     if lists and name not in _LISTED:
-        raise ValueError(f"{name} has no lists of images; lists are for {', '.join(_LISTED)}")
+        split, path = next(iter(lists.items()))
+        raise ValueError(
+            f"a {split} list is named, {path}, but {name} has no lists; leave it out (lists are for "
+            f"{', '.join(_LISTED)})"
+        )
 
 
 def require_folder(name: str, folder: Path) -> None:

@@ -78,8 +78,8 @@ def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
     the tail.
 
     Raises:
-        ValueError, FileNotFoundError: the data set is not there or damaged, a class has too few images, or a
-            validation split is asked for where there is one.
+        ValueError, FileNotFoundError: the data set is not there or damaged, a class has too few images, a
+            validation split is asked for where there is one, or needed where there is none.
     """
     dataset = open_dataset(
         recipe.dataset,
@@ -106,6 +106,11 @@ def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
         validation = dataset.train.select(indices[held_out])
         facts = {"fraction": recipe.val_fraction, "sha256": dataset.train.subset_sha256(indices[held_out])}
         indices = indices[kept]
+    if options.keep_best and validation is None:
+        raise ValueError(
+            "keep_best needs a validation split, since nothing is ever chosen on the test set; hold one out with "
+            "--val-fraction 0.1, or name one (--val-list, a folder val)"
+        )
     train = dataset.train.select(indices)
     facts = {
         "dataset": recipe.dataset,

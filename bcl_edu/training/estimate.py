@@ -38,6 +38,7 @@ from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.loading import BatchLoader
 from bcl_edu.training.run import run_folder
 from bcl_edu.training.stage_run import build_seeded, set_up_stage
+from bcl_edu.training.start import read_start
 
 WARM_UP_STEPS = 2
 STEPS = 20
@@ -195,6 +196,9 @@ class _Estimator:
         self.options = options
         self.method = build_seeded(recipe, self.data)
         self.stages = self.method.stages()
+        if options.init_from is not None:
+            start = read_start(options.init_from, recipe, self.data)
+            self.stages = self.method.stages_on(start.method)
         self.main = set_up_stage(self.stages[0], recipe, self.data, self.method, device, Rank(), options)
         self.method.begin(self.main.stage)
         self.start = self._since(self.began)

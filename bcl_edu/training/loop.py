@@ -169,11 +169,6 @@ class _Run:
         recipe = fitted_to(self.data, recipe)
         if options.extend_to is not None:
             recipe = extended(recipe, options.extend_to)
-        if options.keep_best and self.data.validation is None:
-            raise ValueError(
-                "keep_best needs a validation split, since nothing is ever chosen on the test set; hold one out with "
-                "--val-fraction 0.1, or name one (--val-list, a folder val)"
-            )
         options, self.compile_seconds = decide_compile(recipe, options, self.data, device, rank, resumed)
         self.recipe, self.options, self.device, self.rank = recipe, options, device, rank
         self.method = build_seeded(recipe, self.data)
