@@ -8,9 +8,9 @@
 A run that is in the folder already is not made again, so that an interrupted series goes on. The ablations of Tables 1
 and 2 are left out by default: results/digits-lt-ablation has them.
 
-One line a run: accuracies of the last epoch in percent, by shot group too; how far the class means of the test images
-are from the regular simplex, of the features in every method and of the embeddings where it has them; epochs and
-processor seconds of all its stages. With --epochs, later stages are shortened alike.
+One line a run: accuracies of the last epoch in percent, by shot group and of each class too; how far the class means of
+the test images are from the regular simplex, of the features in every method and of the embeddings where it has them;
+epochs and processor seconds of all its stages. With --epochs, later stages are shortened alike.
 """
 
 import argparse
@@ -79,6 +79,7 @@ def row(recipe: Recipe) -> dict[str, Any]:
         "method": recipe.method.name,
         "seed": recipe.seed,
         **kept,
+        "per_class": list(evaluation.accuracy.per_class),
         "feature_simplex_deviation": evaluation.feature_simplex_deviation,
         "embedding_simplex_deviation": evaluation.simplex_deviation
         if evaluation.space == "embeddings"
