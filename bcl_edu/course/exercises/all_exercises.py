@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 
+from bcl_edu.course.exercises.combination_exercises import MARGIN_LOSS
 from bcl_edu.course.exercises.exercise import Exercise
 from bcl_edu.course.exercises.long_tail_exercises import CLASS_COUNTS, LOGIT_COMPENSATION
 from bcl_edu.course.exercises.loss_exercises import (
@@ -46,6 +47,7 @@ _IN_NOTEBOOKS = {
     "11_imagenet_lt": (COSINE_SCHEDULE,),
     "12_inaturalist": (SHARE_OF_ABSENT,),
     "13_ablations": (PAIRED_DIFFERENCE,),
+    "14_what_each_method_changes": (MARGIN_LOSS,),
 }
 
 EXERCISES: dict[str, Exercise] = {

@@ -5,6 +5,7 @@ from bcl_edu.course.widgets.counter_example_widget import CounterExample, counte
 from bcl_edu.course.widgets.imbalance import imbalance_slider
 from bcl_edu.course.widgets.live_figure import LiveFigure
 from bcl_edu.course.widgets.long_tail_explorer import long_tail_explorer
+from bcl_edu.course.widgets.method_chooser import method_chooser
 from bcl_edu.course.widgets.notebook_training import LiveClassMeans, NotebookRun, train_live, train_quietly
 from bcl_edu.course.widgets.sphere import TrainingSphere, training_sphere
 from bcl_edu.course.widgets.watched_run import WatchedRun, watch_run
@@ -20,6 +21,7 @@ __all__ = [
     "counter_example",
     "imbalance_slider",
     "long_tail_explorer",
+    "method_chooser",
     "train_live",
     "train_quietly",
     "training_sphere",

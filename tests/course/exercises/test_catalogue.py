@@ -12,6 +12,7 @@ import torch
 
 from bcl_edu.course.exercises import EXERCISES, Exercise, Mistake, check
 from bcl_edu.course.exercises.answers import Unusable, expected_answer, given_answer, same
+from bcl_edu.course.exercises.combination_exercises import margin_loss_with
 from bcl_edu.course.exercises.diagnosis import score
 from bcl_edu.course.exercises.loss_exercises import complement_with, denominator_with, scl_with
 from bcl_edu.course.exercises.optimum_exercises import collapse_with, gap_with, gradient_at
@@ -25,6 +26,8 @@ from bcl_edu.course.exercises.theorem_exercises import forces_with, theorem_3_wi
 from bcl_edu.course.exercises.trial import try_function
 from bcl_edu.geometry import certified_optimum, collapsed_loss, cosine_matrix, every_batch
 from bcl_edu.losses import anchor_losses
+from bcl_edu.losses.margins import ldam_margins
+from bcl_edu.methods.ldam import ldam_losses
 
 SOLUTIONS = Path(__file__).resolve().parents[3] / "notebooks" / "solutions"
 
@@ -115,6 +118,7 @@ def test_the_cases_are_the_same_every_time(exercise: Exercise) -> None:
         ("shot_accuracy", shot_accuracy_with),
         ("share_of_absent", absent_with),
         ("paired_difference", difference_with),
+        ("margin_loss", margin_loss_with),
     ],
 )
 def test_without_a_mistake_the_variants_are_the_reference(name: str, function: Callable[..., object]) -> None:
@@ -144,6 +148,21 @@ def test_the_class_averaged_denominator_is_that_of_the_loss() -> None:
 
     assert check("class_averaged_denominator", from_the_loss).passed
     assert check("class_averaged_denominator", denominator_with).passed
+
+
+def test_the_margin_loss_is_that_of_ldam_on_compensated_logits() -> None:
+    def of_the_package(
+        cosines: torch.Tensor,
+        labels: torch.Tensor,
+        class_counts: torch.Tensor,
+        scale: float,
+        largest_margin: float,
+    ) -> torch.Tensor:
+        compensated = scale * cosines + (class_counts / class_counts.sum()).log()
+        margins = ldam_margins(class_counts, largest=largest_margin)
+        return ldam_losses(compensated, labels, margins, scale=scale).mean()
+
+    assert check("margin_loss", of_the_package).passed
 
 
 def test_pair_pushes_are_the_derivative_of_the_loss_at_one_point() -> None:

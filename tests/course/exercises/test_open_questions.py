@@ -2,10 +2,13 @@
 
 import math
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bcl_edu.rows import METHODS
 
 SOLUTIONS = Path(__file__).resolve().parents[3] / "notebooks" / "solutions"
 
@@ -105,3 +108,23 @@ def test_theorem_2_is_attained_at_collapsed_simplices_and_not_by_scattered_sampl
 
 def test_the_tables_would_take_this_machine_more_than_a_week() -> None:
     assert answers("09")["days_of_training"]() > 7
+
+
+@pytest.fixture
+def registered_methods_are_forgotten() -> Iterator[None]:
+    before = dict(METHODS)
+    yield
+    METHODS.clear()
+    METHODS.update(before)
+
+
+@pytest.mark.usefixtures("registered_methods_are_forgotten")
+def test_bcl_trains_with_margins_on_its_classifier_branch() -> None:
+    of_bcl, with_margins = answers("14")["with_and_without_margins"]((0,), epochs=1).values()
+    assert of_bcl[0].keys() == with_margins[0].keys()
+    assert with_margins[0]["top1"] > 10
+
+
+def test_the_two_that_take_the_mean_inside_are_ahead_of_bcl_by_more_than_two_standard_errors() -> None:
+    leads = answers("14")["leads_over_bcl"]()
+    assert {name for name, lead in leads.items() if lead > 2} == {"bcl-in-log", "bcl-in-log-prior"}

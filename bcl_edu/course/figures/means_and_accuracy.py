@@ -1,0 +1,77 @@
+"""Whether methods whose class means are nearer to the simplex are more accurate: one point a method."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import plotly.graph_objects as go
+
+from bcl_edu.course.figures import style
+from bcl_edu.course.method_runs import MeanAndDeviation
+
+
+def means_and_accuracy(
+    deviations: Mapping[str, MeanAndDeviation],
+    accuracies: Mapping[str, MeanAndDeviation],
+    named: Collection[str],
+    *,
+    title: str,
+    look_at: str,
+) -> go.Figure:
+    """Accuracy against the distance of the class means from the regular simplex.
+
+    Args:
+        deviations: of the class means, by method, over the seeds.
+        accuracies: in percent, of the same methods.
+        named: methods whose names are written beside their points; the others tell theirs when pointed at.
+        title: the figure's title.
+        look_at: the caption.
+
+    Raises:
+        ValueError: the two are not of the same methods, or a named one is not among them.
+    """
+    if set(deviations) != set(accuracies) or not set(named) <= set(deviations):
+        strange = set(deviations) ^ set(accuracies) | set(named) - set(deviations)
+        raise ValueError(f"{', '.join(sorted(strange))}: expected a deviation and an accuracy of each method")
+    words = "; ".join(
+        f"{name} {deviations[name].mean:.2f} and {accuracies[name].mean:.0f} %" for name in deviations
+    )
+    figure = style.page(
+        title, look_at, f"Distance of the class means from the simplex, and accuracy. {words}.", height=470
+    )
+    for names, look, size in (
+        ([name for name in deviations if name not in named], style.series(0), 8),
+        ([name for name in deviations if name in named], style.series(1), 11),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=[round(deviations[name].mean, 4) for name in names],
+                y=[round(accuracies[name].mean, 2) for name in names],
+                mode="markers+text" if look is style.series(1) else "markers",
+                text=names,
+                textposition="top center",
+                textfont={"size": 12, "color": style.INK},
+                marker={"symbol": look.symbol, "size": size, "color": look.colour},
+                error_x=_whisker([deviations[name].deviation for name in names]),
+                error_y=_whisker([accuracies[name].deviation for name in names]),
+                showlegend=False,
+                cliponaxis=False,
+                hovertemplate="%{text}: %{x:.3f}, %{y:.1f} %<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        xaxis={"title": {"text": "distance of the class means from the simplex"}, "showgrid": False},
+        yaxis={"title": {"text": "test accuracy, %"}},
+        margin={"t": 84},
+    )
+    return figure
+
+
+def _whisker(values: list[float]) -> dict[str, object]:
+    return {
+        "type": "data",
+        "array": [round(v, 4) for v in values],
+        "color": style.FAINT,
+        "thickness": 1,
+        "width": 0,
+    }

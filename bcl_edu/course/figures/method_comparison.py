@@ -1,0 +1,118 @@
+"""Two or three methods side by side: accuracy by shot group, class means and time, each with its scatter over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from bcl_edu.course.figures import style
+from bcl_edu.course.figures.accuracy import GROUPS
+from bcl_edu.course.method_runs import MeanAndDeviation, MethodRun, over_seeds
+
+PANELS = {
+    "accuracy in %": tuple(GROUPS),
+    "class means": ("feature_simplex_deviation",),
+    "seconds": ("processor_seconds",),
+}
+"""What each panel shows, under its title."""
+
+UPPER, LOWER = (0.50, 1.0), (0.0, 0.30)
+"""Heights of the two rows of panels: accuracies above, the other two below them."""
+
+
+def method_comparison(results: Mapping[str, Sequence[MethodRun]]) -> go.Figure:
+    """Means over the seeds, with the standard deviation of one run as a whisker.
+
+    Args:
+        results: for each method its runs, as `read_method_runs` gives them.
+
+    Raises:
+        ValueError: there is no method, or more than can be told apart.
+    """
+    if not results:
+        raise ValueError("no method is chosen; expected at least one")
+    seeds = {len(runs) for runs in results.values()}
+    number = "/".join(map(str, sorted(seeds)))
+    look_at = f"Means of {number} seeds; whiskers: one standard deviation of a run. Do they overlap?"
+    figure = style.page("Side by side", look_at, _in_words(results), height=620)
+    for place, ((method, runs), look) in enumerate(zip(results.items(), style.looks(results), strict=True)):
+        for panel, quantities in enumerate(PANELS.values(), start=1):
+            found = [over_seeds(runs, quantity) for quantity in quantities]
+            axis = "" if panel == 1 else str(panel)
+            figure.add_trace(
+                go.Bar(
+                    x=[title.replace("-", "-<br>").replace(" ", "<br>") for title in GROUPS.values()]
+                    if panel == 1
+                    else [""],
+                    y=[round(one.mean, 3) for one in found],
+                    error_y=_whisker(found),
+                    name=method,
+                    legendgroup=method,
+                    showlegend=panel == 1,
+                    offsetgroup=str(place),
+                    xaxis=f"x{axis}",
+                    yaxis=f"y{axis}",
+                    marker={"color": look.colour, "pattern": style.hatching(look.pattern, under_text=True)},
+                    text=[_number(one.mean, panel) for one in found],
+                    textposition="inside",
+                    insidetextanchor="start",
+                    textangle=-90,
+                    textfont={"color": style.LIGHT_PAGE, "size": 13},
+                    hovertemplate=f"{method}: %{{y}} ± %{{error_y.array}}<extra></extra>",
+                )
+            )
+    _place_panels(figure)
+    return figure
+
+
+def _whisker(found: Sequence[MeanAndDeviation]) -> dict[str, Any]:
+    return {
+        "type": "data",
+        "array": [round(one.deviation, 3) for one in found],
+        "color": style.INK,
+        "thickness": 2,
+        "width": 5,
+    }
+
+
+def _place_panels(figure: go.Figure) -> None:
+    """Accuracies over the whole width; below them distance from the simplex, and seconds."""
+    across = figure.layout.xaxis.to_plotly_json() | {"type": "category", "showgrid": False}
+    upwards = figure.layout.yaxis.to_plotly_json() | {"rangemode": "tozero"}
+    titles = (
+        "test accuracy, %",
+        "distance of the class means<br>from the simplex",
+        "processor seconds<br>of a run",
+    )
+    places = (((0.0, 1.0), UPPER), ((0.0, 0.42), LOWER), ((0.58, 1.0), LOWER))
+    for number, (title, (wide, high)) in enumerate(zip(titles, places, strict=True), start=1):
+        axis = "" if number == 1 else str(number)
+        figure.layout[f"xaxis{axis}"] = across | {"domain": wide, "anchor": f"y{axis}"}
+        figure.layout[f"yaxis{axis}"] = upwards | {
+            "domain": high,
+            "anchor": f"x{axis}",
+            "title": {"text": title, "font": {"size": 13}},
+        }
+    figure.layout.yaxis.range = [0, 109]
+    figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.08)
+
+
+def _number(value: float, panel: int) -> str:
+    return f"<b>{value:.2f}</b>" if panel == 2 else f"<b>{value:.1f}</b>"
+
+
+def _in_words(results: Mapping[str, Sequence[MethodRun]]) -> str:
+    said = []
+    for method, runs in results.items():
+        accuracies = [
+            f"{title} {over_seeds(runs, group).mean:.1f} ± {over_seeds(runs, group).deviation:.1f} %"
+            for group, title in GROUPS.items()
+        ]
+        means, seconds = (over_seeds(runs, name) for name in (PANELS["class means"][0], PANELS["seconds"][0]))
+        said.append(
+            f"{method}: {', '.join(accuracies)}, class means {means.mean:.2f} ± {means.deviation:.2f} from the "
+            f"simplex, {seconds.mean:.1f} ± {seconds.deviation:.1f} seconds"
+        )
+    return f"Means and standard deviations over the seeds. {'; '.join(said)}."

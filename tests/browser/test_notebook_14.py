@@ -1,0 +1,35 @@
+"""The notebook on the compared methods in JupyterLab: it runs, methods are chosen, and a new combination trains."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.jupyterlab import ROOT, SCREENSHOTS, Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+NOTEBOOK = "14_what_each_method_changes"
+SOLUTION = (ROOT / "notebooks" / "solutions" / "margin_loss.py").read_text("utf-8").split('"""\n', 1)[1]
+
+
+def test_it_runs_methods_are_chosen_and_a_combination_is_trained(visit: Visit) -> None:
+    visit.run_through(NOTEBOOK)
+    cells = visit.page.locator(".jp-Notebook .jp-CodeCell")
+
+    output = cells.filter(has_text="method_chooser(").last.locator(".jp-OutputArea")
+    visit.scroll_to(output)
+    expect(output.get_by_role("status")).to_contain_text("bcl minus ldam-drw: -0.8")
+    first, _, third = output.locator("select").all()
+    first.select_option("proco")
+    third.select_option("(none)")
+    expect(output.get_by_role("status")).to_contain_text("proco minus bcl")
+    expect(output.locator(".legendtext")).to_have_text(["proco", "bcl"])
+    visit.page.screenshot(path=SCREENSHOTS / f"{NOTEBOOK}-chosen.png")
+
+    exercise = cells.filter(has_text="def margin_loss")
+    written = f'{SOLUTION}\n\ncheck("margin_loss", margin_loss)'
+    expect(visit.run_instead(exercise, written)).to_contain_text("margin_loss: passed")
+    training = cells.filter(has_text="train_quietly(")
+    training.locator(".cm-content").click()
+    visit.page.keyboard.press("Control+Enter")
+    expect(training.locator(".jp-OutputArea")).to_contain_text("bcl-margins", timeout=120_000)
+    visit.all_is_well()
