@@ -205,7 +205,9 @@ def _test_images(
     """
     recipe, classes = trained.recipe, len(trained.class_counts)
     recorded = trained.class_names or tuple(map(str, range(classes)))
-    images = open_test_images(recipe.dataset, data_dir, recorded, recipe.image_size, lists)
+    images = open_test_images(
+        recipe.dataset, data_dir, recorded, recipe.image_size, lists, upright=recipe.upright
+    )
     mapping = None if class_map is None else read_mapping(class_map)
     if trained.class_names is not None:
         images = in_recorded_classes(images, trained.class_names, mapping)

@@ -99,6 +99,9 @@ class Recipe:
     """Image files that cannot be read in training: stop at the first, or take the next one of its class and
     say so."""
 
+    upright: bool = False
+    """Turn photographs of your own upright as their EXIF data say; other data sets are read as they were published."""
+
     # ---- views, network, method
     views: str = "cifar"
     """Policy that makes the views of an image (see bcl_edu.augment); auto takes cifar up to 64 x 64 pixels (grey
@@ -315,6 +318,11 @@ def why_unused(recipe: Recipe) -> dict[str, str]:
             f"it is for {', '.join(OF_ANY_SIZE)}, not for {recipe.dataset}, which has one size; leave it out"
         )
         add("image_size unreadable_images", why)
+    if recipe.dataset not in OWN_IMAGES:
+        add(
+            "upright",
+            f"it is for {' and '.join(OWN_IMAGES)}; {recipe.dataset} is read as published; leave it out",
+        )
     if "sim" not in recipe.views and recipe.views not in ("cifar", "grey", AUTO):
         add(
             "crop_scale blur",

@@ -25,6 +25,7 @@ _NOT_STORED: dict[str, Any] = {
     "val_fraction": 0.0,
     "protocol": "faithful",
     "warmup_from": 0.0,
+    "upright": False,
 }
 """Values of fields that did not exist when an old record was written."""
 

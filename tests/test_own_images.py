@@ -14,6 +14,7 @@ from PIL import Image
 
 from bcl_edu import evaluate, export, train
 from bcl_edu.report.__main__ import main as report
+from bcl_edu.stored_forms import recipe_from_dict
 
 COUNTS = {"ant": 4, "bee": 12, "cow": 7}
 QUICK = ["--backbone", "digits_net", "--epochs", "1", "--workers", "0", "--device", "cpu"]
@@ -77,6 +78,7 @@ def test_the_record_has_what_the_images_decided(run: Path) -> None:
     recipe, data = record(run)["recipe"], record(run)["data"]
     assert recipe["image_size"] == 20  # the median short side of 20, 20 and 1
     assert recipe["views"] == "cifar"
+    assert recipe["upright"] is True
     assert data["class_names"] == list(COUNTS)
     assert data["class_counts"] == [3, 9, 5]
     assert data["validation"]["images"] == 6
@@ -98,6 +100,12 @@ def test_a_run_of_ones_own_images_is_resumed_evaluated_exported_and_reported(
     assert found[0]["top1"] == record(run)["last"]["top1"]
     report([str(tmp_path / "kept")])
     assert "data set folder" in capsys.readouterr().out
+
+
+def test_a_run_that_took_photographs_as_they_were_stored_is_evaluated_so(run: Path) -> None:
+    recipe = record(run)["recipe"]
+    del recipe["upright"]  # as records of earlier versions
+    assert recipe_from_dict(recipe).upright is False
 
 
 def test_a_dry_run_of_ones_own_images(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -131,6 +131,7 @@ def own_images(
     image_size: int | None,
     *,
     replace_unreadable: bool = False,
+    upright: bool = True,
 ) -> dict[str, Images]:
     """One's own images, at the size at which the network sees them: in memory up to 64 x 64, otherwise on disk.
 
@@ -146,6 +147,7 @@ def own_images(
         image_size: by default the median of the training images' short sides, from 16 to 224.
         replace_unreadable: replace a training image that cannot be read by the next one of its class, with a warning.
             For images on disk, training decides this.
+        upright: turn pictures upright as their EXIF data say.
 
     Raises:
         ValueError: an image that has to be looked at cannot be read, or the image size is below 1.
@@ -154,6 +156,7 @@ def own_images(
         raise ValueError(f"image_size is {image_size}; expected a number of pixels from 1")
     if image_size is None:
         image_size = _usual_size(name, root, cache_dir, files["train"], skip=replace_unreadable)
+    files = {split: replace(images, upright=upright) for split, images in files.items()}
     if image_size <= LARGEST_IN_MEMORY:
         return dict(decoded(name, root, cache_dir, files, image_size, replace_unreadable=replace_unreadable))
     return {split: replace(images, image_size=image_size) for split, images in files.items()}
@@ -219,7 +222,8 @@ def decoded(
             arrays = {split: a[order(a, files[split].files.labels)] for split, a in arrays.items()}
         return arrays
 
-    path = cache_file(cache_dir, name, root, image_size, replace_unreadable, order is not None)
+    upright = ("upright",) if any(images.upright for images in files.values()) else ()
+    path = cache_file(cache_dir, name, root, image_size, replace_unreadable, order is not None, *upright)
     arrays = cached_arrays(path, fingerprint(_facts(files)), build)
     return {
         split: LabelledImages(torch.from_numpy(arrays[split]), images.labels, images.class_names)
@@ -317,7 +321,7 @@ def _decode(
     """All images of each split in one array, with three channels unless every image is grey."""
     every_file = [(images, index) for images in files.values() for index in range(len(images))]
     if image_size is None:
-        height, width = decode_image(every_file[0][0].file(0)).shape[1:]
+        height, width = decode_image(every_file[0][0].file(0), upright=every_file[0][0].upright).shape[1:]
     else:
         height = width = image_size
     _require_room(len(every_file), height, width)
@@ -332,7 +336,7 @@ def _decode(
             image = (
                 _readable(images, index, image_size)
                 if may_replace
-                else decode_image(images.file(index), image_size)
+                else decode_image(images.file(index), image_size, upright=images.upright)
             )
             if image.shape[1:] != (height, width):
                 raise ValueError(
@@ -368,7 +372,7 @@ def _readable(images: ImageFiles, index: int, image_size: int | None) -> NDArray
     reasons = []
     for candidate in np.roll(members, -int(np.searchsorted(members, index))).tolist():
         try:
-            pixels = decode_image(images.file(candidate), image_size)
+            pixels = decode_image(images.file(candidate), image_size, upright=images.upright)
         except ValueError as error:
             reasons.append(str(error))
             continue

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from bcl_edu.files import in_words, open_regular
 
@@ -26,40 +26,46 @@ _DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 _LARGEST_RESIZED = 64 * 10**6
 
 
-def decode_image(path: Path, image_size: int | None = None) -> NDArray[np.uint8]:
+def decode_image(path: Path, image_size: int | None = None, *, upright: bool = False) -> NDArray[np.uint8]:
     """Pixels of one image file, shape (1, height, width) if it is grey and (3, height, width) if it is in colour.
 
     - Bilevel and grey images are grey; palettes, CMYK and other colour spaces become RGB.
     - Transparency is composited over black: what lies under a transparent pixel is arbitrary.
     - 16-bit grey is scaled so that 65535 becomes 255. (16-bit colour Pillow itself cuts to its high bytes.)
-    - Of an animation the first frame is read. EXIF orientation is not applied, as in torchvision's ImageFolder.
+    - Of an animation the first frame is read.
 
     Args:
         path: a file in one of FORMATS, whatever its name.
         image_size: if given, the short side is resized to it (bicubic) and the centre square is cut out.
+        upright: turn and mirror it as the orientation in its EXIF data says; damaged EXIF data say nothing. Published
+            data sets are read as they are stored, as torchvision's ImageFolder does.
 
     Raises:
         ValueError: the file is missing, damaged, too large, no image or no regular file, or its pixels are
             floating-point or wider than 16 bits.
     """
-    image = _open(path)
+    image = _open(path, upright)
     if image_size is not None:
         image = _resized_centre(image, image_size, image_size, Image.Resampling.BICUBIC, round)
     pixels = np.asarray(image)
     return pixels[None] if image.mode == "L" else pixels.transpose(2, 0, 1)
 
 
-def open_picture(path: Path) -> Image.Image:
+def open_picture(path: Path, *, upright: bool = False) -> Image.Image:
     """One image file as RGB picture, with the conversions of ``decode_image``; grey repeats its channel.
+
+    Args:
+        path: as for ``decode_image``.
+        upright: likewise.
 
     Raises:
         ValueError: as ``decode_image``.
     """
-    return _open(path).convert("RGB")
+    return _open(path, upright).convert("RGB")
 
 
 def image_dimensions(path: Path) -> tuple[int, int]:
-    """Width and height of an image file, from its header alone.
+    """Width and height of an image file as it is stored, from its header alone.
 
     Raises:
         ValueError: as ``decode_image``, as far as a header tells.
@@ -100,12 +106,33 @@ def _resized_centre(
     return resized.crop((left, top, left + side, top + side))
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path, upright: bool) -> Image.Image:
     def load(image: Image.Image) -> Image.Image:
         image.load()
-        return _eight_bit(image)
+        turn = _to_turn_upright(image) if upright else None
+        return _eight_bit(image) if turn is None else _eight_bit(image).transpose(turn)
 
     return _with_image(path, load)
+
+
+def _to_turn_upright(image: Image.Image) -> Image.Transpose | None:
+    """What turns a picture upright; None if nothing has to, or its EXIF data are damaged."""
+    try:
+        return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # Pillow raises many types here too
+        return None
+
+
+_UPRIGHT: dict[object, Image.Transpose] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""By the EXIF tag Orientation; 1 is upright."""
 
 
 @cache

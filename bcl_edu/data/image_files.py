@@ -27,6 +27,7 @@ class ImageFiles:
         std: likewise the standard deviation.
         without_class_folder: the files lie in `val/` where the list says `val/<class>/`: ImageNet's validation images
             as their archive unpacks them.
+        upright: pictures are turned upright as their EXIF data say; published ones are not.
 
     Raises:
         ValueError: on creation, when a label has no class name or the size is not positive.
@@ -39,6 +40,7 @@ class ImageFiles:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     without_class_folder: bool = False
+    upright: bool = False
 
     def __post_init__(self) -> None:
         if self.image_size < 1:
@@ -85,7 +87,7 @@ class ImageFiles:
         Raises:
             ValueError: the file is missing, damaged or not an image; the message names it.
         """
-        return open_picture(self.file(index))
+        return open_picture(self.file(index), upright=self.upright)
 
     def select(self, indices: Int64[Tensor, " m"]) -> "ImageFiles":
         """The files at these positions, in this order, with the same class names."""

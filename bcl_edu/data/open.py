@@ -54,6 +54,7 @@ def open_dataset(
     image_size: int | None = None,
     lists: Mapping[str, Path | str] | None = None,
     replace_unreadable: bool = False,
+    upright: bool = True,
 ) -> Dataset:
     """Images, labels, class names and class counts of a data set, to train and to test.
 
@@ -86,6 +87,8 @@ def open_dataset(
             "validation"), with any number of images.
         replace_unreadable: for ``folder`` and ``lists``: where a training image has to be decoded here and cannot be,
             take the next one of its class, with a warning.
+        upright: for ``folder`` and ``lists``: turn pictures upright as their EXIF data say. The others are always as
+            published.
 
     Raises:
         ValueError: the name is unknown, or the data are missing, damaged or inconsistent; the message says
@@ -102,7 +105,7 @@ def open_dataset(
         return read_digits()
     if name == "folder":
         files = list_class_folders(folder)
-        return _own(name, folder, cache, files, {}, image_size, replace_unreadable)
+        return _own(name, folder, cache, files, {}, image_size, replace_unreadable, upright)
     if name == "lists":
         listed = read_photographs(OWN_LISTS, folder, cache, lists=own_lists)
         files = {
@@ -114,7 +117,7 @@ def open_dataset(
             )
             if isinstance(images, ImageFiles)
         }
-        return _own(name, folder, cache, files, listed.facts, image_size, replace_unreadable)
+        return _own(name, folder, cache, files, listed.facts, image_size, replace_unreadable, upright)
     if name == "fashion-mnist":
         return read_fashion_mnist(
             [folder] if data_dir is not None else [folder, SYSTEM_DIR], download=download
@@ -134,6 +137,7 @@ def open_test_images(
     image_size: int | None,
     lists: Mapping[str, Path | str] | None = None,
     *,
+    upright: bool = True,
     cache_dir: Path | str | None = None,
 ) -> Images:
     """The test images of a data set, for a network that is trained already: of one's own nothing else has to be there.
@@ -144,6 +148,7 @@ def open_test_images(
         class_names: of the training, which the numbers of a list stand for.
         image_size: as for ``open_dataset``, but not left out for ``folder`` and ``lists``.
         lists: as for ``open_dataset``; of ``lists`` the test list suffices.
+        upright: as for ``open_dataset``, and as in the training.
         cache_dir: as for ``open_dataset``.
 
     Returns:
@@ -153,7 +158,9 @@ def open_test_images(
         ValueError: the images are missing, damaged or inconsistent, or a list has a number that is no class.
     """
     if name not in OWN_IMAGES or "train" in (lists or {}):
-        return open_dataset(name, data_dir, cache_dir=cache_dir, image_size=image_size, lists=lists).test
+        return open_dataset(
+            name, data_dir, cache_dir=cache_dir, image_size=image_size, lists=lists, upright=upright
+        ).test
     require_fitting_options(name, image_size=image_size, lists=lists)
     folder = user_path(data_dir) if data_dir is not None else default_data_dir(name)
     require_folder(name, folder)
@@ -170,7 +177,7 @@ def open_test_images(
             )
         }
     cache = user_path(cache_dir) if cache_dir is not None else default_cache_dir()
-    return own_images(f"{name}-test", folder, cache, files, image_size)["test"]
+    return own_images(f"{name}-test", folder, cache, files, image_size, upright=upright)["test"]
 
 
 def _own(
@@ -181,8 +188,11 @@ def _own(
     facts: Mapping[str, object],
     image_size: int | None,
     replace_unreadable: bool,
+    upright: bool,
 ) -> Dataset:
-    parts = own_images(name, folder, cache, files, image_size, replace_unreadable=replace_unreadable)
+    parts = own_images(
+        name, folder, cache, files, image_size, replace_unreadable=replace_unreadable, upright=upright
+    )
     facts = {**facts, "image_size": parts["train"].image_shape[1]}
     return Dataset(name, parts["train"], parts["test"], facts, parts.get("validation"))
 

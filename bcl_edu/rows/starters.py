@@ -46,6 +46,7 @@ _FOLDER = Recipe(
     name="folder",
     dataset="folder",
     profile="as-found",
+    upright=True,
     backbone=AUTO,
     method=BCL(lambda_=1.0, mu=0.35, temperature=0.07),
     views=AUTO,
@@ -62,9 +63,10 @@ _ABOUT_OWN_IMAGES = """
 What is there is trained as it is, however many images a class has. --profile exponential (or step, pareto) cuts a tail
 by class size: the largest class keeps most images, by --imbalance-factor and --head-count.
 
-Pictures may have any shape, size and colour mode. Their short side is resized to --image-size, and the network sees
-squares, in training and in testing alike: up to 64 x 64 the centre square of each, cut once, in memory; above, training
-crops the whole picture at random, and testing cuts the centre square.
+Pictures may have any shape, size and colour mode. They are turned upright as their EXIF data say.
+Their short side is resized to --image-size, and the network sees squares, in training and in testing alike: up to
+64 x 64 the centre square of each, cut once, in memory; above, training crops the whole picture at random, and testing
+cuts the centre square.
 
 A validation split is {validation}, or --val-fraction of every class. Class names are in the run's record, and
 python -m bcl_edu.evaluate refuses images of other classes unless it is told which is which.

@@ -88,6 +88,7 @@ def prepare_data(recipe: Recipe, options: RunOptions) -> TrainingData:
         image_size=recipe.image_size,
         lists=options.lists,
         replace_unreadable=recipe.unreadable_images == "replace",
+        upright=recipe.upright,
     )
     labels = dataset.train.labels
     number_aside = torch.full((dataset.train.num_classes,), recipe.method.set_aside)

@@ -383,5 +383,5 @@ def _in_a_worker(ending: Tensor, worker: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0) if ending else None)
-    # some of ImageNet's photographs have damaged EXIF data, which nobody reads
+    # some of ImageNet's photographs have damaged EXIF data, which are taken as none
     warnings.filterwarnings("ignore", "Corrupt EXIF data", module="PIL")

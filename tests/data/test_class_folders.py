@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 
-from bcl_edu.data import ImageFiles, LabelledImages, class_folders, open_dataset
+from bcl_edu.data import ImageFiles, Images, LabelledImages, class_folders, open_dataset, open_test_images
 from bcl_edu.data.class_folders import ReplacedImageWarning, read_class_folders
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -73,6 +73,28 @@ def test_many_images_are_decoded_in_order(tmp_path: Path) -> None:
             Image.new("L", (1, 1), i).save(tmp_path / "tree" / split / "one" / f"{i:05}.png")
     data = read(tmp_path / "tree")
     assert data.train.images.flatten().tolist() == data.test.images.flatten().tolist() == list(range(count))
+
+
+@pytest.mark.parametrize("image_size", [8, 80])  # in memory, on disk
+def test_own_photographs_are_upright_and_published_ones_as_stored(tmp_path: Path, image_size: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3  # stored upside down
+    stored = Image.fromarray(np.repeat(np.uint8([[0], [255]]), 8, axis=0).repeat(16, axis=1)).convert("RGB")
+    for split in ("train", "test"):
+        (tmp_path / "tree" / split / "one").mkdir(parents=True)
+        stored.save(tmp_path / "tree" / split / "one" / "1.png", exif=exif)
+
+    def top(images: Images) -> int:
+        if isinstance(images, ImageFiles):
+            return images.picture(0).getpixel((0, 0))[0]
+        return int(images.images[0, 0, 0, 0])
+
+    tree, cache = tmp_path / "tree", tmp_path / "cache"
+    for upright, expected in ((True, 255), (False, 0)):
+        dataset = open_dataset("folder", tree, cache_dir=cache, image_size=image_size, upright=upright)
+        tested = open_test_images("folder", tree, ["one"], image_size, cache_dir=cache, upright=upright)
+        assert [top(images) for images in (dataset.train, dataset.test, tested)] == [expected] * 3
+    assert top(read_class_folders("published", tree, cache).train) == 0
 
 
 def test_a_grey_set_has_one_channel(tree: Path) -> None:

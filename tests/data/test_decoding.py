@@ -3,10 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from bcl_edu.data import decoding
-from bcl_edu.data.decoding import decode_image, image_dimensions, resize_center_crop
+from bcl_edu.data.decoding import decode_image, image_dimensions, open_picture, resize_center_crop
 
 RGB = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3) * 10  # 3 wide, 2 high
 GREY = RGB[:, :, 0]
@@ -16,6 +16,30 @@ def saved(folder: Path, image: Image.Image, suffix: str = ".png", **options: obj
     path = folder / f"image{suffix}"
     image.save(path, **options)
     return path
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "I;16"])
+def test_a_picture_is_turned_upright_on_demand_only(tmp_path: Path, orientation: int, mode: str) -> None:
+    stored = (
+        Image.fromarray(GREY.astype(np.uint16) * 257)
+        if mode == "I;16"
+        else Image.fromarray(RGB).convert(mode)
+    )
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    stored.save(path := tmp_path / "photograph.png", exif=exif)
+    plain = Image.fromarray(GREY) if mode == "I;16" else stored.convert("L" if mode == "L" else "RGB")
+    plain.getexif()[ExifTags.Base.Orientation] = orientation
+    turned = ImageOps.exif_transpose(plain).convert("RGB")
+    np.testing.assert_array_equal(open_picture(path, upright=True), turned)
+    np.testing.assert_array_equal(open_picture(path), plain.convert("RGB"))
+    assert decode_image(path, upright=True).shape[1:] == np.asarray(turned).shape[:2]
+
+
+def test_damaged_exif_data_say_nothing(tmp_path: Path) -> None:
+    Image.fromarray(RGB).save(path := tmp_path / "photograph.png", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff")
+    np.testing.assert_array_equal(open_picture(path, upright=True), RGB)
 
 
 def test_colour_is_channel_first_rgb(tmp_path: Path) -> None:

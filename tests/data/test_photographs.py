@@ -161,7 +161,9 @@ def test_lists_that_do_not_belong_together_are_refused(
 
 
 def test_lists_are_for_image_files_only() -> None:
-    with pytest.raises(ValueError, match=r"cifar10 has no lists; leave it out \(lists are for lists, imagenet-lt"):
+    with pytest.raises(
+        ValueError, match=r"cifar10 has no lists; leave it out \(lists are for lists, imagenet-lt"
+    ):
         open_dataset("cifar10", lists={"train": Path("list.txt")})
 
 
