@@ -42,6 +42,9 @@ HEADING = 62
 FILMS = ASSETS / "films"
 """Films of runs that were recorded by `python -m tools.site_films`."""
 
+CHOOSER = "method_chooser("
+"""The call of a widget that shows stored runs; no network trains in it."""
+
 
 def figure_html(drawing: Mapping[str, Any], picture: str | None = None) -> str:
     """A figure that is drawn when it comes into view.
@@ -96,9 +99,10 @@ def widget_html(source: str, *, recorded: bool = False) -> str:
             shown = json.loads((FILMS / name).read_text("utf-8"))
             return figure_html(shown) + _note("Recorded. In JupyterLab the network trains while you watch.")
     if recorded:
-        return _note(
-            "Recorded when the notebook was run. In JupyterLab this picture moves while the network trains."
-        )
+        chosen = "In JupyterLab choosers above this figure compare any other two or three methods."
+        moves = "In JupyterLab this picture moves while the network trains."
+        note = chosen if CHOOSER in source else moves
+        return _note(f"Recorded when the notebook was run. {note}")
     return _note("In JupyterLab this cell draws while the network trains; what came out is below.")
 
 

@@ -232,7 +232,7 @@ def method_card(
     """
     card = CARDS[name]
     lines = [
-        f"**`{name}`**: {METHODS[name].title}",
+        f"### `{name}`: {METHODS[name].title}",
         f"$${card.formula}$$",
         f"{card.idea} {_touched(parts)}",
         _on_the_digits(runs, yardstick),
@@ -247,7 +247,7 @@ def _touched(parts: MethodParts) -> str:
         "sampler": f"the sampler ({', '.join(parts.samplers)})",
         "views": f"the views ({parts.views})",
         "network": f"the network {parts.network} ({', '.join(parts.extra).replace('_', ' ')})",
-        "memory": "what is kept between steps",
+        "memory": "the memory",
         "stages": f"the stages ({', '.join(parts.stages)})",
         "prediction": "the prediction",
     }
@@ -260,13 +260,16 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def _on_the_digits(runs: Sequence[MethodRun], yardstick: Sequence[MethodRun]) -> str:
-    """Accuracies by shot group, the class means, accuracies by class; the first two beside cross-entropy's."""
+    """A table: accuracies by shot group and the class means, each beside cross-entropy's, and accuracies by class."""
 
     def told(quantity: str, digits: int) -> str:
         (mean, deviation), usual = over_seeds(runs, quantity), over_seeds(yardstick, quantity).mean
-        beside = "" if runs is yardstick else f" ({mean - usual:+.{digits}f})"
+        gain = round(mean - usual, digits) + 0.0  # not -0
+        beside = "" if runs is yardstick else f" ({gain:+.{digits}f})"
         return f"{mean:.{digits}f} ± {deviation:.{digits}f}{beside}".replace("-", "\N{MINUS SIGN}")
 
-    groups = " · ".join(f"{group} {told(group, 0)}" for group in GROUPS)
-    classes = " ".join(f"{value:.0f}" for value in class_accuracies(runs))
-    return f"{groups} · class means {told('feature_simplex_deviation', 2)} · digits 0 to 9: {classes}"
+    columns = {group: told(group, 0) for group in GROUPS}
+    columns["class means"] = told("feature_simplex_deviation", 2)
+    columns["digits 0 to 9"] = " ".join(f"{value:.0f}" for value in class_accuracies(runs))
+    rows = (columns, ["---"] * len(columns), columns.values())
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -75,7 +75,8 @@ assert touched["bcl"] == {"loss", "views", "network"} and parts["bcl"].network =
 #
 # A card has the formula, the idea, what the method touches, and what it did: ten runs on the long-tailed digits of notebook 01,
 # under BCL's recipe with 15 epochs. Accuracies are in percent, mean ± standard deviation, in brackets the difference from
-# cross-entropy. *Class means* is the distance of the features' class means from the simplex.
+# cross-entropy. *Class means* is the distance of the features' class means from the simplex. Read the cards that you are
+# curious about; the others are there to look up.
 #
 # $\varphi_k$ are logits, $P_k$ class shares, $n_k$ class counts, $f$ features, $w_k$ rows of the classifier, $z$ embeddings,
 # $c_k$ prototypes; other letters are constants or are learned.
@@ -87,9 +88,7 @@ assert touched["bcl"] == {"loss", "views", "network"} and parts["bcl"].network =
 # %%
 def cards(*names):
     """The cards of these methods, one below the other."""
-    return Markdown(
-        "\n\n---\n\n".join(method_card(name, parts[name], runs[name], runs["ce"]) for name in names)
-    )
+    return Markdown("\n\n".join(method_card(name, parts[name], runs[name], runs["ce"]) for name in names))
 
 
 cards(
@@ -108,7 +107,7 @@ cards(
 cards("ldam", "ldam-drw", "metasaug")
 
 # %% [markdown]
-# These changed the loss on logits. The next ones change what comes after the features.
+# What comes after the features is changed by:
 
 # %%
 cards("tau-norm", "crt", "lws", "disalign", "tde", "dro-lt")
@@ -148,7 +147,7 @@ figures.class_gains(
 # %%
 few = {name: over_seeds(of_method, "few").mean for name, of_method in runs.items()}
 lower = [name for name in runs if few[name] < few["ce"]]
-print(f"few-shot accuracy below cross-entropy's: {len(lower)} ({', '.join(lower)})")
+print(f"few-shot accuracy below cross-entropy's: {len(lower)}\n{', '.join(lower)}")
 assert len(lower) == 9
 
 # %% [markdown]
@@ -244,9 +243,8 @@ def margin_loss(cosines, labels, class_counts, scale, largest_margin):
 check("margin_loss", margin_loss)
 
 # %% [markdown]
-# The rest of the file is written: a subclass of BCL's method with another loss for the logits of the first view. Saved together as
-# `my_margins.py`, the two cells train in every command: `python -m bcl_edu.train digits-lt --plugin my_margins.py --method bcl-margins
-# --classifier cosine`.
+# The rest of the file is written. Saved together as `my_margins.py`, the two cells train in every command:
+# `python -m bcl_edu.train digits-lt --plugin my_margins.py --method bcl-margins --classifier cosine`.
 
 # %%
 from bcl_edu.losses import balanced_contrastive_loss

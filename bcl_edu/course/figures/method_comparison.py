@@ -57,6 +57,7 @@ def method_comparison(results: Mapping[str, Sequence[MethodRun]]) -> go.Figure:
                     marker={"color": look.colour, "pattern": style.hatching(look.pattern, under_text=True)},
                     text=[_number(one.mean, panel) for one in found],
                     textposition="inside",
+                    constraintext="none",
                     insidetextanchor="start",
                     textangle=-90,
                     textfont={"color": style.LIGHT_PAGE, "size": 13},

@@ -40,7 +40,7 @@ def method_map(
     if not parts:
         raise ValueError("there is no method to draw; expected at least one")
     names = sorted(parts, key=lambda name: _place(parts[name]))
-    figure = style.page(title, look_at, _in_words(parts, names), height=190 + ROW * len(names))
+    figure = style.page(title, look_at, _in_words(parts, names), height=200 + ROW * len(names))
     for label, look in (("in training", TRAINING), ("in prediction too", PREDICTION)):
         marks = [
             (column, name)
@@ -70,7 +70,7 @@ def method_map(
             "categoryorder": "array",
             "categoryarray": list(METHOD_COLUMNS),
             "side": "top",
-            "tickangle": -35,
+            "tickangle": -50,
             "showgrid": False,
             "range": [-0.6, len(METHOD_COLUMNS) - 0.4],
         },
@@ -84,7 +84,7 @@ def method_map(
             "dtick": 1,
         },
         legend={"y": -0.01, "yanchor": "top"},
-        margin={"t": 130, "b": 40},
+        margin={"t": 140, "b": 40},
     )
     return figure
 
