@@ -213,7 +213,10 @@ for ours, theirs in zip(network(views), packaged(views), strict=True):
 # The fraction is a softmax over all embeddings but the anchor itself. It is large if $z_i$ is more similar to $z_p$ than to
 # the rest of the batch. The similarity $z_i \cdot z_k$ is the cosine of the angle between the two, and the *temperature*
 # $\tau$ scales it: the lower it is, the more the nearest points dominate the sum. The logarithm of a softmax is a
-# logit minus a logsumexp, which never overflows:
+# logit minus a logsumexp, which never overflows.
+#
+# **Before you read the code:** class 0 has a third of the images here, class 9 two of 371. Which classes fill the denominator
+# of a nine?
 
 
 # %%
@@ -230,8 +233,8 @@ def supervised_contrastive(z, y, temperature=0.1):
 # %% [markdown]
 # Two views of each image are in the batch, so every anchor has a positive and nothing is divided by zero.
 #
-# **Before you go on:** class 0 has a third of the images here. Which classes fill the denominator of a nine? In
-# a sum over $k$, every embedding counts alike, so mostly the zeros, ones and twos. They dominate what a nine is pushed away from.
+# The line of the denominator sums over all embeddings but the anchor, each with the same weight. So a nine's is filled by the
+# three largest classes: zeros, ones and twos are three quarters of the images, and they dominate what a nine is pushed away from.
 #
 # ## 5. The balanced contrastive loss
 #

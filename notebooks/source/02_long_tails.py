@@ -182,8 +182,7 @@ figures.prior_shift(distance, factor)
 #
 # $$L_{LC} = -\log \frac{e^{\varphi_y + \delta_y}}{\sum_j e^{\varphi_j + \delta_j}} .$$
 #
-# For a classifier that estimates $p(y \mid x)$ exactly, both give the same boundary. Neither adds knowledge of what a rare
-# class looks like.
+# For a classifier that estimates $p(y \mid x)$ exactly, both give the same boundary.
 #
 # ## 3. A real network, taken apart
 #
@@ -228,8 +227,9 @@ def trained_logits(recipe):
 
 
 # %% [markdown]
-# **Before you run the next cells:** the digits 5 to 9 are the five rarest. What is the test accuracy on them at IF 1, 10
-# and 50? And of 400 test images, 40 of each digit, how many will the network call a 9 at IF 50?
+# Notebook 01 showed that few-shot digits are read badly at IF 50. **Before you run the next cells:** the digits 5 to 9 are the five
+# rarest. How much better is the test accuracy on them at IF 10, and at IF 1, with no more images in all? Does the head pay for
+# it? And of 400 test images, 40 of each digit, how many will the network call a 9 at IF 50?
 
 # %%
 logits = {name: trained_logits(of_factor) for name, of_factor in recipes.items()}
@@ -269,7 +269,7 @@ figures.accuracy_by_class_count(lines, tail_counts, digits.class_names, title=ti
 # As many images, differently shared. The head gains next to nothing, because a hundred zeros teach hardly more than
 # forty. The tail loses more with every step of the imbalance factor, and at IF 50 more than a fifth of its accuracy.
 #
-# Is it the prior? If so, the network gives images of the tail to the head. It does:
+# Is it the prior? If so, the network gives images of the tail to the head, and there must be too few 9s among its answers:
 
 # %%
 called = {name: torch.bincount(of_run.argmax(dim=1), minlength=10) for name, of_run in logits.items()}
@@ -280,6 +280,7 @@ assert called["IF 50"][:5].sum() > called["IF 1"][:5].sum() + 20
 assert called["IF 50"][9] < 15
 
 # %% [markdown]
+# There are: at IF 50 hardly any of the 400 images is called a 9, and the digits 0 to 4 get dozens more than their 200.
 # So take the prior away, as section 2 says: after training, by subtracting $\log P_y$ from the logits of the IF 50
 # network, and during training, by logit compensation. Another seed draws other initial weights and another order of
 # images, and with classes this small that matters; so we train each three times (the network at IF 1, which is the goal, stays

@@ -43,13 +43,15 @@ torch.set_num_threads(1)  # many small matrices: more threads would only wait fo
 # The explorer shows two losses side by side. The largest class always has 5,000 images, and the counts of the others fall by
 # a constant factor from class to class (notebook 02). **Write down your predictions before you touch anything:**
 #
-# 1. At imbalance factor 1, where are the class means under each loss? Is a factor of 2 enough to move them?
+# 1. At imbalance factor 1 every loss has its optimum at the simplex (notebook 03). Is a factor of 2 enough to leave it? Under which
+#    of SCL and BCL do the means move further?
 # 2. The temperature is 0.5 and the factor 100. SCL on the left, BCL on the right: which of the two is closer to the simplex,
 #    and by how much?
 # 3. The same at temperature 0.1, as in the paper? And at 1?
 # 4. Which classes come close to each other? With 200, 2 and 2 samples two of them ended up at *one point* (notebook 06). Can
 #    that happen if all counts differ?
-# 5. Choose *BCL, class-averaged anchors* on the right. What will the imbalance factor do?
+# 5. With anchors averaged per class the optimum of the full data stays at the simplex (notebook 06). Choose that loss on the
+#    right, and then batches of 8: does it stay there?
 #
 # Every slider answers the arrow keys. With up to four classes the picture is exact. With more it is a projection; rely on the
 # angles and the curve.
@@ -79,7 +81,8 @@ for loss in explorer.losses:
     assert all(abs(rms - found.deviation.rms) < 2e-3 for rms in shown)
 
 # %% [markdown]
-# (An empty list means that nothing was drawn yet when the cell ran. Run it again with the explorer in sight.) Here is the
+# (An empty list means that nothing was drawn yet when the cell ran. Run it again with the explorer in sight.) Where you have not
+# moved a slider, this decides your second prediction: BCL is *further* from the simplex than SCL, by one per cent. Here is the
 # simplest case: three classes under BCL at temperature 1. Three class means at an optimum always lie in a plane (section 4),
 # so the circle shows everything. Slide the factor.
 
@@ -114,7 +117,7 @@ figures.film(positions, quantity="imbalance factor", start="10")
 
 # %% [markdown]
 # At factor 1 the three classes are 120° apart. As the factor grows, the two smaller ones approach each other opposite to the
-# head, and at 100 they coincide. *There is no network, no optimiser and no randomness in this picture:* it shows the minimum
+# head, and at 100 they coincide, though their counts differ (your fourth prediction; section 6 has ten classes). *There is no network, no optimiser and no randomness in this picture:* it shows the minimum
 # of the loss itself. How do we know?
 #
 # ## 2. A valley without side valleys
@@ -301,7 +304,7 @@ for dimension in (2, 3, 4):
 #
 # ## 5. Is BCL nearer to the simplex than SCL?
 #
-# Back to your second and third predictions, now for ten classes as in CIFAR-10-LT and for all factors. **Before you look:** sketch the
+# Back to your first and third predictions, now for ten classes as in CIFAR-10-LT and for all factors. **Before you look:** sketch the
 # four curves: SCL, BCL, BCL with anchors averaged per class (notebook 06), and logit compensation (LC, Eq. 10), in which
 # features and classifier rows have length at most 1 and their products are divided by the temperature.
 
@@ -351,7 +354,7 @@ assert at_100["BCL (Eq. 9)"] > 2 * at_100["SCL"]
 curves(high, factors, "imbalance factor", "Temperature 1, ten classes")
 
 # %% [markdown]
-# It depends on the factor. At 2, BCL is closer to the simplex than SCL, by 30 %; from 5 on it is further away, and at 100 more
+# A factor of 2 is enough to leave the simplex. Which loss goes further depends on the factor. At 2, BCL is closer to the simplex than SCL, by 30 %; from 5 on it is further away, and at 100 more
 # than twice as far. So neither loss is closer in general.
 #
 # ### Small imbalance: BCL is always closer
@@ -522,7 +525,8 @@ assert rms[8, "bcl-class-anchors"] > 0.1 > 0.01 > rms[256, "bcl-class-anchors"]
 # BCL's does not move: each anchor meets all $K$ prototypes at the class means, whatever else is in the batch. So only the
 # frequency of anchors matters, and that is the class frequency for any batch size (the small differences come from
 # sampling). Averaging the anchors of each class *in the batch* helps only if the batch is large enough to contain all
-# classes: a class without a sample has no anchor to average. How much weight does the smallest class keep, relative to
+# classes (your fifth prediction: in batches of 8 the means leave the simplex), because a class without a sample has no anchor to
+# average. How much weight does the smallest class keep, relative to
 # the equal weight $1/K$?
 
 # %%

@@ -17,7 +17,7 @@
 # Class-complement adds all prototypes. Who pushes an anchor then?**
 #
 # You compute how many classes a batch holds, estimate by counting how much of the push comes from classes that are there as a
-# prototype only, measure it, and find out why the two differ. Then you see what 8,142 prototypes cost.
+# prototype only, and measure it. Then you see what 8,142 prototypes cost.
 #
 # *Less than a minute of computing, 20 minutes of reading. You need notebook 05 and notebook 06 for the losses, and
 # notebook 11 for batches of many classes. How to prepare the photographs and train is in `docs/photographs.md`.*
@@ -103,16 +103,16 @@ print(
 assert counted > 0.95
 
 # %% [markdown]
-# It is tempting to conclude that for this data set the prototypes *are* the loss. But counting assumes that each class
-# pushes equally hard. How hard a class pushes is its share of the denominator, which grows exponentially with its
-# similarity to the anchor.
+# So for this data set the prototypes *are* the loss, if each class pushes equally hard. How hard a class pushes is its share of
+# the denominator, which grows exponentially with its similarity to the anchor.
 #
 # ## 4. Who pushes? Measuring
 #
 # Take the first batch of training: an untrained network with the heads of the row, in training mode, because that is where the
-# loss is computed. (The images are digits and the backbone is the small one, so the numbers are not those of photographs. What they have in
-# common is that embeddings and prototypes come from two different heads.)
-# **Before you run the cell:** are the images of a batch nearer to each other than to the prototypes, or further away?
+# loss is computed. (The images are digits and the backbone is the small one, so the numbers are not those of photographs.)
+#
+# **Before you run the cells:** are the images of a batch nearer to each other than to the prototypes, or further away? And which
+# share of the push will come from absent classes at temperature 10, and at the row's 0.07?
 
 # %%
 z, c = untrained_branches(row.recipe, num_classes=K)
@@ -144,7 +144,7 @@ assert abs(shares[10.0] - counted) < 0.01
 assert shares[row.recipe.method.temperature] < 0.4 < 0.9 < shares[0.3]
 
 # %% [markdown]
-# At a high temperature counting is right: 97 %. At the row's $\tau = 0.07$ it is wrong by far. The images of a batch all come
+# At a high temperature counting is right: 97 %. At the row's $\tau = 0.07$ it is wrong by far: absent classes have a sixth. The images of a batch all come
 # through the same projection head and lie on one side of the sphere, with cosines around 0.3, while the prototypes come
 # through another head and are nearly orthogonal to them. A difference of 0.3 between two cosines, divided by 0.07, is a factor of $e^{4.3} \approx 70$: a
 # present class weighs as much as dozens of absent ones, and pairs that are nearer than average weigh even more. Three classes in a hundred hold

@@ -223,7 +223,8 @@ assert compared("scl-complement", "scl", "simplex_deviation")[0] < 0
 # errors) takes $n \approx 2\,(3 s / d)^2$. (Pairing by seed helps if the same seed is good for both rows.)
 #
 # **Before you run the cell:** how many seeds of each does it take for the 0.4 points between SC with and
-# without averaging in Table 2, if CIFAR's runs scatter by half a point?
+# without averaging in Table 2, if CIFAR's runs scatter by half a point? (In what it prints, a dash is a minus: the first row's figure
+# less the second's.)
 
 
 # %%
@@ -250,7 +251,7 @@ assert needed["scl", "scl-averaging"] > 20
 #
 # Notebook 10 showed the first, second and last row of Table 2 in small: 60 epochs instead of 400, one seed each. LC + SC was ahead
 # of BCL there; the paper has it the other way round. **Before you run the cell:** with how many seeds could you tell whether that order
-# is real?
+# is real? (Again a dash is a minus.)
 
 # %%
 found, _ = report.find_runs(["../results"])
