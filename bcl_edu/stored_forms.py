@@ -124,7 +124,7 @@ def _is_a(value: object, kind: Any) -> bool:
 
 def checkpoint_in_present_form(state: dict[str, Any]) -> dict[str, Any]:
     """A checkpoint's state with what earlier versions did not store: a run of one stage has no stage's number."""
-    if "stage" in state:
+    if state.get("format") != 1:
         return state
     groups = [{"rate": 1.0} | group for group in state["optimizer"]["param_groups"]]
     optimizer = dict(state["optimizer"]) | {"param_groups": groups}

@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import NoneType
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 from bcl_edu.counting import counted
 from bcl_edu.files import write_atomically
 from bcl_edu.stored_forms import checkpoint_in_present_form
+from bcl_edu.training.checkpoint_schema import first_misfit, unusable_parts
 
 FORMAT = 2
 READABLE_FORMATS = (1, 2)
@@ -44,39 +44,18 @@ def load_run_checkpoint(path: Path) -> dict[str, Any]:
     """Read the checkpoint of a run, as `load_checkpoint` does, and see that it has what every run stores.
 
     Raises:
-        CheckpointError: as `load_checkpoint`, or something is missing or of another type.
+        CheckpointError: as `load_checkpoint`, or something is missing or is what no run stores; the message names it.
     """
     state = load_checkpoint(path)
     with suppress(KeyError, TypeError, AttributeError):  # what is missing or of another type is named below
         state = checkpoint_in_present_form(state)
-    wrong = [name for name, kind in _STORED.items() if not isinstance(state.get(name, ...), kind)]
+    wrong = unusable_parts(state)
     if not wrong and len(state["history"]) < state["epoch"]:  # one row an epoch
         wrong = ["history"]
-    if wrong:
-        raise CheckpointError(
-            f"{path} is of another version of bcl_edu, or was changed: it has no usable {', '.join(wrong)}"
-        )
+    problem = f"it has no usable {', '.join(wrong)}" if wrong else first_misfit(state)
+    if problem is not None:
+        raise CheckpointError(f"{path} is of another version of bcl_edu, or was changed: {problem}")
     return state
-
-
-_STORED: dict[str, type | tuple[type, ...]] = {
-    "recipe": dict,
-    "data": dict,
-    "normalisation": dict,
-    "image_shape": list,
-    "model": dict,
-    "optimizer": dict,
-    "random": dict,
-    "stage": int,
-    "start": (dict, NoneType),
-    "epoch": int,
-    "step": int,
-    "sums": dict,
-    "seconds": (int, float),
-    "history": list,
-    "best": (dict, NoneType),
-    "sessions": list,
-}
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import RunOptions
 from bcl_edu.training.autocast import slow_precision, with_precision
 from bcl_edu.training.batches import EpochBatches, Loaded
-from bcl_edu.training.checkpoint import BEST_NAME, CHECKPOINT_NAME
+from bcl_edu.training.checkpoint import BEST_NAME, CHECKPOINT_NAME, CheckpointError
 from bcl_edu.training.compile_choice import decide_compile
 from bcl_edu.training.data import fitted_to, prepare_data
 from bcl_edu.training.device import choose_device
@@ -213,8 +213,19 @@ class _Run:
         )
 
     def _resume(self, stored: dict[str, Any]) -> None:
+        if self.state.stage >= len(self.stages):
+            raise CheckpointError(
+                f"{self.folder / CHECKPOINT_NAME} was changed: its stage is {self.state.stage}, but the recipe has "
+                f"{counted(len(self.stages), 'stage')}"
+            )
         if self.state.stage:
-            self.current = self._set_up(min(self.state.stage, len(self.stages) - 1))
+            self.current = self._set_up(self.state.stage)
+        limits = {"epoch": self.current.stage.epochs, "step": self.current.batches.steps}
+        for name, most in limits.items():
+            if (found := getattr(self.state, name)) > most:
+                raise CheckpointError(
+                    f"{self.folder / CHECKPOINT_NAME} was changed: its {name} is {found}, but the stage has {most}"
+                )
         self.files.restore(stored, self.current.step)
 
     def _begin_from(self, start: StartRun) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from bcl_edu.counting import counted
 from bcl_edu.files import parse_json, user_path, write_atomically
-from bcl_edu.stored_forms import epochs_of
+from bcl_edu.stored_forms import epochs_of, recipe_from_dict
 from bcl_edu.training.checkpoint import BEST_NAME, CHECKPOINT_NAME, CheckpointError, load_run_checkpoint
 from bcl_edu.training.record import (
     METRICS_NAME,
@@ -66,9 +66,11 @@ def export_run(run: Path, destination: Path, dtype: Dtype = "auto", *, best: boo
             "--resume, then export"
         )
     state = load_run_checkpoint(run / CHECKPOINT_NAME)
-    differing = [
-        name for name in ("recipe", "data", "normalisation", "sessions") if state[name] != record.get(name)
-    ]
+    differing = [name for name in ("data", "normalisation", "sessions") if state[name] != record.get(name)]
+    if recipe_from_dict(state["recipe"]) != recipe_from_dict(
+        record["recipe"]
+    ):  # one may be of an earlier form
+        differing.insert(0, "recipe")
     if len(state["history"]) != record["epochs_finished"]:
         differing.append("epochs_finished")
     if (state["history"][-1:], state["best"]) != ([record["last"]], record.get("best")):

@@ -16,7 +16,7 @@ from bcl_edu.counting import counted
 from bcl_edu.methods import Method, build_method
 from bcl_edu.recipe import Recipe
 from bcl_edu.stored_forms import recipe_from_dict
-from bcl_edu.training.checkpoint import CheckpointError, load_run_checkpoint
+from bcl_edu.training.checkpoint import CheckpointError, load_run_checkpoint, require_fitting
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,8 @@ def trained_model(
     channels, height, width = image_shape
     with torch.random.fork_rng(devices=[]):
         method = build_method(restored, counts, (channels, height, width))
-    try:
-        method.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CheckpointError(f"the weights do not fit the recipe's model: {error}") from error
+    require_fitting(weights, method.state_dict(), "the model")
+    method.load_state_dict(weights)
     method.eval()
     stages = method.stages() if start is None else method.stages_on(start["method"])
     return TrainedModel(

@@ -1,5 +1,7 @@
+import copy
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -91,3 +93,65 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(
     monkeypatch.setattr(Path, "read_bytes", closed)
     with pytest.raises(PermissionError, match=r"Permission denied: 'c\.pt'"):
         load_checkpoint(tmp_path / "c.pt")
+
+
+# ---- what no run stores, one field at a time
+
+ROW = {"epoch": 1, "seconds": 2.5, "loss": 0.5, "top1": 50.0, "many": None, "medium": 40.0, "few": 0.0}
+STATE = {
+    "recipe": {},
+    "data": {"class_counts": [3, 1]},
+    "normalisation": {"mean": [0.5], "std": [0.1]},
+    "image_shape": [1, 8, 8],
+    "model": {},
+    "optimizer": {},
+    "random": {},
+    "stage": 0,
+    "start": None,
+    "epoch": 1,
+    "step": 0,
+    "sums": {},
+    "seconds": 0.0,
+    "history": [ROW | {"simplex_deviation": None}],
+    "best": ROW | {"simplex_deviation": None},
+    "sessions": [{"processes": 1}],
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "named"),
+    [
+        (("image_shape", 0), "1", "image_shape"),
+        (("image_shape", 2), 0, "image_shape"),
+        (("stage",), True, "stage"),
+        (("step",), -1, "step"),
+        (("sums", "loss"), float("nan"), "sums"),
+        (("seconds",), float("inf"), "seconds"),
+        (("normalisation", "mean", 0), [0.5], r"normalisation\['mean'\]"),
+        (("normalisation", "std", 0), 0.0, r"normalisation\['std'\]"),
+        (("normalisation", "std"), [0.1, 0.1], r"normalisation\['std'\] has 2 values"),
+        (("data", "class_counts"), [3, "1"], r"data\['class_counts'\]"),
+        (("recipe", "weight_decay"), torch.zeros(3), r"recipe\['weight_decay'\]"),
+        (("history", 0), None, "history"),
+        (("history", 0, "medium"), [40.0], r"history\[0\]\['medium'\]"),
+        (("history", 0, "simplex_deviation"), {}, r"history\[0\]\['simplex_deviation'\]"),
+        (("history", 0, "epoch"), 2, r"history\[0\]\['epoch'\]"),
+        (("best", "top1"), 60.0, "best is none of the epochs"),
+        (("best",), None, "best is None"),
+        (("sessions", 0, "processes"), torch.ones(()), r"sessions\[0\]\['processes'\]"),
+    ],
+)
+def test_a_field_that_no_run_stores_is_named(
+    place: tuple[str | int, ...], value: object, named: str, tmp_path: Path
+) -> None:
+    state: Any = copy.deepcopy(STATE)
+    save_checkpoint(tmp_path / "c.pt", state)
+    load_run_checkpoint(tmp_path / "c.pt")
+    *before, last = place
+    part = state
+    for name in before:
+        part = part[name]
+    part[last] = value
+    save_checkpoint(tmp_path / "c.pt", state)
+    with pytest.raises(CheckpointError, match=rf"c\.pt is of another version .*, or was changed: .*{named}"):
+        load_run_checkpoint(tmp_path / "c.pt")

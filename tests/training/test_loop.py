@@ -196,8 +196,10 @@ def test_another_recipe_is_refused_with_the_difference(tiny: Recipe, options: Ru
         ),
         (lambda state: state["random"].clear(), r"\['random'\] lacks"),
         (lambda state: state.update(history=[]), "no usable history"),
+        (lambda state: state.update(step=1000), "its step is 1000"),
+        (lambda state: state.update(stage=7), "its stage is 7"),
         (lambda state: state.update(epoch="one"), "no usable epoch"),
-        (lambda state: state["data"].clear(), "the data differ from those the run began with"),
+        (lambda state: state["data"].clear(), "data lacks 'class_counts'"),
     ],
 )
 def test_a_changed_checkpoint_is_not_continued(

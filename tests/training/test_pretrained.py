@@ -140,7 +140,7 @@ def test_weights_that_do_not_fit_are_not_exported(run: Path, tmp_path: Path) -> 
     state = load_checkpoint(changed / "checkpoint.pt")
     del state["model"]["classifier.bias"]
     save_checkpoint(changed / "checkpoint.pt", state)
-    with pytest.raises(CheckpointError, match="the weights do not fit the recipe's model"):
+    with pytest.raises(CheckpointError, match=r"the model.* (lacks|expected) "):
         export_run(changed, tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
 
@@ -210,7 +210,7 @@ def test_weights_of_another_model_are_refused(run: Path, tmp_path: Path) -> None
     del weights["classifier.bias"]
     metadata = {"format": "1", "image_shape": "[1, 8, 8]", "epoch": "1"}
     save_file(weights, path, metadata=metadata)
-    with pytest.raises(CheckpointError, match="the weights do not fit the recipe's model"):
+    with pytest.raises(CheckpointError, match=r"the model.* (lacks|expected) "):
         load_pretrained(tmp_path / "kept")
 
 
