@@ -14,6 +14,7 @@ from pathlib import Path
 import tyro
 
 from bcl_edu import terminal
+from bcl_edu.escape import for_terminal
 from bcl_edu.files import in_words
 from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.plugins import load_plugins
@@ -56,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"bcl_edu.export: {in_words(error)}")
     size = weights.stat().st_size
     note = "" if size <= SMALL_ENOUGH else ", too large to keep in a repository"
-    print(f"{command.destination}: run.json, metrics.jsonl, {weights.name} ({size / 1e6:.2f} MB{note})")
+    print(
+        f"{for_terminal(command.destination)}: run.json, metrics.jsonl, {weights.name} ({size / 1e6:.2f} MB{note})"
+    )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -21,6 +22,9 @@ IN_A_FILE = 120
 """Columns of what is written to a file or a pipe."""
 
 INDENT = "  "
+
+OUTPUT_FAILS = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF)
+"""How the system refuses to write to a stream; a file's error names the file besides."""
 
 
 def columns() -> int:
@@ -84,14 +88,17 @@ def command(main: Main) -> Callable[..., None]:
             print("stopped by Ctrl-C", file=sys.stderr)
             sys.exit(130)
         except OSError as error:
-            if error.filename is not None:  # not of the standard output, and nobody has answered it
+            if not is_of_the_output(error):  # nobody has answered it
                 raise
             _discard_output()
-            sys.exit(
-                f"cannot write to the standard output: {os.strerror(error.errno) if error.errno else error}"
-            )
+            sys.exit(f"cannot write to the standard output: {os.strerror(error.errno or 0)}")
 
     return run
+
+
+def is_of_the_output(error: Exception) -> bool:
+    """Whether an error is of the standard output or error stream, which `command` answers for every command."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in OUTPUT_FAILS
 
 
 def _replace_missing_streams() -> None:

@@ -211,9 +211,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(estimate(command.recipe, command.run).table())
             return
         result = train(command.recipe, command.run)
-    except BrokenPipeError:  # who read the output has seen enough
-        raise
     except (ValueError, OSError, CheckpointError, LossNotFinite, ProcessLost) as error:
+        if terminal.is_of_the_output(error):
+            raise
         sys.exit(f"{who}: {in_words(error)}")
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):

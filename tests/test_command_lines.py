@@ -171,6 +171,17 @@ def test_too_little_memory_is_one_message_with_what_needs_less(
         train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run")])
 
 
+def test_a_full_standard_output_is_not_taken_for_a_full_disk_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prints(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # without a file's name
+
+    monkeypatch.setattr("bcl_edu.training.loop.train", prints)
+    with pytest.raises(SystemExit, match="cannot write to the standard output: No space left on device"):
+        train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run")])
+
+
 def test_another_error_of_the_program_is_not_taken_for_too_little_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from typing import Literal
 import tyro
 
 from bcl_edu import terminal
+from bcl_edu.escape import for_terminal
 from bcl_edu.files import in_words, write_atomically
 from bcl_edu.option_values import PLAIN_VALUES
 from bcl_edu.plugins import load_plugins
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             write_atomically(command.output, written.encode())
     except (ValueError, OSError) as error:
         sys.exit(f"bcl_edu.report: {in_words(error)}")
-    print(command.output if command.output is not None else written.rstrip("\n"))
+    print(for_terminal(command.output) if command.output is not None else written.rstrip("\n"))
 
 
 if __name__ == "__main__":
