@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -18,6 +18,9 @@ PANELS = {
 }
 """What each panel shows, under its title."""
 
+OWN_LOOKS = (2, 4, 5)
+"""Places in `style.SERIES` for methods without a look of their own: at most three are compared."""
+
 UPPER, LOWER = (0.50, 1.0), (0.0, 0.30)
 """Heights of the two rows of panels: accuracies above, the other two below them."""
 
@@ -29,15 +32,15 @@ def method_comparison(results: Mapping[str, Sequence[MethodRun]]) -> go.Figure:
         results: for each method its runs, as `read_method_runs` gives them.
 
     Raises:
-        ValueError: there is no method, or more than can be told apart.
+        ValueError: there is no method, or more than three.
     """
-    if not results:
-        raise ValueError("no method is chosen; expected at least one")
+    if not 1 <= len(results) <= len(OWN_LOOKS):
+        raise ValueError(f"{len(results)} methods are chosen; expected one to {len(OWN_LOOKS)}")
     seeds = {len(runs) for runs in results.values()}
     number = "/".join(map(str, sorted(seeds)))
     look_at = f"Means of {number} seeds; whiskers: one standard deviation of a run. Do they overlap?"
     figure = style.page("Side by side", look_at, _in_words(results), height=620)
-    for place, ((method, runs), look) in enumerate(zip(results.items(), style.looks(results), strict=True)):
+    for place, ((method, runs), look) in enumerate(zip(results.items(), _looks(results), strict=True)):
         for panel, quantities in enumerate(PANELS.values(), start=1):
             found = [over_seeds(runs, quantity) for quantity in quantities]
             axis = "" if panel == 1 else str(panel)
@@ -66,6 +69,12 @@ def method_comparison(results: Mapping[str, Sequence[MethodRun]]) -> go.Figure:
             )
     _place_panels(figure)
     return figure
+
+
+def _looks(methods: Iterable[str]) -> list[style.Series]:
+    """A method's own look, or one of those that no other method has and on which a whisker is seen."""
+    own = zip(methods, style.looks(methods), OWN_LOOKS, strict=False)
+    return [look if style.method_in(method) else style.series(spare) for method, look, spare in own]
 
 
 def _whisker(found: Sequence[MeanAndDeviation]) -> dict[str, Any]:

@@ -107,6 +107,19 @@ def test_each_method_is_once_in_the_legend_and_each_panel_has_axes_of_its_own() 
     assert {trace.yaxis for trace in figure.data} == {"y", "y2", "y3"}
 
 
+def test_no_bar_has_the_colour_of_its_whisker() -> None:
+    for names in (("proco", "bcl"), ("ssp", "ldam", "tde")):
+        figure = method_comparison({name: runs(60, 64) for name in names})
+        colours = [trace.marker.color for trace in figure.data[::3]]
+        assert len(set(colours)) == len(names)
+        assert style.INK not in colours
+
+
+def test_more_methods_than_can_be_told_apart_are_refused() -> None:
+    with pytest.raises(ValueError, match="4 methods are chosen"):
+        method_comparison({name: runs(60, 64) for name in ("a", "b", "c", "d")})
+
+
 # ---- the cloud
 
 
