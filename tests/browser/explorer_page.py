@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from bcl_edu.course.widgets.explorer import Settings
 
+OWN = ("file:", "data:", "blob:")
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 SLIDERS = {"imbalance_factor": "imbalanceFactor", "temperature": "temperature", "num_classes": "numClasses"}
 
 
@@ -63,3 +66,20 @@ class ExplorerPage:
     def panel(self, index: int) -> Locator:
         """What belongs to one of the two losses."""
         return self.page.locator("section.loss").nth(index)
+
+
+@contextmanager
+def opened_explorer(browser: Browser, address: str, **context: Any) -> Iterator[ExplorerPage]:
+    """An explorer opened from disk, without a network; afterwards nothing failed, was said or was fetched."""
+    visit = browser.new_context(**({"viewport": {"width": 1280, "height": 900}, "offline": True} | context))
+    visit.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
+    page = visit.new_page()
+    explorer = ExplorerPage(page)
+    page.on("pageerror", lambda error: explorer.problems.append(str(error)))
+    page.on("console", lambda message: explorer.problems.append(message.text))
+    page.on("request", lambda request: request.url.startswith(OWN) or explorer.problems.append(request.url))
+    page.goto(address)
+    yield explorer
+    visit.close()
+    assert explorer.problems == []

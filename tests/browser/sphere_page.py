@@ -13,6 +13,8 @@ from torch import Tensor
 
 from bcl_edu.course.widgets.sphere import TrainingSettings
 
+PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
+
 
 @dataclass
 class SpherePage:

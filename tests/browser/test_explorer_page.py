@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -15,11 +14,10 @@ from playwright.sync_api import Browser, expect
 from bcl_edu.course.figures import style
 from bcl_edu.course.widgets.explorer import Settings, write_page
 from bcl_edu.geometry.optimum import certified_optimum
-from tests.browser.explorer_page import ExplorerPage, in_browser
+from tests.browser.explorer_page import PHONE, ExplorerPage, in_browser, opened_explorer
 
 pytestmark = pytest.mark.browser
 
-OWN = ("file:", "data:", "blob:")
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 
@@ -28,26 +26,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_page(tmp_path_factory.mktemp("explorer") / "explorer.html").as_uri()
 
 
-def opened(browser: Browser, address: str, **context: Any) -> Iterator[ExplorerPage]:
-    context = {"viewport": {"width": 1280, "height": 900}} | context
-    visit = browser.new_context(offline=True, **context)
-    visit.set_default_timeout(60_000)
-    expect.set_options(timeout=60_000)
-    page = visit.new_page()
-    explorer = ExplorerPage(page)
-    page.on("pageerror", lambda error: explorer.problems.append(str(error)))
-    page.on("console", lambda message: explorer.problems.append(message.text))
-    page.on("request", lambda request: request.url.startswith(OWN) or explorer.problems.append(request.url))
-    page.goto(address)
-    yield explorer
-    visit.close()
-    assert explorer.problems == []  # nothing failed, nothing was said, nothing was fetched
-
-
 @pytest.fixture
 def explorer(browser: Browser, address: str) -> Iterator[ExplorerPage]:
     """The page opened from disk, without a network."""
-    yield from opened(browser, address, color_scheme="light")
+    with opened_explorer(browser, address, color_scheme="light") as found:
+        yield found
 
 
 def curve_is_complete(explorer: ExplorerPage) -> None:
@@ -429,9 +412,8 @@ def test_a_slider_follows_the_mouse(explorer: ExplorerPage) -> None:
 @pytest.fixture
 def phone(browser: Browser, address: str) -> Iterator[ExplorerPage]:
     """The page on a phone of 390 pixels."""
-    yield from opened(
-        browser, address, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
-    )
+    with opened_explorer(browser, address, **PHONE) as found:
+        yield found
 
 
 def test_on_a_phone_one_sphere_is_shown_under_an_imbalance_that_stays_in_sight(phone: ExplorerPage) -> None:
@@ -479,7 +461,7 @@ def channels(colour: str) -> str:
 def test_the_page_is_readable_in_light_and_dark(
     browser: Browser, address: str, scheme: str, num_classes: int
 ) -> None:
-    for explorer in opened(browser, address, color_scheme=scheme):
+    with opened_explorer(browser, address, color_scheme=scheme) as explorer:
         explorer.show(Settings(num_classes=num_classes, temperature=0.3))
         curve_is_complete(explorer)
         ink, paper = explorer.page.evaluate(

@@ -18,7 +18,7 @@ from bcl_edu.geometry.dynamics import unconstrained_dynamics
 from bcl_edu.geometry.gradient_shares import gradient_shares
 from bcl_edu.geometry.measures import class_means, cosine_matrix, simplex_deviation
 from bcl_edu.geometry.optimum import certified_optimum
-from tests.browser.sphere_page import SpherePage, embeddings_and_labels, opened_sphere
+from tests.browser.sphere_page import PHONE, SpherePage, embeddings_and_labels, opened_sphere
 
 pytestmark = pytest.mark.browser
 
@@ -201,8 +201,7 @@ def test_who_wants_no_motion_sees_the_end_and_nothing_moves(
 
 
 def test_names_of_classes_that_are_close_do_not_overlap(browser: Browser, addresses: dict[str, str]) -> None:
-    phone = {"viewport": {"width": 390, "height": 780}}
-    with opened_sphere(browser, addresses["waiting"], **phone) as sphere:
+    with opened_sphere(browser, addresses["waiting"], **PHONE) as sphere:
         for settings in ({"numClasses": 4}, {"numClasses": 10}):
             sphere.set(**settings)
             for steps in (0, 5, 60):
@@ -291,8 +290,8 @@ def test_losses_are_chosen_by_keyboard_one_for_each_side_in_mid_run(sphere: Sphe
     state = sphere.state()
     assert state["settings"]["losses"] == ["bcl", "bcl-class-anchors"]
     assert state["step"] == 30
-    colour = sphere.side(0).evaluate("e => e.style.getPropertyValue('--method')")
-    assert colour == style.METHOD_COLOURS["bcl"]
+    colour = sphere.side(0).locator(".swatch").evaluate("e => getComputedStyle(e).borderTopColor")
+    assert _hex(colour) == style.METHOD_COLOURS["bcl"]
 
 
 @pytest.mark.parametrize("prototypes", ["means", "free", "off"])
@@ -483,8 +482,7 @@ def test_dragging_a_sphere_turns_both_and_changes_nothing_else(sphere: SpherePag
 def test_a_finger_on_the_sphere_scrolls_the_page_up_and_turns_the_sphere_sideways(
     browser: Browser, addresses: dict[str, str]
 ) -> None:
-    phone = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
-    with opened_sphere(browser, addresses["waiting"], **phone) as sphere:
+    with opened_sphere(browser, addresses["waiting"], **PHONE) as sphere:
         canvas = sphere.picture(0)
         session = sphere.page.context.new_cdp_session(sphere.page)
 
@@ -516,8 +514,7 @@ def test_a_finger_on_the_sphere_scrolls_the_page_up_and_turns_the_sphere_sideway
 
 
 def test_buttons_sliders_and_speeds_answer_to_a_tap(browser: Browser, addresses: dict[str, str]) -> None:
-    phone = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
-    with opened_sphere(browser, addresses["waiting"], **phone) as sphere:
+    with opened_sphere(browser, addresses["waiting"], **PHONE) as sphere:
         sphere.button("step").tap()
         assert sphere.state()["step"] == 1
         sphere.page.locator(".speeds input").nth(2).tap()

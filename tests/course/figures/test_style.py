@@ -99,6 +99,8 @@ def test_widgets_have_the_colours_of_figures() -> None:
     text = (Path(widgets.__file__).parent / "browser" / "colours.js").read_text()
     methods = re.findall(r'^  "?([\w-]+)"?: \{ colour: "(#\w{6})"', text, re.MULTILINE)
     assert dict(methods) == style.METHOD_COLOURS
+    dark = re.findall(r'^  "?([\w-]+)"?: \{ .*?dark: "(#\w{6})"', text, re.MULTILINE)
+    assert dict(dark) == {name: style.on_dark(colour) for name, colour in style.METHOD_COLOURS.items()}
     ends = re.findall(r'^export const (HEAD|MIDDLE|TAIL) = "(#\w{6})"', text, re.MULTILINE)
     assert dict(ends) == {"HEAD": style.HEAD, "MIDDLE": style.MIDDLE, "TAIL": style.TAIL}
 

@@ -5,18 +5,26 @@ export const HEAD = "#2f7fc1";
 export const MIDDLE = "#85798c";
 export const TAIL = "#d55e00";
 
-/** Methods, on every page: a colour that stands out from a white and from a dark page, and a dash (as in SVG). */
+/**
+ * Methods, on every page: a colour that stands out from a white and from a dark page, the one where the page is dark for
+ * certain, and a dash (as in SVG).
+ */
 export const METHODS = {
-  ce: { colour: "#919191", dash: "2 3" },
-  lc: { colour: "#7b6430", dash: "8 3 2 3" },
-  scl: { colour: "#843dc4", dash: "" },
-  "scl-complement": { colour: "#ef4ee1", dash: "3 3" },
-  "scl-averaging": { colour: "#7d4afe", dash: "10 4" },
-  bcl: { colour: "#029c64", dash: "" },
-  "bcl-inside": { colour: "#729f46", dash: "10 4" },
-  "bcl-prototypes": { colour: "#b9118b", dash: "8 3 2 3" },
-  "bcl-class-anchors": { colour: "#1d6e5f", dash: "6 3" },
+  ce: { colour: "#919191", dark: "#919191", dash: "2 3" },
+  lc: { colour: "#7b6430", dark: "#8d7a4d", dash: "8 3 2 3" },
+  scl: { colour: "#843dc4", dark: "#9b62cf", dash: "" },
+  "scl-complement": { colour: "#ef4ee1", dark: "#ef4ee1", dash: "3 3" },
+  "scl-averaging": { colour: "#7d4afe", dark: "#8a5cfe", dash: "10 4" },
+  bcl: { colour: "#029c64", dark: "#029c64", dash: "" },
+  "bcl-inside": { colour: "#729f46", dark: "#729f46", dash: "10 4" },
+  "bcl-prototypes": { colour: "#b9118b", dark: "#ca4aa7", dash: "8 3 2 3" },
+  "bcl-class-anchors": { colour: "#1d6e5f", dark: "#46887c", dash: "6 3" },
 };
+
+/** A method's colour as CSS, for the theme of where it is drawn. */
+export function methodPaint(method) {
+  return `light-dark(${METHODS[method].colour}, ${METHODS[method].dark})`;
+}
 
 /** From blue (head, class 0) through grey to orange (tail, class K - 1). */
 export function classColour(classId, numClasses) {

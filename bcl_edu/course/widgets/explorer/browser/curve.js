@@ -1,6 +1,6 @@
 // Simplex deviation over the imbalance factor, with a marker at the present one. Every dot is an optimum of its own.
 
-import { METHODS } from "../../browser/colours.js";
+import { methodPaint } from "../../browser/colours.js";
 import { drawMarker, lineOf } from "./palette.js";
 import { html, picture, put, svg, write } from "./svg.js";
 import { decimal } from "./words.js";
@@ -49,8 +49,8 @@ export class DeviationCurve {
       const { loss, deviation, points } = curves[side];
       const places = points.map((point) => `${place(point.imbalanceFactor).toFixed(1)},${height(point.deviation).toFixed(1)}`);
       put(line, { ...lineOf(loss), d: places.length ? `M${places.join("L")}` : "" });
-      put(dots, { stroke: METHODS[loss].colour, d: places.map((at) => `M${at}h0`).join("") });
-      put(here, { fill: METHODS[loss].colour, transform: `translate(${x} ${height(deviation).toFixed(1)})` });
+      put(dots, { stroke: methodPaint(loss), d: places.map((at) => `M${at}h0`).join("") });
+      put(here, { fill: methodPaint(loss), transform: `translate(${x} ${height(deviation).toFixed(1)})` });
     });
   }
 

@@ -1,6 +1,6 @@
 // What only the explorer draws: sizes from head to tail, angles, and markers of the two losses.
 
-import { METHODS } from "../../browser/colours.js";
+import { methodPaint, METHODS } from "../../browser/colours.js";
 import { svg } from "./svg.js";
 
 /** Wider angles than the simplex's are teal, narrower ones magenta; an angle of the simplex is the page itself. */
@@ -24,8 +24,7 @@ export function angleColour(cosine, numClasses) {
 
 /** How the curve of a loss is drawn; two of the same loss are told apart by their markers, one for each side. */
 export function lineOf(loss) {
-  const { colour, dash } = METHODS[loss];
-  return { stroke: colour, "stroke-dasharray": dash };
+  return { stroke: methodPaint(loss), "stroke-dasharray": METHODS[loss].dash };
 }
 
 /** The marker of the first or the second loss, around the origin. */

@@ -1,6 +1,6 @@
 // One of the two losses: its name, its class means, its angles, its certificate.
 
-import { METHODS } from "../../browser/colours.js";
+import { methodPaint } from "../../browser/colours.js";
 import { AngleTable } from "./angles.js";
 import { LOSSES } from "./losses.js";
 import { drawMarker, lineOf } from "./palette.js";
@@ -55,7 +55,7 @@ export class LossPanel {
     const { loss, deviation, numClasses, gram, certified } = optimum;
     if (this.select.value !== wanted) this.select.value = wanted;
     put(this.line, lineOf(loss));
-    put(this.marker, { fill: METHODS[loss].colour });
+    put(this.marker, { fill: methodPaint(loss) });
     write(this.tail, degrees(gram[(numClasses - 1) * numClasses - 1], 0));
     write(this.deviation, decimal(deviation.rms, 3));
     write(this.badge, certified ? "✓ certified" : "! not certified");

@@ -1,6 +1,6 @@
 // Where the class means lie: on the circle for up to three classes, in a sphere that can be turned for more.
 
-import { classColour, METHODS } from "../../browser/colours.js";
+import { classColour, methodPaint } from "../../browser/colours.js";
 import { firstThreeAxes, referenceSimplex } from "./geometry.js";
 import { classRadius } from "./palette.js";
 import { html, picture, put, svg, write } from "./svg.js";
@@ -75,7 +75,7 @@ export class SphereView {
     this.optimum = optimum;
     const { points, kept } = firstThreeAxes(optimum.positions, optimum.numClasses);
     this.points = points;
-    const colour = METHODS[optimum.loss].colour;
+    const colour = methodPaint(optimum.loss);
     for (const { shape } of this.faces) put(shape, { fill: colour });
     put(this.edges, { stroke: colour });
     write(this.note, this.flat

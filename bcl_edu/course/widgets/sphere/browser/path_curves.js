@@ -80,8 +80,8 @@ export class PathCurve {
     }
     this.axes(pen, x, y, last, colours);
     losses.forEach((loss, side) => {
-      const { colour, dash } = METHODS[loss];
-      pen.strokeStyle = colour;
+      const { dash } = METHODS[loss];
+      pen.strokeStyle = METHODS[loss][colours.dark ? "dark" : "colour"];
       if (goals) {
         pen.globalAlpha = 0.7;
         pen.lineWidth = 1;

@@ -87,5 +87,6 @@ export function pageColours(root) {
     line: colour("line"),
     ball: colour("ball"),
     shade: colour("shade"),
+    dark: colour("dark") === "1",
   };
 }

@@ -1,7 +1,7 @@
 // One of the two losses: its menu, its sphere, its numbers.
 
 import { html } from "../../explorer/browser/svg.js";
-import { METHODS } from "../../browser/colours.js";
+import { methodPaint, METHODS } from "../../browser/colours.js";
 import { Descent, unitRows } from "./descent.js";
 import { PointCloud } from "./point_cloud.js";
 import { PushBar } from "./push_bar.js";
@@ -91,9 +91,8 @@ export class TrainingSide {
   write() {
     const { reading, target } = this;
     this.select.value = this.loss;
-    const { colour, dash } = METHODS[this.loss];
-    this.root.style.setProperty("--method", colour);
-    this.swatch.classList.toggle("dashed", Boolean(dash));
+    this.root.style.setProperty("--method", methodPaint(this.loss));
+    this.swatch.classList.toggle("dashed", Boolean(METHODS[this.loss].dash));
     write(this.angle, `${reading.rareAngle.toFixed(0)}°`);
     write(this.goal, `optimum ${this.targetAngle.toFixed(0)}°`);
     this.goal.title = target.certified
