@@ -371,7 +371,7 @@ def _readable(body: str) -> str:
     for table in page.select("table"):
         _label_cells(table)
         table.wrap(page.new_tag("div", attrs={"class": "scroller table"}))
-    for code in page.select("td code"):
+    for code in page.select("td code, td:not(:has(*))"):
         _break_at_marks(page, code)
     for formula in page.select("math[display=block]"):
         formula.wrap(page.new_tag("span", attrs={"class": "scroller formula"}))
@@ -380,7 +380,7 @@ def _readable(body: str) -> str:
 
 def _break_at_marks(page: BeautifulSoup, code: Tag) -> None:
     """Let a long name break after a dot, an underscore or a bracket, and nowhere within a word."""
-    parts = re.split(r"(?<=[._(])(?=\w)", code.get_text())
+    parts = re.split(r"(?<=[_(])(?=\w)|(?<=[^\W\d]\.)(?=\w)", code.get_text())
     code.clear()
     for position, part in enumerate(parts):
         if position:

@@ -265,7 +265,7 @@ cosines = {name: cosine_matrix(of) for name, of in means.items()}
 figures.cosine_heatmap(cosines, counts, digits.class_names)
 
 # %% [markdown]
-# *Look at the bottom right quarter, digits 5 to 9:* it is paler under BCL. One run is an anecdote here as well, so we ask
+# *Look at the bottom right quarter, digits 5 to 9:* it has less colour under BCL. One run is an anecdote here as well, so we ask
 # the ten seeds, and not only about this quarter: `simplex_deviation` says how far all the cosines are from $-1/9$.
 
 # %%

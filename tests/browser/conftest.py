@@ -18,14 +18,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.jupyterlab import DATASETS, ROOT, RUNTIME, SCREENSHOTS, Lab, Visit
+from tests.browser.site_page import PATIENCE
+from tests.browser.site_page import WINDOW as VIEWPORT
+from tools.site import build
 
-VIEWPORT = {"width": 1280, "height": 800}
 START_SECONDS = 120
-PATIENCE = 60_000
-"""Milliseconds that anything on a page may take; a loaded machine is slow, not wrong."""
 
 # No display, no sandbox for root, nothing that calls home; WebGL in software for the spheres.
 CHROMIUM_FLAGS = [
@@ -56,6 +57,19 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the site, built once, whichever process needs it first."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None:
+        return build(tmp_path_factory.mktemp("site") / "site").parent
+    shared = tmp_path_factory.getbasetemp().parent / f"site-{run}"
+    with FileLock(f"{shared}.lock"):
+        if not (shared / "index.html").exists():
+            build(shared)
+    return shared
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from jupyter_client import BlockingKernelClient
 from playwright.sync_api import Locator, Page, Request, expect
 
-from bcl_edu.course.outline import read_course
+from bcl_edu.course.outline import number_of, read_course
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -23,6 +23,19 @@ all the same (`PatientWidget`, and a test of each), and nothing of ours can keep
 START = "00_start_here"
 MINUTES = {START: 1.0} | {lesson.name: lesson.computing for lesson in read_course(ROOT / "notebooks")}
 """What each notebook says that it takes."""
+
+
+def own_test(notebook: str) -> Path:
+    """Where the widgets of a notebook are driven, if it has any."""
+    return Path(__file__).parent / f"test_notebook_{number_of(notebook)}.py"
+
+
+def on_data_sets(notebook: str) -> bool:
+    """Whether a notebook is one of those on the paper's data sets, 10 to 13."""
+    return number_of(notebook) in {"10", "11", "12", "13"}
+
+
+WITHOUT_OWN_TEST = [name for name in MINUTES if not own_test(name).exists()]
 
 CORES = 2
 """What the stated minutes are for."""

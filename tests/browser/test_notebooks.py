@@ -1,27 +1,19 @@
 """Every notebook in JupyterLab, as its reader meets it: it runs in its time and is readable in both themes.
 
-A notebook whose widgets are driven by a test of its own, `test_notebook_NN.py`, is run through there and not again.
+A notebook whose widgets are driven by a test of its own, `test_notebook_NN.py`, is run through there and not again;
+those on the paper's data sets are in `test_notebooks_on_data_sets.py`.
 """
 
 import re
-from pathlib import Path
 
 import pytest
 
-from bcl_edu.course.outline import number_of
-from tests.browser.jupyterlab import MINUTES, Visit
+from tests.browser.jupyterlab import MINUTES, WITHOUT_OWN_TEST, Visit, on_data_sets, own_test
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
-HERE = Path(__file__).parent
 
-
-def own_test(notebook: str) -> Path:
-    """Where the widgets of a notebook are driven, if it has any."""
-    return HERE / f"test_notebook_{number_of(notebook)}.py"
-
-
-@pytest.mark.parametrize("notebook", [name for name in MINUTES if not own_test(name).exists()])
+@pytest.mark.parametrize("notebook", [name for name in WITHOUT_OWN_TEST if not on_data_sets(name)])
 def test_it_runs_in_its_time_and_is_readable_in_both_themes(visit: Visit, notebook: str) -> None:
     visit.run_through(notebook)
 

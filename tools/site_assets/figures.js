@@ -15,7 +15,11 @@ const LEGEND_ROW = 34;
 const LETTER = 7;
 const APART = 8;
 const SMALLEST = 10;
-const SCALE = 64;
+/** Letters of a name in one line. */
+const LONG_NAME = 12;
+/** By how much an axis goes on above numbers that are written upright. */
+const UPRIGHT = 1.1;
+const SCALE = 72;
 /** Pixels below a plot for names of its columns that are written aslant. */
 const ASLANT = 62;
 /** With more labels than this on an axis no lines are broken: they are numbers, or are left out in part. */
@@ -85,7 +89,8 @@ function fitPhone(data, layout, width) {
   const panels = belowOneAnother(layout, width);
   if (panels === 1) fitSquare(data, layout, width);
   moveColourBars(data, layout, panels);
-  moveNumbers(data);
+  moveNumbers(data, layout);
+  breakNames(layout);
   breakLabels(data, layout, width);
   moveButtons(layout);
 }
@@ -96,7 +101,7 @@ function belowOneAnother(layout, width) {
   const panels = axes.map((name) => layout[name].domain).filter(([from]) => from > 0).length + 1;
   if (axes.length < 2 || panels !== axes.length) return 1;
   const height = Math.min(width, 340);
-  const gap = 0.24 / panels;
+  const gap = 0.3 / panels;
   axes.forEach((name, i) => {
     const middle = (layout[name].domain[0] + layout[name].domain[1]) / 2;
     const top = 1 - i * (1 + gap) / (panels + gap * (panels - 1));
@@ -112,16 +117,23 @@ function belowOneAnother(layout, width) {
   return panels;
 }
 
-/** A plot whose cells are square is as narrow as the page lets it be, and needs to be no higher than that. */
+/** A plot that is as high as it is wide, in units of its own, is as wide as the page lets it be, and no higher than that. */
 function fitSquare(data, layout, width) {
   const [trace] = data;
-  if (!["heatmap", "image"].includes(trace.type) || !layout.height) return;
-  const names = trace.type === "image" ? layout.yaxis?.ticktext ?? [] : trace.y;
-  const longest = Math.max(0, ...Array.from(names, (name) => String(name).length));
-  const across = width - (layout.margin.l ?? 0) - (layout.margin.r ?? 0) - LETTER * longest - 2 * APART;
-  const shape = trace.type === "image" ? heightOverWidth(trace.source) : trace.y.length / trace.x.length;
-  const below = trace.type === "image" ? layout.margin.b ?? 0 : Math.max(layout.margin.b ?? 0, ASLANT);
-  layout.height = Math.min(layout.height, Math.round(layout.margin.t + across * shape + below));
+  if (!layout.height) return;
+  const { t: above, b: under = 80, l: left = 0, r: right = 0 } = layout.margin;
+  const [x, y] = [layout.xaxis, layout.yaxis];
+  if (["heatmap", "image"].includes(trace.type)) {
+    const names = trace.type === "image" ? y?.ticktext ?? [] : trace.y;
+    const longest = Math.max(0, ...Array.from(names, (name) => String(name).length));
+    const across = width - left - right - LETTER * longest - 2 * APART;
+    const shape = trace.type === "image" ? heightOverWidth(trace.source) : trace.y.length / trace.x.length;
+    const below = trace.type === "image" ? under : Math.max(under, ASLANT);
+    layout.height = Math.min(layout.height, Math.round(above + across * shape + below));
+  } else if (layout.scene || (y?.scaleanchor && y.visible === false && x.range && y.range)) {
+    const shape = layout.scene ? 1 : (y.range[1] - y.range[0]) / (x.range[1] - x.range[0]);
+    layout.height = Math.min(layout.height, Math.round(above + (width - left - right) * shape + under));
+  }
 }
 
 /** Of a PNG in a data URI: its size stands at the beginning. */
@@ -139,18 +151,23 @@ function moveColourBars(data, layout, panels) {
   const place = panels === 1 ? { y: 1 + 6 / plot, yanchor: "bottom" } : { y: -ASLANT / plot, yanchor: "top" };
   for (const bar of bars) {
     Object.assign(bar, { orientation: "h", x: 0.5, xanchor: "center", len: 0.9, thickness: 12, ypad: 0, ...place });
+    if (bar.title) bar.title = { ...bar.title, side: "top", text: bar.title.text.replaceAll("<br>", " ") };
     layout.height += SCALE;
     if (panels === 1) layout.margin.t += SCALE;
   }
 }
 
 /** Numbers above thin bars that stand side by side would overlap: they are written upright, within them. */
-function moveNumbers(data) {
+function moveNumbers(data, layout) {
   const bars = data.filter(({ type }) => type === "bar");
   if (bars.length < 2) return;
   for (const bar of bars.filter(({ text }) => text)) {
     Object.assign(bar, { textangle: -90, constraintext: "none" }); // plotly would make them smaller than can be read
     if (bar.textposition === "inside") bar.textfont = { ...bar.textfont, size: SMALLEST };
+  }
+  if (bars.some(({ textposition }) => textposition === "outside")) {
+    const highest = layout.yaxis.range?.[1] ?? 1.12 * Math.max(...bars.flatMap(({ y }) => Array.from(y)));
+    layout.yaxis = { ...layout.yaxis, range: [0, UPRIGHT * highest] };
   }
   for (const numbers of data.filter(({ mode, offsetgroup }) => mode === "text" && offsetgroup)) {
     const bar = bars.find(({ offsetgroup }) => offsetgroup === numbers.offsetgroup);
@@ -162,6 +179,12 @@ function moveNumbers(data) {
     if (bar.marker.pattern) bar.marker.pattern.fgopacity = 0.3;
     writeOnBars(bar);
   }
+}
+
+/** Names of parts of a picture without axes, such as of a whole circle, are broken into lines. */
+function breakNames(layout) {
+  if (layout.xaxis?.visible !== false) return;
+  for (const note of layout.annotations ?? []) note.text = brokenInto(note.text, LONG_NAME);
 }
 
 /** Names of columns that would touch their neighbours are broken into lines, and are small where that is not enough. */

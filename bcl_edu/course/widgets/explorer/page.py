@@ -26,7 +26,7 @@ body {{
   font-family: var(--sans, system-ui, "DejaVu Sans", sans-serif);
 }}
 header {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 4px 24px; margin-bottom: 8px; }}
-h1 {{ font-size: 20px; margin: 0; flex: 1; }}
+h1 {{ font-size: 20px; margin: 0; flex: 1 1 320px; }}
 header a {{ color: #1c5f99; }}
 @media (prefers-color-scheme: dark) {{
   body {{ background: #111111; color: #e6e6e6; }}

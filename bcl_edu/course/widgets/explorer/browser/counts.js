@@ -32,11 +32,11 @@ export class ClassCounts {
   /** Show these counts. */
   update(classCounts) {
     if (this.classes?.length !== classCounts.length) this.build(classCounts.length);
-    this.classes.forEach(({ dot, number, x }, k) => {
+    this.classes.forEach(({ dot, place, number, x }, k) => {
       const y = height(classCounts[k]);
       put(dot, { transform: `translate(${x} ${y.toFixed(1)})` });
       if (!number) return;
-      put(number, { transform: `translate(${x} ${(y - 13).toFixed(1)})` });
+      put(place, { transform: `translate(${x} ${(y - 13).toFixed(1)})` });
       write(number, Math.round(classCounts[k]));
     });
   }
@@ -60,12 +60,13 @@ export class ClassCounts {
       const end = k === 0 || k === numClasses - 1;
       const dot = svg("circle", { class: "count", r: classRadius(k, numClasses), fill: classColour(k, numClasses) }, this.dots);
       const numbered = numClasses <= MOST_NUMBERED || end;
-      const number = numbered ? svg("text", { class: "number", "text-anchor": "middle" }, this.dots) : null;
+      const place = svg("g", {}, this.dots);
+      const number = numbered ? svg("text", { class: "number", "text-anchor": "middle" }, place) : null;
       if (numClasses <= MOST_NUMBERED || end || numClasses - k > 2) {
         const name = svg("text", { x, y: BOTTOM + 18, class: "tick", "text-anchor": "middle" }, this.dots);
         write(name, className(k, numClasses));
       }
-      return { dot, number, x: x.toFixed(1) };
+      return { dot, place, number, x: x.toFixed(1) };
     });
   }
 }

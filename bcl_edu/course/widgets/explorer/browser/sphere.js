@@ -136,11 +136,13 @@ export class SphereView {
     this.classes = all.map((k) => {
       const group = svg("g", { class: "class" }, this.shapes);
       const colour = classColour(k, numClasses);
+      const place = svg("g", {}, group); // moved in the label's stead: browsers lay out a text that is moved itself
       return {
         group,
+        place,
         spoke: svg("path", { class: "spoke", stroke: colour, "stroke-width": 3.2 - (2 * k) / (numClasses - 1) }, group),
         dot: svg("circle", { class: "class-mean", r: classRadius(k, numClasses), fill: colour }, group),
-        label: svg("text", { class: "class-label", x: 0, y: 0 }, group),
+        label: svg("text", { class: "class-label", x: 0, y: 4 }, place),
       };
     });
     this.order = all;
@@ -167,7 +169,7 @@ export class SphereView {
     for (const { triple, shape } of this.faces) put(shape, { d: `${polyline(triple.map((k) => screen[k]))}Z` });
     put(this.edges, { d: this.joins.map((pair) => polyline(pair.map((k) => screen[k]))).join("") });
     const labels = sharedLabels(screen, numClasses);
-    this.classes.forEach(({ group, spoke, dot, label }, k) => {
+    this.classes.forEach(({ spoke, dot, place, label }, k) => {
       const { x, y, depth } = screen[k];
       put(spoke, { d: `M0,0L${x.toFixed(1)},${y.toFixed(1)}` });
       put(dot, { transform: moved(screen[k]) });
@@ -179,7 +181,8 @@ export class SphereView {
       const length = Math.hypot(x, y) || 1;
       const away = classRadius(k, numClasses) + 7;
       const side = x / length > 0.5 ? "start" : x / length < -0.5 ? "end" : "middle";
-      put(label, { transform: moved({ x: x + (away * x) / length, y: y + (away * y) / length + 4 }), "text-anchor": side });
+      put(place, { transform: moved({ x: x + (away * x) / length, y: y + (away * y) / length }) });
+      put(label, { "text-anchor": side });
     });
     // what is behind is drawn first
     const order = screen.map((_, k) => k).sort((i, j) => screen[i].depth - screen[j].depth);
