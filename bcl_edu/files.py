@@ -76,7 +76,7 @@ def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
             raise ValueError(f"it has more than {largest:,} bytes")
         return content.decode("utf-8-sig")
     except (OSError, ValueError) as error:  # a UnicodeDecodeError is a ValueError
-        raise ValueError(f"cannot read {path}: {in_words(error)}") from error
+        raise ValueError(f"cannot read {path}: {in_words(error).removeprefix(f'{path}: ')}") from error
 
 
 def read_json(path: Path, largest: int = LARGEST_TEXT) -> Any:

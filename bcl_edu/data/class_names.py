@@ -77,6 +77,8 @@ def with_class_names(listed: ImageList, class_names: Sequence[str]) -> tuple[Ima
     """
     if listed.words is not None:
         names = tuple(str(name) for name in np.unique(listed.words))
+        if set(names) <= set(class_names):  # all or some of the run's, as a list of numbers may have
+            names = tuple(class_names)
         return _by_words("test", listed, names), names
     largest = int(listed.labels.argmax())
     if listed.labels[largest] >= len(class_names):

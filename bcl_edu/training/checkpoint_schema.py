@@ -35,6 +35,7 @@ def _numbers(value: object, least: float) -> bool:
 
 
 COUNT = Expected("a whole number from 0", _count)
+NUMBER = Expected("a number", _number)
 SECONDS = Expected("a number from 0", lambda value: _number(value) and value >= 0)
 PERCENTAGE = Expected("a number from 0 to 100", lambda value: _number(value) and 0 <= value <= 100)
 PERCENTAGE_OR_NONE = Expected("a number from 0 to 100, or None", lambda v: v is None or PERCENTAGE.fits(v))
@@ -102,9 +103,13 @@ def _misfits(state: Mapping[str, Any]) -> Iterator[str]:
     for name, values in state["normalisation"].items():
         if len(values) != channels:
             yield f"normalisation[{name!r}] has {len(values)} values, but the images have {channels} channels"
+    if state["start"] is not None:
+        text = Expected("the name of a method", lambda value: isinstance(value, str))
+        yield from _in_table(state["start"], "start", {"method": text})
     for position, row in enumerate(state["history"]):
         where = f"history[{position}]"
-        yield from _in_table(row, where, _ROW_OF_AN_EVALUATION if "top1" in row else _ROW)
+        losses = {name: NUMBER for name in row if name.startswith("loss")}
+        yield from _in_table(row, where, (_ROW_OF_AN_EVALUATION if "top1" in row else _ROW) | losses)
         if row["epoch"] != position + 1:
             yield f"{where}['epoch'] is {row['epoch']}, expected {position + 1}"
     if state["best"] is not None and state["best"] not in state["history"]:

@@ -16,6 +16,8 @@ from bcl_edu.data import (
     open_dataset,
     read_mapping,
 )
+from bcl_edu.data.class_names import with_class_names
+from bcl_edu.data.photographs import read_any_list
 
 
 def own_lists(
@@ -96,6 +98,15 @@ def images(*names: str) -> LabelledImages:
     """One image of each class, whose pixels are its label."""
     labels = torch.arange(len(names))
     return LabelledImages(labels.byte().reshape(-1, 1, 1, 1).repeat(1, 1, 2, 2), labels, names)
+
+
+def test_a_test_list_of_words_may_have_some_of_the_classes_as_one_of_numbers_may(tmp_path: Path) -> None:
+    (tmp_path / "test.csv").write_text("path,label\n1.png,cow\n2.png,bee\n", encoding="utf-8")
+    listed = read_any_list(tmp_path / "test.csv")
+    some, names = with_class_names(listed, ["ant", "bee", "cow"])
+    assert names == ("ant", "bee", "cow")
+    assert some.labels.tolist() == [2, 1]
+    assert with_class_names(listed, ["ant", "bee"])[1] == ("bee", "cow")  # other classes, to be mapped
 
 
 def test_the_same_names_need_nothing() -> None:
