@@ -143,19 +143,19 @@ CARDS: dict[str, MethodCard] = {
     ),
     # ---- contrast
     "scl": MethodCard(
-        r"L = \lambda L_{LC} + \mu L_{SCL}, \qquad L_{SCL, i} = -\text{mean}_{p \in P_i} \log "
+        r"L = \lambda L_{LC} + \mu L_{SCL}, \qquad L_{SCL, i} = -\text{mean}_{p \in A_i} \log "
         r"\frac{e^{z_i \cdot z_p / \tau}}{\sum_{k \neq i} e^{z_i \cdot z_k / \tau}}",
         "A second branch asks that embeddings of one class be near to each other and far from all others. The "
         "classifier beside it has logit compensation.",
     ),
     "bcl": MethodCard(
-        r"L_{BCL, i} = -\text{mean}_{p \in P_i} \log \frac{e^{z_i \cdot z_p / \tau}}{D_i}, \qquad "
+        r"L_{BCL, i} = -\text{mean}_{p \in A_i} \log \frac{e^{z_i \cdot z_p / \tau}}{D_i}, \qquad "
         r"D_i = \sum_j \frac{1}{m_{ij}} \sum_{k \in B_j \cup \{c_j\},\, k \neq i} e^{z_i \cdot z_k / \tau}",
         "In the place of the loss before, the denominator is averaged class by class, and a prototype of every class "
         "joins every batch. So every class pushes in every step, and large ones no harder than small ones.",
     ),
     "bcl-in-log": MethodCard(
-        r"L_i = -\log \frac{\text{mean}_{p \in P_i}\, e^{z_i \cdot z_p / \tau}}{D_i}",
+        r"L_i = -\log \frac{\text{mean}_{p \in A_i}\, e^{z_i \cdot z_p / \tau}}{D_i}",
         "The mean over the positives moves inside the logarithm. The nearest positives then count most, where BCL "
         "asks for all alike.",
     ),
@@ -166,7 +166,7 @@ CARDS: dict[str, MethodCard] = {
         "classes push harder again, by the counts of the training set and not of the batch.",
     ),
     "bcl-in-log-prior": MethodCard(
-        r"L_i = -\log \frac{P_{y_i}\, \text{mean}_{p \in P_i}\, e^{z_i \cdot z_p / \tau}}"
+        r"L_i = -\log \frac{P_{y_i}\, \text{mean}_{p \in A_i}\, e^{z_i \cdot z_p / \tau}}"
         r"{\sum_j P_j\, \text{mean}_{k \in B_j \cup \{c_j\},\, k \neq i}\, e^{z_i \cdot z_k / \tau}}",
         "Both changes at once make the loss a cross-entropy over class averages with logit compensation. It has the "
         "form of the GML loss.",
@@ -195,13 +195,13 @@ CARDS: dict[str, MethodCard] = {
         "prototype is not in the denominator.",
     ),
     "kcl": MethodCard(
-        r"L_i = -\text{mean}_{p \in P_i} \log \frac{e^{z_i \cdot z_p / \tau}}{\sum_a e^{z_i \cdot z_a / \tau}}, "
-        r"\qquad |P_i| \leq k + 1",
+        r"L_i = -\text{mean}_{p \in A_i} \log \frac{e^{z_i \cdot z_p / \tau}}{\sum_a e^{z_i \cdot z_a / \tau}}, "
+        r"\qquad |A_i| \leq k + 1",
         "An anchor is pulled towards its own key and k further ones of its class, be the class large or small. A "
         "linear layer is trained on the frozen features afterwards.",
     ),
     "tsc": MethodCard(
-        r"L_i = -\frac{\sum_{p \in P_i} \log p_i(p) + \lambda \log p_i(t_{y_i})}{|P_i| + 1}",
+        r"L_i = -\frac{\sum_{a \in A_i} \log p_i(a) + \lambda \log p_i(t_{y_i})}{|A_i| + 1}",
         "KCL gets a target t for each class, all as far apart as possible. In every step each class is given the "
         "target that fits its embeddings best.",
     ),

@@ -78,7 +78,7 @@ assert touched["bcl"] == {"loss", "views", "network"} and parts["bcl"].network =
 # curious about; the others are there to look up.
 #
 # $\varphi_k$ are logits, $P_k$ class shares, $n_k$ class counts, $f$ features, $w_k$ rows of the classifier, $z$ embeddings,
-# $c_k$ prototypes; other letters are constants or are learned.
+# $c_k$ prototypes, $A_i$ an anchor's positives; other letters are constants or are learned.
 #
 # **Before you read on:** all 33 were proposed for long tails. How many of them have a *lower* few-shot accuracy here than
 # cross-entropy?
