@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from bcl_edu.course.exercises import Progress
 from bcl_edu.course.outline import FILE_NAME, course_map, number_of, read_course, short_table
 from tools.notebooks import NOTEBOOKS, from_twin, twin_of, twins
 
@@ -49,6 +51,18 @@ def test_an_incomplete_entry_is_named(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text('[01_one]\nquestion="Why?"\nneeds=[]\n')
     with pytest.raises(ValueError, match="the entry 01_one has missing or unknown keys"):
         read_course(tmp_path)
+
+
+def test_the_stored_map_has_every_notebook_and_every_exercise() -> None:
+    stored = nbformat.read(NOTEBOOKS / f"{START}.ipynb", as_version=4)
+    texts = [
+        text
+        for cell in stored.cells
+        for output in cell.get("outputs", ())
+        for text in output.get("data", {}).values()
+    ]
+    assert course_map(LESSONS) in texts
+    assert str(Progress(frozenset())) in texts
 
 
 def test_the_readme_has_the_table_of_this_course() -> None:
