@@ -15,6 +15,8 @@ const LEGEND_ROW = 34;
 const LETTER = 7;
 const APART = 8;
 const SMALLEST = 10;
+/** Pixels of a cell in which a number of the usual size has room. */
+const NUMBERED = 27;
 /** Letters of a name in one line. */
 const LONG_NAME = 12;
 /** By how much an axis goes on above numbers that are written upright. */
@@ -87,6 +89,7 @@ function inkOn(colour) {
 /** Lay a figure out for a phone. */
 function fitPhone(data, layout, width) {
   const panels = belowOneAnother(layout, width);
+  shortenNames(data, layout);
   if (panels === 1) fitSquare(data, layout, width);
   moveColourBars(data, layout, panels);
   moveNumbers(data, layout);
@@ -117,6 +120,16 @@ function belowOneAnother(layout, width) {
   return panels;
 }
 
+/** Long names of the rows and columns of a matrix, "automobile (2997)", are written without the number of images. */
+function shortenNames(data, layout) {
+  const [{ type, y }] = data;
+  if (type !== "heatmap" || !y?.every?.((name) => typeof name === "string")) return;
+  if (Math.max(...y.map((name) => name.length)) <= LONG_NAME) return;
+  for (const axis of Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name))) {
+    Object.assign(layout[axis], { tickvals: y, ticktext: y.map((name) => name.replace(/ \(\d+\)$/, "")) });
+  }
+}
+
 /** A plot that is as high as it is wide, in units of its own, is as wide as the page lets it be, and no higher than that. */
 function fitSquare(data, layout, width) {
   const [trace] = data;
@@ -124,10 +137,11 @@ function fitSquare(data, layout, width) {
   const { t: above, b: under = 80, l: left = 0, r: right = 0 } = layout.margin;
   const [x, y] = [layout.xaxis, layout.yaxis];
   if (["heatmap", "image"].includes(trace.type)) {
-    const names = trace.type === "image" ? y?.ticktext ?? [] : trace.y;
+    const names = y?.ticktext ?? trace.y ?? [];
     const longest = Math.max(0, ...Array.from(names, (name) => String(name).length));
     const across = width - left - right - LETTER * longest - 2 * APART;
     const shape = trace.type === "image" ? heightOverWidth(trace.source) : trace.y.length / trace.x.length;
+    if (trace.texttemplate && across / trace.x.length < NUMBERED) trace.textfont = { ...trace.textfont, size: SMALLEST };
     const below = trace.type === "image" ? under : Math.max(under, ASLANT);
     layout.height = Math.min(layout.height, Math.round(above + across * shape + below));
   } else if (layout.scene || (y?.scaleanchor && y.visible === false && x.range && y.range)) {
