@@ -392,7 +392,8 @@ def _label_cells(table: Tag) -> None:
     """Name the column of each cell of a table of sentences; a narrow page shows its rows as lists."""
     names = [cell.get_text(" ", strip=True) for cell in table.select("thead th")]
     cells = table.select("tbody td")
-    longest = max((len(cell.get_text()) for cell in cells), default=0)
+    texts = [cell.get_text() for cell in cells]
+    longest = max((len(text) for text in texts if re.search(r"[^\W\d]{3}", text)), default=0)
     if len(names) < 2 or longest < LONG_CELL:
         return
     table["class"] = "sentences"

@@ -201,6 +201,10 @@ def test_what_is_cut_off_on_a_phone_shows_it_and_is_scrolled_by_keyboard(page: P
     page.set_viewport_size({"width": 1280, "height": 844})
     expect(output).to_have_attribute("data-cut", "")
     assert output.get_attribute("tabindex") is None
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto((site / "01b_the_method_on_the_page.html").as_uri())
+    formula = page.locator('.formula[data-cut="right"]').first
+    expect(formula).to_have_attribute("aria-label", "Formula, scrolls")
     assert page.wrong == []  # type: ignore[attr-defined]
 
 
