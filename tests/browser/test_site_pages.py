@@ -77,6 +77,8 @@ OVERLAPS = """figure => {
         ("11_imagenet_lt", 0),
         ("08b_trained_networks", 0),
         ("05_theorem_2_class_averaging", 0),
+        ("06_theorem_3_class_complement", 0),
+        ("06_theorem_3_class_complement", 3),
     ],
 )
 def test_labels_of_a_figure_on_a_phone_do_not_overlap(

@@ -195,9 +195,9 @@ function moveNumbers(data, layout) {
   }
 }
 
-/** Names of parts of a picture without axes, such as of a whole circle, are broken into lines. */
+/** Names of parts of a single picture without axes, such as of a whole circle, are broken into lines. */
 function breakNames(layout) {
-  if (layout.xaxis?.visible !== false) return;
+  if (layout.xaxis?.visible !== false || layout.xaxis2) return;
   for (const note of layout.annotations ?? []) note.text = brokenInto(note.text, LONG_NAME);
 }
 
