@@ -28,18 +28,18 @@ class MethodCard:
 CARDS: dict[str, MethodCard] = {
     # ---- the loss on logits alone
     "ce": MethodCard(
-        r"L = -\log p_y, \qquad p_k = \frac{e^{\varphi_k}}{\sum_j e^{\varphi_j}}",
+        r"L = -\lambda \log p_y, \qquad p_k = \frac{e^{\varphi_k}}{\sum_j e^{\varphi_j}}",
         "The network learns which class is likely in the training set, habits of guessing included. It is the "
         "yardstick: every other card says what a method does otherwise.",
     ),
     "lc": MethodCard(
-        r"L = -\lambda \log \frac{e^{\varphi_y + \delta_y}}{\sum_j e^{\varphi_j + \delta_j}}, \qquad "
-        r"\delta_k = \log P_k",
+        r"L = \lambda L_{LC}, \qquad L_{LC} = -\log \frac{e^{\varphi_y + \delta_y}}{\sum_j e^{\varphi_j + \delta_j}}, "
+        r"\qquad \delta_k = \log P_k",
         "In training every logit gets the logarithm of its class's share, so the network need not learn how frequent "
         "classes are. In prediction the shares are left out, and all classes count alike.",
     ),
     "balanced-softmax": MethodCard(
-        r"L = -\log \frac{e^{\varphi_y + \delta_y}}{\sum_j e^{\varphi_j + \delta_j}}",
+        r"L = L_{LC} = -\log \frac{e^{\varphi_y + \delta_y}}{\sum_j e^{\varphi_j + \delta_j}}",
         "This is logit compensation with weight 1, where `lc` has λ = 2. Two papers proposed the same loss under two "
         "names.",
     ),
@@ -50,12 +50,12 @@ CARDS: dict[str, MethodCard] = {
         "(the bar is the mean over the samples of class c). Any class shares can then be added in prediction.",
     ),
     "focal": MethodCard(
-        r"L = -(1 - p_y)^{\gamma} \log p_y",
+        r"L = -\lambda\, (1 - p_y)^{\gamma} \log p_y",
         "Samples that are classified well weigh little, so the gradient comes from the hard ones. Class sizes do not "
         "occur in it: rare classes gain as far as they are hard.",
     ),
     "focal-detached": MethodCard(
-        r"L = -w \log p_y, \qquad w = (1 - p_y)^{\gamma} \text{ without gradient}",
+        r"L = -\omega \log p_y, \qquad \omega = (1 - p_y)^{\gamma} \text{ without gradient}",
         "The factor only weighs samples, since no gradient passes through it. A published comparison trained this "
         "under the name of focal loss.",
     ),
@@ -66,12 +66,13 @@ CARDS: dict[str, MethodCard] = {
         "the many wrong classes do not drown the right one.",
     ),
     "cb-focal": MethodCard(
-        r"L = -w_y\, (1 - p_y)^{\gamma} \log p_y, \qquad w_k \propto \frac{1 - \beta}{1 - \beta^{n_k}}",
+        r"L = -\lambda\, \omega_y\, (1 - p_y)^{\gamma} \log p_y, \qquad "
+        r"\omega_k \propto \frac{1 - \beta}{1 - \beta^{n_k}}",
         "Focal loss gets a weight for each class. The weight falls with the effective number of samples, which grows "
         "more slowly than their number because samples overlap.",
     ),
     "cb-focal-sigmoid": MethodCard(
-        r"L = -w_y \sum_k (1 - q_k)^{\gamma} \log q_k, \qquad w_k \propto \frac{1 - \beta}{1 - \beta^{n_k}}",
+        r"L = -\omega_y \sum_k (1 - q_k)^{\gamma} \log q_k, \qquad \omega_k \propto \frac{1 - \beta}{1 - \beta^{n_k}}",
         "The same weights stand before the sum of sigmoids. This is the published form, `cb-focal` is ours.",
     ),
     "ldam": MethodCard(
@@ -81,14 +82,18 @@ CARDS: dict[str, MethodCard] = {
         "features and weight rows, which gives the margin a unit.",
     ),
     "ldam-drw": MethodCard(
-        r"L = L_{LDAM} \text{ until epoch } T, \text{ then } w_y L_{LDAM}, \qquad "
-        r"w_k \propto \frac{1 - \beta}{1 - \beta^{n_k}}",
-        "All samples count alike while features are learned. Classes are weighed only from the first fall of the "
-        "learning rate on.",
+        r"L = \text{mean}_i\, L_{LDAM, i}, \text{ from epoch } t_1 \text{ on } "
+        r"\frac{\sum_i \omega_{y_i} L_{LDAM, i}}{\sum_i \omega_{y_i}}, \qquad "
+        r"\omega_k \propto \frac{1 - \beta}{1 - \beta^{n_k}}",
+        "All samples count alike while features are learned. Classes are weighed only from the epoch "
+        "$t_1$ of the first fall of the learning rate on.",
     ),
     "metasaug": MethodCard(
-        r"\tilde\varphi_k = \varphi_k + \frac{\lambda}{2} (w_k - w_y)^{\top} \Sigma_y (w_k - w_y) - [k = y]\, \Delta_y",
-        "Features are augmented along the directions in which their class varies, by a bound instead of by sampling. "
+        r"L = \frac{\sum_i \omega_{y_i} \text{CE}_i(\tilde\varphi)}{\sum_i \omega_{y_i}}, \qquad "
+        r"\tilde\varphi_k = \varphi_k + \frac{\lambda t}{2 T} (w_k - w_y)^{\top} \Sigma_y (w_k - w_y) "
+        r"- [k = y]\, \Delta_y",
+        "Four fifths of the epochs are plain cross-entropy; then features are augmented along the directions in which "
+        "their class varies, by a bound instead of by sampling, and classes are weighed as in `ldam-drw`. "
         "Images set aside say in each step how the covariances should move.",
     ),
     # ---- what is trained after the features
@@ -114,22 +119,24 @@ CARDS: dict[str, MethodCard] = {
         "learned from the features, says how much of the two an image gets.",
     ),
     "tde": MethodCard(
-        r"\varphi_k = \frac{s}{H} \sum_{h} \frac{w_k^h \cdot (f^h - \alpha (f^h \cdot d^h)\, d^h)}"
-        r"{\lVert w_k^h \rVert + \gamma}",
-        "Momentum drags all features in one direction d, which a running mean remembers. In prediction the part of a "
-        "feature along it is taken out.",
+        r"\varphi_k = \frac{s}{H} \sum_{h} \frac{w_k^h \cdot (u^h - \alpha (u^h \cdot d^h)\, d^h)}"
+        r"{\lVert w_k^h \rVert + \gamma}, \qquad u^h = \frac{f^h}{\lVert f^h \rVert}",
+        "Momentum drags all features in one direction, which a running mean remembers: d has length one in each of H "
+        "parts, as u has. In prediction the part of a feature along it is taken out (in training α is 0).",
     ),
     "dro-lt": MethodCard(
-        r"L = L_{CE} - \text{mean}_{c,\, i: y_i = c} \log \frac{e^{-\lVert \mu_c - f_i \rVert - \varepsilon_c}}"
+        r"L = \frac{\sum_i n_{y_i} \text{CE}_i}{\sum_i n_{y_i}} - \text{mean}_c\, \text{mean}_{i: y_i = c} \log "
+        r"\frac{e^{-\lVert \mu_c - f_i \rVert - \varepsilon_c}}"
         r"{\sum_j e^{-\lVert \mu_c - f_j \rVert - \varepsilon_c [y_j = c]}}",
         "The centroid of a rare class is uncertain, so own samples count as a learned radius ε farther away than "
         "they are. Features are trained with this after cross-entropy, and the classifier once more after them.",
     ),
     # ---- several branches
     "bbn": MethodCard(
-        r"L = \alpha\, \text{CE}(\varphi, y) + (1 - \alpha)\, \text{CE}(\varphi, y'), \qquad \alpha = 1 - (t / T)^2",
-        "One copy of the last block sees images as they come, another sees rare classes more often (y'). The weight "
-        "moves from the first to the second while training goes on.",
+        r"L = \alpha\, \text{CE}(\varphi, y) + (1 - \alpha)\, \text{CE}(\varphi, y'), \qquad "
+        r"\varphi = 2 W \left(\alpha f,\, (1 - \alpha) f'\right) + b, \qquad \alpha = 1 - (t / T)^2",
+        "One copy of the last block sees images as they come (f), another sees rare classes more often (f', y'). The "
+        "weight moves from the first to the second while training goes on.",
     ),
     "reslt": MethodCard(
         r"L = \alpha L_{\text{branches}} + (1 - \alpha)\, \text{CE}(\varphi^1 + \varphi^2 + \varphi^3, y)",
@@ -137,9 +144,12 @@ CARDS: dict[str, MethodCard] = {
         "what those before it leave wrong on rare classes.",
     ),
     "ride": MethodCard(
-        r"L = \sum_e \text{CE}(\varphi^e - s \Delta_y, y) - \lambda \sum_e \text{KL}(\bar p\, \Vert\, p^e)",
-        "Experts share the early layers, learn with margins, and are pushed apart. A router, trained afterwards, "
-        "asks a further expert only where that is worth it.",
+        r"L = \sum_e \text{CE}(\varphi^e_k - [k = y]\, s \Delta_y, y) - \lambda \bar\tau^2 \sum_e "
+        r"\text{KL}(\bar p\, \Vert\, p^e), \qquad p^e_k \propto e^{\varphi^e_k / \tau_k}, \quad "
+        r"\bar p_k \propto e^{\bar\varphi_k / \tau_k}",
+        "Experts share the early layers, learn with margins, and are pushed apart; in the last fifth of the epochs "
+        "classes are weighed as in `ldam-drw`, and rare ones have lower temperatures τ (1 before). A router, trained "
+        "afterwards, asks a further expert only where that is worth it.",
     ),
     # ---- contrast
     "scl": MethodCard(
@@ -206,7 +216,8 @@ CARDS: dict[str, MethodCard] = {
         "target that fits its embeddings best.",
     ),
     "ssp": MethodCard(
-        r"L = \text{CE}(\text{quarter turns}), \text{ then } L_{LDAM}, \text{ then } w_y L_{LDAM}",
+        r"L = \text{CE}(\text{quarter turns}), \text{ then } \text{mean}_i\, L_{LDAM, i}, "
+        r"\text{ then } \frac{\sum_i \omega_{y_i} L_{LDAM, i}}{\sum_i \omega_{y_i}}",
         "The backbone first learns by how many quarter turns an image was turned, which needs no labels. LDAM-DRW "
         "starts from its weights.",
     ),
