@@ -11,7 +11,7 @@ from torch import Tensor
 RED, GREEN, BLUE = 19595, 38470, 7471  # ITU-R 601 luminance: 0.299, 0.587, 0.114 in 65536ths
 
 
-def luminance(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 1 h w"]:
+def luminance(images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n 1 h w"]:
     """Grey level of each pixel, rounded; a grey image's own."""
     if images.shape[1] == 1:
         return images
@@ -25,7 +25,9 @@ def mean_level(grey: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 1 1"]:
     return grey.mean(dim=(2, 3), keepdim=True).add_(0.5).floor_()
 
 
-def blend(origin: Tensor, images: Float[Tensor, "n c h w"], factors: Tensor) -> Float[Tensor, "n c h w"]:
+def blend(
+    origin: Tensor, images: Float[Tensor, "n c height width"], factors: Tensor
+) -> Float[Tensor, "n c height width"]:
     """origin + factor (image - origin), cut off to whole numbers from 0 to 255.
 
     Brightness moves away from black, contrast from the mean level, saturation from the grey image, sharpness from
@@ -72,19 +74,23 @@ def turn_hue(images: Float[Tensor, "n 3 h w"], steps: Float[Tensor, " n"]) -> Fl
     return lack.mul_((-saturation * highest)[:, None]).add_(scaled[:, None]).div_(21675).floor_()
 
 
-def posterize(images: Float[Tensor, "n c h w"], bits: Float[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
+def posterize(
+    images: Float[Tensor, "n c height width"], bits: Float[Tensor, " n"]
+) -> Float[Tensor, "n c height width"]:
     """Keep each level's highest bits."""
     step = (2 ** (8 - bits))[:, None, None, None]
     return (images / step).floor_().mul_(step)
 
 
-def solarize(images: Float[Tensor, "n c h w"], threshold: Float[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
+def solarize(
+    images: Float[Tensor, "n c height width"], threshold: Float[Tensor, " n"]
+) -> Float[Tensor, "n c height width"]:
     """Invert the levels from the threshold on."""
     inverted = images.clone().ge_(threshold[:, None, None, None])
     return inverted.mul_(255 - 2 * images).add_(images)
 
 
-def autocontrast(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+def autocontrast(images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n c height width"]:
     """Stretch each channel's levels over 0 to 255; a channel of one level stays."""
     low = images.amin(dim=(2, 3), keepdim=True).double()
     high = images.amax(dim=(2, 3), keepdim=True).double()
@@ -96,7 +102,7 @@ def autocontrast(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
     return (images.double() * scale).sub_(offset).clamp_(0, 255).floor_().to(images.dtype)
 
 
-def equalize(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+def equalize(images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n c height width"]:
     """Replace each level by its rank, so that each channel's levels spread evenly (Pillow's rounding)."""
     number, channels, height, width = images.shape
     levels = images.reshape(number * channels, height * width).long()

@@ -14,7 +14,7 @@ BOX_PASSES = 3
 BOX_REACH = 2  # pixels; no box reaches further up to a standard deviation of 2, the views' largest
 
 
-def smooth(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+def smooth(images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n c height width"]:
     """Weighted mean of 3x3 pixels, the middle one counted five times; the border stays (Pillow's SMOOTH)."""
     if min(images.shape[2:]) < 3:
         return images
@@ -48,8 +48,8 @@ def box_weights(sigma: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "n reac
 
 
 def blur_rows(
-    images: Float[Tensor, "n c h w"], weights: Float[Tensor, "n reach"]
-) -> Float[Tensor, "n c h w"]:
+    images: Float[Tensor, "n c height width"], weights: Float[Tensor, "n reach"]
+) -> Float[Tensor, "n c height width"]:
     """Blur each row three times with its image's box; beyond the ends the last pixel is repeated."""
     number, channels, height, width = images.shape
     pixel = torch.arange(width, device=images.device)
@@ -66,8 +66,8 @@ def blur_rows(
 
 
 def blur_columns(
-    images: Float[Tensor, "n c h w"], weights: Float[Tensor, "n reach"]
-) -> Float[Tensor, "n c h w"]:
+    images: Float[Tensor, "n c height width"], weights: Float[Tensor, "n reach"]
+) -> Float[Tensor, "n c height width"]:
     """Likewise each column; whole rows of pixels are added here, faster than a matrix product."""
     height = images.shape[2]
     weight = weights[:, :, None, None, None].unbind(1)
@@ -83,8 +83,8 @@ def blur_columns(
 
 
 def gaussian_blur(
-    images: Float[Tensor, "n c h w"], weights: Float[Tensor, "n reach"]
-) -> Float[Tensor, "n c h w"]:
+    images: Float[Tensor, "n c height width"], weights: Float[Tensor, "n reach"]
+) -> Float[Tensor, "n c height width"]:
     """Blur each image, along the rows and then along the columns, rounded after each box as Pillow does.
 
     Args:

@@ -50,7 +50,7 @@ def resampling_weights(
 
 
 def cut_and_resize(
-    images: Float[Tensor, "n c h w"],
+    images: Float[Tensor, "n c height width"],
     window: Int64[np.ndarray, "n 4"],
     mirrored: Bool[np.ndarray, " n"],
     size: int,
@@ -91,7 +91,9 @@ def window_maps(
     return maps
 
 
-def cut_out(images: Float[Tensor, "n c h w"], square: Int64[np.ndarray, "n 4"]) -> Float[Tensor, "n c h w"]:
+def cut_out(
+    images: Float[Tensor, "n c height width"], square: Int64[np.ndarray, "n 4"]
+) -> Float[Tensor, "n c height width"]:
     """Blacken the rectangle from (top, left) to (bottom, right), those excluded, in each image."""
     top, left, bottom, right = (
         torch.from_numpy(square).to(images.device, non_blocking=True)[:, :, None].unbind(1)
@@ -143,7 +145,7 @@ def affine_maps(
 
 
 def move(
-    images: Float[Tensor, "n c h w"], maps: Float64[np.ndarray, "n 6"], fill: int, size: int
+    images: Float[Tensor, "n c height width"], maps: Float64[np.ndarray, "n 6"], fill: int, size: int
 ) -> Float[Tensor, "n c size size"]:
     """Read each pixel from the nearest source pixel of its image's affine map, or take the grey level ``fill``.
 

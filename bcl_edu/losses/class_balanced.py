@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from bcl_edu.losses.checks import as_class_counts, check_class_counts, check_same_device
@@ -12,7 +12,10 @@ from bcl_edu.losses.focal import focal_losses
 
 
 def class_balanced_weights(
-    class_counts: Int[Tensor, " k"] | Sequence[int] | np.ndarray, *, beta: float = 0.9999, check: bool = True
+    class_counts: Integer[Tensor, " k"] | Sequence[int] | np.ndarray,
+    *,
+    beta: float = 0.9999,
+    check: bool = True,
 ) -> Float[Tensor, " k"]:
     """Weight of each class from its effective number of samples E_k = (1 - beta^N_k) / (1 - beta).
 
@@ -48,8 +51,8 @@ def class_balanced_weights(
 
 def class_balanced_focal_loss(
     logits: Float[Tensor, "n k"],
-    labels: Int[Tensor, " n"],
-    class_counts: Int[Tensor, " k"] | Sequence[int] | np.ndarray,
+    labels: Integer[Tensor, " n"],
+    class_counts: Integer[Tensor, " k"] | Sequence[int] | np.ndarray,
     *,
     gamma: float = 2.0,
     beta: float = 0.9999,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from bcl_edu.losses.checks import (
@@ -21,13 +21,13 @@ from bcl_edu.losses.definition import anchor_losses, mean_over_anchors
 from bcl_edu.losses.fused import Form, fused_contrastive_loss
 from bcl_edu.losses.named import Averaging
 
-Counts = Int[Tensor, " k"] | list[int] | object
+Counts = Integer[Tensor, " k"] | list[int] | object
 """Class counts as a tensor, a list or an array."""
 
 
 def contrastive_loss(
     embeddings: Float[Tensor, "n dim"],
-    labels: Int[Tensor, " n"],
+    labels: Integer[Tensor, " n"],
     prototypes: Float[Tensor, "k dim"] | None = None,
     *,
     averaging: Averaging,
@@ -38,7 +38,7 @@ def contrastive_loss(
     training_balanced_anchors: bool = False,
     class_counts: Counts | None = None,
     extra_embeddings: Float[Tensor, "m dim"] | None = None,
-    extra_labels: Int[Tensor, " m"] | None = None,
+    extra_labels: Integer[Tensor, " m"] | None = None,
     temperature: float | Float[Tensor, ""] = 0.1,
     reduction: Literal["mean", "none"] = "mean",
     check: bool = True,
@@ -228,7 +228,7 @@ def _check_switches(averaging: str, complement: bool, prototypes: Tensor | None,
 
 def supervised_contrastive_loss(
     embeddings: Float[Tensor, "n dim"],
-    labels: Int[Tensor, " n"],
+    labels: Integer[Tensor, " n"],
     *,
     temperature: float | Float[Tensor, ""] = 0.1,
     class_balanced_anchors: bool = False,
@@ -256,7 +256,7 @@ def supervised_contrastive_loss(
 
 def class_averaged_loss(
     embeddings: Float[Tensor, "n dim"],
-    labels: Int[Tensor, " n"],
+    labels: Integer[Tensor, " n"],
     prototypes: Float[Tensor, "k dim"] | None = None,
     *,
     averaging: Literal["outside", "inside", "prototypes"] = "outside",
@@ -292,7 +292,7 @@ def class_averaged_loss(
 
 def class_complement_loss(
     embeddings: Float[Tensor, "n dim"],
-    labels: Int[Tensor, " n"],
+    labels: Integer[Tensor, " n"],
     prototypes: Float[Tensor, "k dim"],
     *,
     temperature: float | Float[Tensor, ""] = 0.1,
@@ -323,7 +323,7 @@ def class_complement_loss(
 
 def balanced_contrastive_loss(
     embeddings: Float[Tensor, "n dim"],
-    labels: Int[Tensor, " n"],
+    labels: Integer[Tensor, " n"],
     prototypes: Float[Tensor, "k dim"],
     *,
     temperature: float | Float[Tensor, ""] = 0.1,

@@ -31,7 +31,7 @@ No line waits for the device: sizes are sums on it, not numbers on the host.
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from bcl_edu.losses.named import Averaging
@@ -48,7 +48,7 @@ class AnchorLosses(NamedTuple):
 
 def anchor_losses(
     embeddings: Float[Tensor, "n dim"],
-    labels: Int[Tensor, " n"],
+    labels: Integer[Tensor, " n"],
     prototypes: Float[Tensor, "k dim"] | None = None,
     *,
     averaging: Averaging = "none",
@@ -56,7 +56,7 @@ def anchor_losses(
     positives_inside_log: bool = False,
     log_prior: Float[Tensor, " k"] | None = None,
     extra_embeddings: Float[Tensor, "m dim"] | None = None,
-    extra_labels: Int[Tensor, " m"] | None = None,
+    extra_labels: Integer[Tensor, " m"] | None = None,
     temperature: float = 0.1,
 ) -> AnchorLosses:
     """Loss L_i of each anchor, for any choice of the switches (table above).
@@ -133,13 +133,13 @@ def anchor_losses(
     return AnchorLosses(torch.where(has_positive, denominator - attraction, 0), has_positive)
 
 
-def class_sizes(labels: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+def class_sizes(labels: Integer[Tensor, " n"]) -> Integer[Tensor, " n"]:
     """How many labels equal each label: |B_y| of every sample's class y, shape (n,)."""
     names = compact_labels(labels)
     return torch.zeros_like(names).index_add(0, names, torch.ones_like(names))[names]
 
 
-def compact_labels(labels: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+def compact_labels(labels: Integer[Tensor, " n"]) -> Integer[Tensor, " n"]:
     """Name each class by the position of its first sample: 0..n-1 whatever the labels are, shape (n,).
 
     A table over the classes of a batch then has n rows, and nobody needs to fetch the largest label from the device.
@@ -149,7 +149,7 @@ def compact_labels(labels: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
 
 
 def class_mean_logits(
-    logits: Float[Tensor, "n m"], labels: Int[Tensor, " n"], key_labels: Int[Tensor, " m"]
+    logits: Float[Tensor, "n m"], labels: Integer[Tensor, " n"], key_labels: Integer[Tensor, " m"]
 ) -> Float[Tensor, "n m"]:
     """Mean of l_ik over each class's keys without i itself; -inf in the columns that name no class.
 
@@ -174,7 +174,7 @@ def class_mean_logits(
 
 def mean_over_anchors(
     losses: AnchorLosses,
-    labels: Int[Tensor, " n"],
+    labels: Integer[Tensor, " n"],
     *,
     class_balanced_anchors: bool = False,
     class_weight: Float[Tensor, " k"] | None = None,

@@ -3,14 +3,14 @@
 import math
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from bcl_edu.losses.checks import check_labels, check_logits, check_same_device
 
 
 def focal_loss(
-    logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"], *, gamma: float = 2.0, check: bool = True
+    logits: Float[Tensor, "n k"], labels: Integer[Tensor, " n"], *, gamma: float = 2.0, check: bool = True
 ) -> Float[Tensor, ""]:
     """Focal loss of one batch, for k classes that exclude each other.
 
@@ -41,7 +41,7 @@ def focal_loss(
 
 
 def focal_losses(
-    logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"], *, gamma: float, check: bool
+    logits: Float[Tensor, "n k"], labels: Integer[Tensor, " n"], *, gamma: float, check: bool
 ) -> Float[Tensor, " n"]:
     """The loss of each row; arguments and errors as in `focal_loss`."""
     if not (math.isfinite(gamma) and gamma >= 0):

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from bcl_edu.losses.definition import (
@@ -51,7 +51,7 @@ class Form(NamedTuple):
 
 def fused_contrastive_loss(
     embeddings: Float[Tensor, "n dim"],
-    labels: Int[Tensor, " n"],
+    labels: Integer[Tensor, " n"],
     prototypes: Float[Tensor, "k dim"] | None,
     form: Form,
 ) -> Float[Tensor, ""]:
@@ -73,7 +73,7 @@ def fused_contrastive_loss(
 
 
 def loss_by_definition(
-    z: Float[Tensor, "n dim"], labels: Int[Tensor, " n"], c: Float[Tensor, "k dim"] | None, form: Form
+    z: Float[Tensor, "n dim"], labels: Integer[Tensor, " n"], c: Float[Tensor, "k dim"] | None, form: Form
 ) -> Float[Tensor, ""]:
     """The same by :mod:`bcl_edu.losses.definition`, for autograd."""
     losses = anchor_losses(
@@ -132,8 +132,8 @@ class Batch(NamedTuple):
 
     z: Float[Tensor, "n dim"]
     c: Float[Tensor, "k dim"] | None
-    labels: Int[Tensor, " n"]
-    slot: Int[Tensor, " n"]  # the row of each sample's class in the tables over classes
+    labels: Integer[Tensor, " n"]
+    slot: Integer[Tensor, " n"]  # the row of each sample's class in the tables over classes
     class_count: Float[Tensor, " slots"]  # |B_j|, 0 where no sample is of the class
     class_sum: Float[Tensor, "slots dim"]  # sum of z_k over B_j
     positive_sum: Float[Tensor, "slots dim"]  # the same, and c_j under the complement; c_j alone for Eq. 8
@@ -152,7 +152,7 @@ class Denominator(NamedTuple):
 def value_and_gradient(
     z: Float[Tensor, "n dim"],
     c: Float[Tensor, "k dim"] | None,
-    labels: Int[Tensor, " n"],
+    labels: Integer[Tensor, " n"],
     form: Form,
     has_gradient: bool,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "n dim"] | None, Float[Tensor, "k dim"] | None]:
@@ -358,7 +358,7 @@ def _log_sum_exp(
     temperature: float,
     has_gradient: bool,
     *,
-    own: tuple[Int[Tensor, " n"], Float[Tensor, " n"]] | None = None,
+    own: tuple[Integer[Tensor, " n"], Float[Tensor, " n"]] | None = None,
 ) -> tuple[Tensor, Tensor, list[Tensor], Tensor]:
     """log sum_k exp(l_ik + bias_ik) over all keys k, and the derivatives of its weighted sum over the anchors.
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from bcl_edu.losses.checks import (
@@ -18,8 +18,8 @@ from bcl_edu.losses.checks import (
 
 def logit_compensated_cross_entropy(
     logits: Float[Tensor, "n k"],
-    labels: Int[Tensor, " n"],
-    class_counts: Int[Tensor, " k"] | Sequence[int] | np.ndarray,
+    labels: Integer[Tensor, " n"],
+    class_counts: Integer[Tensor, " k"] | Sequence[int] | np.ndarray,
     *,
     check: bool = True,
 ) -> Float[Tensor, ""]:

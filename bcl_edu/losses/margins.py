@@ -1,13 +1,13 @@
 """LDAM's margins: how far a sample's own logit must lead, the further the rarer its class."""
 
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from bcl_edu.losses.checks import check_class_counts
 
 
 def ldam_margins(
-    class_counts: Int[Tensor, " k"], *, largest: float = 0.5, check: bool = True
+    class_counts: Integer[Tensor, " k"], *, largest: float = 0.5, check: bool = True
 ) -> Float[Tensor, " k"]:
     """Margin of each class, proportional to N_k^(-1/4):
 

@@ -67,7 +67,7 @@ class BilateralBranch(Method):
         loss = bbn_loss(logits, batch.gather(batch.labels), rare.gather(rare.labels), alpha)
         return {"loss": loss}
 
-    def _side(self, images: Float[Tensor, "n c h w"], side: Side) -> Float[Tensor, "n half"]:
+    def _side(self, images: Float[Tensor, "n c height width"], side: Side) -> Float[Tensor, "n half"]:
         features: Tensor = self.network(images, side)
         return features
 

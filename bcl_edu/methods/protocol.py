@@ -152,7 +152,7 @@ class Method(nn.Module):
         """K."""
         return len(self.class_counts)
 
-    def extract(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n feature_dim"]:
+    def extract(self, images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n feature_dim"]:
         """Features of the backbone, compiled where that was asked for; for `forward`."""
         features: Tensor = self.network(images)
         return features
@@ -223,7 +223,7 @@ class Method(nn.Module):
 
     # ---- inference
 
-    def features(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h"]:
+    def features(self, images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n h"]:
         """Output of the backbone."""
         features: Tensor = self.backbone(images)
         return features
@@ -237,7 +237,7 @@ class Method(nn.Module):
         """Unit vectors z that a contrastive loss sees; None if the method has no contrastive branch."""
         return None
 
-    def predict(self, images: Float[Tensor, "n c h w"]) -> Prediction:
+    def predict(self, images: Float[Tensor, "n c height width"]) -> Prediction:
         """Features, logits and embeddings of normalised images, as they are evaluated."""
         features = self.features(images)
         return Prediction(features, self.logits(features), self.embeddings(features))

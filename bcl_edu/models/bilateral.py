@@ -41,7 +41,7 @@ class Bilateral(nn.Module):
         self.feature_dim, self.in_channels = 2 * feature_dim, in_channels
 
     def forward(
-        self, images: Float[Tensor, "n c h w"], side: Side | None = None
+        self, images: Float[Tensor, "n c height width"], side: Side | None = None
     ) -> Float[Tensor, "n feature_dim"]:
         """Features of the conventional block, then of the rebalancing one; of one side alone if it is named."""
         require_images(images, self.in_channels)

@@ -36,7 +36,7 @@ class DigitsNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
-    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n feature_dim"]:
+    def forward(self, images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n feature_dim"]:
         """Features of normalised images of any size, made for 8x8."""
         require_images(images, self.in_channels)
         features: Tensor = self.layers(images)

@@ -40,7 +40,7 @@ class Experts(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
-    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n feature_dim"]:
+    def forward(self, images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n feature_dim"]:
         """Features of the first expert, then of the second, and so on."""
         require_images(images, self.in_channels)
         maps = self.shared(images)

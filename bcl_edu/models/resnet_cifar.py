@@ -12,7 +12,7 @@ from torch.nn import functional
 from bcl_edu.models.images import require_images
 
 
-def shortcut_option_a(x: Float[Tensor, "n c h w"], out_channels: int) -> Float[Tensor, "n d h2 w2"]:
+def shortcut_option_a(x: Float[Tensor, "n c height width"], out_channels: int) -> Float[Tensor, "n d h2 w2"]:
     """Halve the resolution and fill up the channels with zeros, without any parameter.
 
     Every second row and column is kept, the new channels are split evenly before and after the old ones.
@@ -44,7 +44,7 @@ class BasicBlock(nn.Module):
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(out_channels)
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
+    def forward(self, x: Float[Tensor, "n c height width"]) -> Float[Tensor, "n d h2 w2"]:
         """Return relu(shortcut(x) + F(x))."""
         shortcut = shortcut_option_a(x, self.conv2.out_channels) if self.halves else x
         hidden = functional.relu(self.norm1(self.conv1(x)), inplace=True)
@@ -83,7 +83,7 @@ class ResNetCifar(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
-    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n feature_dim"]:
+    def forward(self, images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n feature_dim"]:
         """Features of normalised images: non-negative, the mean over all positions of the last block."""
         require_images(images, self.in_channels)
         hidden = functional.relu(self.norm(self.conv(images)), inplace=True)

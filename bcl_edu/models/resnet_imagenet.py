@@ -35,7 +35,7 @@ class ResNetImageNet(nn.Module):
             nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
         self.network = network
 
-    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n feature_dim"]:
+    def forward(self, images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n feature_dim"]:
         """Features of normalised images: non-negative, the mean over all positions of the last block."""
         require_images(images, self.in_channels)
         features: Tensor = self.network(images)

@@ -74,17 +74,17 @@ class TwoBranchModel(nn.Module):
             prototypes=self.prototypes(),
         )
 
-    def features(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n feature_dim"]:
+    def features(self, images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n feature_dim"]:
         """Backbone features of normalised images."""
         features: Tensor = self.backbone(images)
         return features
 
-    def classify(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
+    def classify(self, images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n classes"]:
         """Logits of normalised images: what is evaluated."""
         logits: Tensor = self.classifier(self.features(images))
         return logits
 
-    def embed(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n dim"]:
+    def embed(self, images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n dim"]:
         """Embeddings of normalised images on the unit sphere."""
         embeddings: Tensor = self.projection(self.features(images))
         return embeddings

@@ -193,7 +193,7 @@ def load_images(
     device: torch.device,
     workers: int = 0,
     batch_size: int = 1000,
-) -> Iterator[tuple[Int64[Tensor, " n"], UInt8[Tensor, "n c h w"]]]:
+) -> Iterator[tuple[Int64[Tensor, " n"], UInt8[Tensor, "n c height width"]]]:
     """Images as evaluation sees them, in batches: their positions, and the images on the device.
 
     Args:

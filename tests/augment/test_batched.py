@@ -252,6 +252,7 @@ def test_global_generators_are_untouched() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 def test_bad_input_is_refused() -> None:
     policy = view_policy("cifar", image_size=32)
     with pytest.raises(ValueError, match=r"torch\.float32"):

@@ -39,11 +39,12 @@ def test_images_normalised_with_their_own_statistics_have_mean_0_and_deviation_1
     assert result.std((0, 2, 3), correction=0).tolist() == pytest.approx([1] * 3, abs=1e-12)
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 def test_bad_input_is_refused_with_its_value() -> None:
     images = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
     with pytest.raises(ValueError, match=r"torch\.float32, expected torch\.uint8"):
         normalise(images.float(), (0.5,) * 3, (0.5,) * 3)
-    with pytest.raises(ValueError, match="have 3 channels, but mean has 1 values"):
+    with pytest.raises(ValueError, match="have 3 channels, but mean has 1 value"):
         normalise(images, (0.5,), (0.5,))
     with pytest.raises(ValueError, match="is a channel constant"):
         normalise(images, (0.5,) * 3, (0.5, 0.0, 0.5))

@@ -45,6 +45,7 @@ def test_images_are_not_copied_on_their_own_device() -> None:
     assert data.images.data_ptr() == images.data_ptr()
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("images", "labels", "named"),
     [

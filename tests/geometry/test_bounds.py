@@ -236,6 +236,7 @@ def test_a_batch_of_one_class_has_only_attraction() -> None:
     assert geometry.theorem_2(at(0, 10, 20), y).bound.tolist() == pytest.approx([0, 0, 0])
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("z", "y", "prototypes", "tau", "message"),
     [

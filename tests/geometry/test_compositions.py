@@ -59,6 +59,7 @@ def test_class_counts_that_are_none_are_refused(counts: list[float], message: st
         geometry.full_batch(counts)
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("counts", "batch_size", "views", "message"),
     [

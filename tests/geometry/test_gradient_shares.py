@@ -82,6 +82,7 @@ def test_low_temperature_does_not_overflow() -> None:
     assert shares.isfinite().all()
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

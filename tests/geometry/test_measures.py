@@ -100,6 +100,7 @@ def test_a_classifier_that_points_the_other_way_is_not() -> None:
     assert alignment.distance == pytest.approx(2)
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 def test_alignment_needs_equal_shapes() -> None:
     with pytest.raises(ValueError, match=r"\(3, 2\) and means \(2, 2\)"):
         geometry.classifier_alignment(at(0, 1, 2), at(0, 1))

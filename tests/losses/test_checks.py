@@ -15,6 +15,7 @@ def with_row(row: int, value: float) -> torch.Tensor:
     return changed
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -71,6 +72,7 @@ def test_value_checks_can_be_turned_off() -> None:
     assert supervised_contrastive_loss(with_row(0, torch.nan), Y, check=False).isnan()
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     "changed",
     [

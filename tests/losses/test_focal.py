@@ -96,6 +96,7 @@ def test_without_value_checks_no_value_is_read_on_the_host() -> None:
         assert phi.grad.shape == phi.shape
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

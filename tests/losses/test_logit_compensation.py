@@ -81,6 +81,7 @@ def test_without_value_checks_no_value_is_read_on_the_host() -> None:
             logit_compensated_cross_entropy(phi, y, counts)
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

@@ -273,6 +273,7 @@ def test_a_temperature_that_is_a_parameter_gets_its_gradient(averaging: str, com
     assert loss(tau).item() == pytest.approx(fixed.item(), abs=1e-12)
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     "tau", [torch.tensor([0.1, 0.2]), torch.tensor(1), torch.tensor(-0.1), torch.tensor(math.nan)]
 )
@@ -329,6 +330,7 @@ def test_counts_may_be_a_list_an_array_or_a_tensor(kind: type) -> None:
     assert class_balanced_focal_loss(logits, labels, kind([50, 10, 2])).isfinite()
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("options", "message"),
     [

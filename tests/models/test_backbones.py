@@ -173,6 +173,7 @@ def test_the_digits_network_learns_to_read() -> None:
     assert accuracy > 0.93
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 def test_unknown_names_channels_and_images_are_refused_with_their_value() -> None:
     with pytest.raises(
         ValueError, match=r"unknown backbone 'resnet18', expected one of digits_net, resnet32"
@@ -182,7 +183,7 @@ def test_unknown_names_channels_and_images_are_refused_with_their_value() -> Non
         build_backbone("resnet32", 0)
     backbone = resnet32()
     with pytest.raises(
-        ValueError, match=r"\(2, 1, 32, 32\) have 1 channels, but this backbone was built for 3"
+        ValueError, match=r"\(2, 1, 32, 32\) have 1 channel, but this backbone was built for 3"
     ):
         backbone(torch.zeros(2, 1, 32, 32))
     with pytest.raises(ValueError, match=r"\(3, 32, 32\), expected four dimensions"):
