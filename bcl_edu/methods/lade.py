@@ -89,7 +89,7 @@ def lader(
     """
     f = logits.to(torch.promote_types(logits.dtype, torch.float32))
     number, classes = f.shape
-    log_prior = (class_counts / class_counts.sum()).to(f.dtype).log()
+    log_prior = (class_counts.to(f.dtype) / class_counts.sum()).log()
     log_weight = -math.log(classes) - log_prior  # log p_u / pi
     weighted = f + (log_weight[labels][:, None] if by_sample else log_weight)
     s = weighted.logsumexp(dim=0) - math.log(number)  # S_c

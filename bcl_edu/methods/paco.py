@@ -72,7 +72,7 @@ def paco_loss(
     of_samples = ((similarity - normaliser[:, None]) * positive).sum(dim=1)
     losses = -(of_class + alpha * of_samples)
     if divide:
-        losses = losses / (1 + alpha * positive.sum(dim=1))
+        losses = losses / (1 + alpha * positive.sum(dim=1).to(losses.dtype))
     return losses.mean()
 
 

@@ -42,6 +42,7 @@ class RotationThenMargins(LabelDistributionAwareMargin):
         super().__init__(recipe, class_counts, image_shape)
         self.rotation = nn.Linear(self.feature_dim, 4)
         self.images = int(class_counts.sum())
+        self._turns: tuple[object, Tensor] | None = None  # drawn once an epoch, on the CPU
 
     def stages(self) -> list[Stage]:
         """The pretext task, then LDAM-DRW with a schedule of its own."""
@@ -63,13 +64,18 @@ class RotationThenMargins(LabelDistributionAwareMargin):
         """Cross-entropy of the turns, one an image, and the share that was mistaken; or LDAM's loss."""
         if clock.stage != ROTATION:
             return super().forward(batch, clock)
-        # not of the step: an image's turn depends on the epoch alone, not on how a batch is shared
-        supply = equal_turns(self.images, replace(clock, step=0).generator("turns"))
-        own = supply.to(batch.indices.device)[batch.indices]
+        own = self._turns_of(clock, batch.indices.device)[batch.indices]
         logits = batch.gather(self.rotation(self.extract(turned(batch.views[0], own))))
         turns = batch.gather(own)
         mistaken = (logits.argmax(dim=1) != turns).to(torch.float32).mean()
         return {"loss": functional.cross_entropy(logits, turns), "mistaken": mistaken}
+
+    def _turns_of(self, clock: Clock, device: torch.device) -> Tensor:
+        """Each training image's turn in this epoch: not of the step, nor of how a batch is shared."""
+        moment = replace(clock, step=0, learning_rate=0.0), device
+        if self._turns is None or self._turns[0] != moment:
+            self._turns = moment, equal_turns(self.images, moment[0].generator("turns")).to(device)
+        return self._turns[1]
 
 
 def equal_turns(number: int, generator: torch.Generator) -> Int64[Tensor, " n"]:

@@ -44,12 +44,20 @@ SMALL: dict[str, dict[str, Any]] = {
     "bbn": {"alpha_epochs": 300},
     "dro-lt": {"feature_epochs": 1, "classifier_epochs": 1},
     "metasaug": {"epochs": 4, "augmented_from": 0.5, "set_aside_images": 5, "meta_batch_size": 20},
+    "ldam-drw": {"epochs": 4, "weights_from": 15},  # of the recipe's 30 epochs: in the middle
+    "ssp": {"epochs": 4, "weights_from": 15, "pretext_epochs": 2},
     "kcl": {"queue_size": 64, "head_dim": 8} | _SMALL_LINEAR,
     "paco": {"queue_size": 64, "head_dim": 8},
     "proco": {"head_hidden": 16, "head_dim": 8},
     "hybrid-psc": {"head_dim": 8},
     "hybrid-sc": {"head_hidden": 16, "head_dim": 8},
-    "ride": {"learning_rate": 0.02, "router_epochs": 2, "router_batch_size": 64},
+    "ride": {
+        "epochs": 4,
+        "learning_rate": 0.02,
+        "reweighted_from": 0.5,
+        "router_epochs": 2,
+        "router_batch_size": 64,
+    },
     "ssp-crt": {
         "queue_size": 64,
         "head_hidden": 16,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,34 @@ def test_what_does_not_learn_in_a_stage_keeps_its_bits(method: str) -> None:
             step.loss(batch, clock_of(stage))["loss"].backward()
         step.optimizer.step()
         assert all(torch.equal(model.get_parameter(name), value) for name, value in still.items())
+
+
+@pytest.mark.parametrize(
+    ("method", "number"),
+    [
+        ("bbn", 0),
+        ("hybrid-psc", 0),
+        ("hybrid-sc", 0),
+        ("ldam-drw", 0),
+        ("metasaug", 0),
+        ("ride", 0),
+        ("ssp", 1),
+    ],
+)
+def test_what_a_method_does_late_in_a_stage_is_part_of_these_tests(method: str, number: int) -> None:
+    recipe = digits(method)
+    stage = built(recipe).stages()[number]
+    losses = []
+    for clock in (replace(clock_of(stage), epoch=0), clock_of(stage)):
+        model = built(recipe)
+        step = TrainingStep(model, stage, NORMALISATION, CPU)
+        model.begin(stage)
+        step.train_mode()
+        batch = stage_batch(stage, 12, Rank(), torch.float32)
+        of_batch = (
+            model.own_gradients(batch, clock, torch.Tensor.backward)
+            if model.owns_gradients
+            else step.loss(batch, clock)
+        )
+        losses.append(of_batch["loss"].item())
+    assert losses[0] != losses[1]
