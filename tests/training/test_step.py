@@ -91,6 +91,7 @@ def test_a_restored_step_goes_on_to_the_same_bits(tiny: Recipe) -> None:
     assert all(torch.equal(after[name], expected[name]) for name in expected)
 
 
+@pytest.mark.usefixtures("shapes_unchecked")  # the compiler cannot look through their checks
 def test_a_compiled_network_learns_and_the_mode_reaches_the_compiler(
     tiny: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_compiled_network_learns_and_the_mode_reaches_the_compiler(
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("mode", ["default", "reduce-overhead"])
+@pytest.mark.usefixtures("shapes_unchecked")
 def test_a_compiled_step_learns_and_restores_like_an_eager_one(mode: CompileMode, tiny: Recipe) -> None:
     cuda = torch.device("cuda")
     seen = batch(device=cuda)
