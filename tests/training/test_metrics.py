@@ -24,7 +24,7 @@ def test_an_empty_group_has_no_accuracy() -> None:
     ("predictions", "labels", "message"),
     [
         ([], [], "no label"),
-        ([0, 1], [0], "2 predictions for 1 labels"),
+        ([0, 1], [0], "2 predictions for 1 label"),
         ([4], [0], r"predictions from 4 to 4, but there are 4 class counts \(expected 0\.\.3\)"),
     ],
 )
@@ -59,7 +59,7 @@ def test_a_confusion_has_the_accuracy_of_each_group_and_no_row_for_an_empty_one(
 
 
 @pytest.mark.parametrize(
-    ("predictions", "message"), [([0, 1], "2 predictions for 1 labels"), ([4], "predictions from 4 to 4")]
+    ("predictions", "message"), [([0, 1], "2 predictions for 1 label"), ([4], "predictions from 4 to 4")]
 )
 def test_a_confusion_of_something_else_is_refused(predictions: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
