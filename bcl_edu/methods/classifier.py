@@ -2,11 +2,18 @@
 focal loss.
 
 Nothing is learned but the backbone and one layer; the loss alone differs. Logit compensation adds the
-logarithm of the class prior to the logits in training (Eq. 10), focal loss plays down what is classified
-well, and its class-balanced form weighs classes by their effective numbers.
+logarithm of the class prior to the logits in training (Eq. 10), so that without it they predict as if all
+classes were equally frequent. Focal loss plays down what is classified well, and its class-balanced form weighs
+classes by their effective numbers.
 
 Source: Zhu et al. (CVPR 2022), Eq. 10; Ren et al., "Balanced Meta-Softmax" (NeurIPS 2020); Lin et al. (ICCV
-2017); Cui et al. (CVPR 2019), here on softmax probabilities where their code has sigmoids.
+2017); Cui et al. (CVPR 2019), and their code, https://github.com/richardaecn/class-balanced-loss. Where they disagree:
+
+- The focal losses here are on softmax probabilities, where Cui et al.'s code has K sigmoids; that form is
+  `cb-focal-sigmoid`.
+- Every loss is multiplied by BCL's weight of its classifier branch (`lambda_`), which the others' papers do not
+  have; `balanced-softmax` has weight 1.
+- The prior's exponent is 1, as in Eq. 10. Others are offered on finished runs alone (`evaluate --prior-shift`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Decoupled training: cRT learns the classifier anew on balanced classes, LWS only a scale for each class.
 
-A long tail spoils the classifier more than the features. So the whole network is trained by plain
-cross-entropy first; then the backbone stays as it is, and on batches with as many images of every class
-either a new linear layer is trained (cRT) or one factor on each logit of the old one (LWS).
+A long tail spoils the classifier more than the features, so the whole network is trained by plain
+cross-entropy first. Then the backbone stays as it is, and the classifier alone is mended on batches that have as
+many images of every class. cRT trains a new linear layer on them, LWS only one factor on each logit of the old
+one.
 
 Source: Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition" (ICLR 2020), and
 their code, https://github.com/facebookresearch/classifier-balancing. Where they disagree we follow the code:

@@ -6,8 +6,18 @@ farther away than it is. After cross-entropy training, a second stage trains the
 class-balanced batches, with centroids of the whole training set before each epoch, and a third one the classifier.
 
 Source: Samuel and Chechik, "Distributional Robustness Loss for Long-tail Learning" (ICCV 2021);
-https://github.com/dvirsamuel/DRO-LT. We follow the code, with one error mended: where a batch is not sorted by class it
-gives samples the radii of other classes. The gradient of a radius is never negative, so radii only shrink. The
+https://github.com/dvirsamuel/DRO-LT. The paper's text was not to be had; we follow the code:
+
+- An own sample counts as one radius farther away than it is. `radius_factor` 2 makes it two radii, one for the
+  sample's own distance and one for the other samples'.
+- Every class has a radius of its own, which is learned. A radius shared by all classes, or one that follows from a
+  class's count, is not offered, since the code has neither. The gradient of a radius is never negative, so radii
+  only shrink.
+- Classes weigh alike in the robust loss; the code has class weights for it that it does not use, and we do not
+  offer them. The cross-entropy beside it is weighted by class counts.
+- Robust loss and cross-entropy are added, both with weight 1; a convex combination is not offered.
+
+One error of the code is mended: where a batch is not sorted by class, it gives samples the radii of other classes. The
 code continues from the epoch that is best on the test set; we do not look there.
 """
 

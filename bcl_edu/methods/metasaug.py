@@ -6,9 +6,15 @@ step first asks how the loss of a balanced set of held-out images, after one ste
 covariances, and moves them against that gradient. Class-balanced weights and LDAM's margins are added.
 
 Source: Li et al., "MetaSAug: Meta Semantic Augmentation for Long-Tailed Visual Recognition" (CVPR 2021);
-https://github.com/BIT-DA/MetaSAug, MetaSAug_LDAM_train.py, which we follow: margins are taken from unscaled logits of a
-linear layer, and the moved covariances serve one step only, while the stored ones stay running estimates. Its meta
-batches are drawn without replacement, ours with.
+https://github.com/BIT-DA/MetaSAug, MetaSAug_LDAM_train.py. The paper's text was not to be had; we follow the code:
+
+- The moved covariances serve one step only, and the stored ones stay running estimates. To keep the moved ones is
+  not offered: the code does not show how the next batch's features would then enter them.
+- Margins are taken from unscaled logits of a linear layer, so they are far milder than LDAM's own, which are
+  multiplied by 30.
+
+Its meta batches are drawn without replacement, ours with. Its form for photographs, a linear classifier on a frozen
+network with diagonal covariances, is not here.
 """
 
 from __future__ import annotations

@@ -6,10 +6,19 @@ classes are weighted by their effective numbers. A second stage trains a router,
 whether the next expert is asked; the logits of those asked are averaged.
 
 Source: Wang et al., "Long-tailed Recognition by Routing Diverse Distribution-Aware Experts" (ICLR 2021);
-https://github.com/frank-xwang/RIDE-LongTailRecognition. We follow the code. With a diversity weight of 0 it takes
-the cross-entropy of the experts' mean instead of each expert's, here the switch `collaborative`. With a teacher
-it adds the whole loss once for each expert, and so do we. It does not run an expert that is not asked; here all
-run, and the router chooses among their logits: the same predictions.
+https://github.com/frank-xwang/RIDE-LongTailRecognition. We follow the code:
+
+- Diversity is the divergence of each expert from the mean of all, KL(mean || expert). Divergences between pairs of
+  experts are not offered: the published code has none.
+- Class temperatures are T_k = beta_k / max_j beta_j, and the divergence is multiplied by the square of their mean,
+  which the authors count as a part of the diversity's weight (issue 5 there). Other forms of T_k are not offered
+  either; without the square, divide `diversity` by it.
+- With a diversity weight of 0 it takes the cross-entropy of the experts' mean instead of each expert's
+  (`collaborative`).
+- With a teacher it adds the whole loss once for each expert, and so do we.
+
+It does not run an expert that is not asked; here all run, and the router chooses among their logits: the same
+predictions.
 """
 
 from __future__ import annotations

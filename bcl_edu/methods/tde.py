@@ -9,7 +9,8 @@ Source: Tang et al., "Long-Tailed Classification by Keeping the Good and Removin
 (NeurIPS 2020); https://github.com/KaihuaTang/Long-Tailed-Recognition.pytorch. Where they disagree we follow the
 code:
 
-- The direction is of length one in each head, where the paper's Eq. 8 takes parts of one unit vector.
+- The direction is of length one in each head. The paper's Eq. 8, read literally, takes parts of one unit vector, which
+  gives very different logits; it is not offered, since the published figures are the code's.
 - The mean forgets more slowly once the rate is below 0.02, on photographs (`slower_at_low_rates`).
 - On CIFAR the network is BBN's bilateral one, with 128 features (`bilateral`).
 

@@ -79,6 +79,8 @@ _NOTE = (
     "with 20 epochs of warm-up). Share of the reweighted epochs: the last fifth, as in the code."
 )
 
+_LONGER = " The code trains photographs for 100 epochs, the table's heading has {}."
+
 _STATED = (
     BENCHMARK
     | TRAINING
@@ -132,7 +134,8 @@ def _row(printed: Printed) -> Row:
             weight_decay=2e-4,
         )
     recipe = replace(recipe, nesterov=True, rate_per_epoch=True)
-    return Row("", printed.method, recipe, printed.figure, _STATED, _NOTE)
+    note = _NOTE if recipe.epochs == printed.epochs else _NOTE + _LONGER.format(printed.epochs)
+    return Row("", printed.method, recipe, printed.figure, _STATED, note)
 
 
 PRINTED = {"RIDE (3 experts)": _row, "RIDE (2 experts)": _row}

@@ -109,7 +109,7 @@ def shifted_logits(
 
     Source: Menon et al. (ICLR 2021), Eq. 9; Hong et al., "LADE" (CVPR 2021), Eq. 4 and 6.
     """
-    prior = class_counts.cpu() / class_counts.sum().cpu()
+    prior = class_counts.cpu().to(logits.dtype) / class_counts.sum().cpu()
     shifted = logits - exponent * prior.log()
     return shifted if target is None else shifted + target.log()
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
+from bcl_edu.methods import build_method
 from bcl_edu.methods.disalign import DistributionAlignment, calibrated, reweighted_mean, reweighting
 from bcl_edu.training.checkpoint import load_checkpoint
 from bcl_edu.training.distributed import Rank
 from bcl_edu.training.loop import train
 from bcl_edu.training.step import TrainingStep
+from tests.methods.by_hand import Given, batch, clock
 from tests.methods.harness import CPU, NORMALISATION, built, clock_of, digits, options, stage_batch
 
 LOGITS = torch.tensor([[2, 0.5, -1], [0.3, 1.2, 0.1], [1, 0.9, 0.7], [-0.4, 0.2, 1.5]], dtype=torch.float64)
@@ -45,6 +49,16 @@ def test_the_codes_mean_divides_by_weights_and_the_papers_by_samples() -> None:
     assert float(by_samples) == pytest.approx(loop / 4, abs=1e-12)
 
 
+def test_the_losses_of_both_stages() -> None:
+    method = build_method(digits("disalign"), COUNTS, (1, 8, 8))
+    method.classifier = Given(LOGITS)
+    seen = batch(torch.rand(1, 4, 1, 8, 8), LABELS)
+    assert method(seen, clock())["loss"].item() == pytest.approx(0.7799822005, abs=1e-10)
+    nn.init.zeros_(method.magnitude)  # the scores of the first stage
+    second = method(seen, replace(clock(), stage="second"))["loss"].item()
+    assert second == pytest.approx(0.3982781665, abs=1e-9)
+
+
 def test_scores_at_the_start_and_in_both_forms() -> None:
     confidence = torch.tensor([[1.0, 3.0]], dtype=torch.float64).sum(dim=1, keepdim=True).mul(0.1).sigmoid()
     assert confidence.item() == pytest.approx(0.5986876601, abs=1e-10)
@@ -60,10 +74,22 @@ def test_scores_at_the_start_and_in_both_forms() -> None:
     assert torch.equal(calibrated(SCORES, confidence, zeros, zeros, identity=False), SCORES)
 
 
-def test_the_gradient_is_that_of_the_scores() -> None:
-    arguments = [SCORES, torch.full((1, 1), 0.4), torch.rand(3), torch.rand(3)]
-    inputs = [value.double().clone().requires_grad_() for value in arguments]
-    assert torch.autograd.gradcheck(lambda *values: calibrated(*values, identity=False), inputs)
+@pytest.mark.parametrize("identity", [False, True])
+def test_scores_are_the_loop_over_images_and_classes_and_their_gradient_is_that_of_differences(
+    identity: bool,
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    confidence, alpha, beta = (
+        torch.rand(*shape, generator=generator, dtype=torch.float64) for shape in ((4, 1), (3,), (3,))
+    )
+    found = calibrated(LOGITS, confidence, alpha, beta, identity=identity)
+    for i in range(4):
+        for k in range(3):
+            z, sigma, a, b = (float(v) for v in (LOGITS[i, k], confidence[i, 0], alpha[k], beta[k]))
+            fifth, sixth = sigma * (a * z + b) + (1 - sigma) * z, (1 + sigma * a) * z + sigma * b
+            assert found[i, k].item() == pytest.approx(fifth if identity else sixth, abs=1e-12)
+    inputs = [value.clone().requires_grad_() for value in (LOGITS, confidence, alpha, beta)]
+    assert torch.autograd.gradcheck(lambda *values: calibrated(*values, identity=identity), inputs)
 
 
 def test_only_magnitude_margin_and_confidence_learn_in_the_second_stage() -> None:

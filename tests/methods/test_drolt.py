@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from bcl_edu.methods import build_method
 from bcl_edu.methods.drolt import robust_loss
+from bcl_edu.models import parameter_count
 from bcl_edu.rows import ROWS
 from bcl_edu.training.distributed import Rank
 from tests.methods.harness import built, clock_of, digits, noise, share_of
@@ -36,13 +38,24 @@ def test_radii_go_with_their_classes_in_any_order() -> None:
     assert loss(1, 1, 1, labels=unsorted) == pytest.approx(2.7291256807, abs=1e-9)
 
 
+def test_the_published_code_gives_samples_the_radii_of_other_classes() -> None:
+    unsorted, radii = torch.tensor([2, 0, 1, 0]), [1, 0.5, 0.2]
+    own = unsorted == torch.arange(3)[:, None]
+    scores = -torch.cdist(MU, Z)
+    # radii in the order of the batch, own samples in the order of the classes
+    scores[own] -= torch.tensor(radii, dtype=torch.float64)[unsorted]
+    of_class = (scores.log_softmax(dim=1) * own).sum(dim=1) / own.sum(dim=1)
+    assert -of_class.mean().item() == pytest.approx(2.4735465072, abs=1e-9)
+    assert loss(*radii, labels=unsorted) < 2.4735465072 - 0.1
+
+
 def test_equal_distances() -> None:
     z = torch.tensor([[1.0, 0], [0, 1], [-1, 0], [0, -1]], dtype=torch.float64)
     found = robust_loss(
-        z, torch.tensor([0, 0, 1, 1]), torch.zeros(2, 2).double(), torch.tensor([0.7, 0.7]).double()
+        z, torch.tensor([0, 0, 1, 1]), torch.zeros(2, 2).double(), torch.full((2,), 0.7, dtype=torch.float64)
     )
-    assert found.item() == pytest.approx(0.7 + math.log(2 * math.exp(-0.7) + 2), abs=1e-7)
-    assert found.item() == pytest.approx(1.7963332294, abs=1e-7)
+    assert found.item() == pytest.approx(0.7 + math.log(2 * math.exp(-0.7) + 2), abs=1e-12)
+    assert found.item() == pytest.approx(1.7963332294, abs=1e-10)
 
 
 def test_a_larger_radius_always_costs() -> None:
@@ -89,6 +102,15 @@ def test_centroids_are_the_class_means_of_a_pass_before_each_epoch() -> None:
         method.before_epoch(
             replace(clock_of(stage), stage="classifier"), lambda stream: pytest.fail("a pass")
         )
+
+
+def test_a_radius_a_class_is_all_that_it_adds_to_a_classifier() -> None:
+    recipe = ROWS["cifar100-lt-if100-dro-lt"].recipe
+    plain, robust = (
+        build_method(recipe.change(method=name), torch.full((100,), 5), (3, 32, 32))
+        for name in ("ce", "dro-lt")
+    )
+    assert parameter_count(robust) - parameter_count(plain) == 100
 
 
 def test_stages_of_the_papers_row() -> None:

@@ -80,6 +80,12 @@ def test_the_loss_against_prototypes_and_its_loop(
         assert loss == pytest.approx(math.log(others) - logits[y], abs=1e-12)
 
 
+@pytest.mark.parametrize(("temperature", "expected"), [(0.1, -5.6534259940), (1.0, -0.1432177048)])
+def test_the_mean_against_prototypes(temperature: float, expected: float) -> None:
+    found = prototypical_losses(EMBEDDINGS, PROTOTYPES, LABELS, temperature=temperature).mean()
+    assert found.item() == pytest.approx(expected, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("classes", "temperature", "expected", "with_own"),
     [

@@ -21,6 +21,7 @@ from bcl_edu.methods.ldam import (
 from bcl_edu.models import parameter_count
 from bcl_edu.rows import RECIPES
 from bcl_edu.training.distributed import Rank
+from tests.methods.by_hand import Given, batch, clock
 from tests.methods.harness import built, digits, stage_batch
 
 COUNTS = torch.tensor([1000, 100, 10])
@@ -79,6 +80,21 @@ def test_deferred_weights_divide_by_the_batchs_sum_of_weights() -> None:
 
 
 @pytest.mark.parametrize(
+    ("class_weights", "expected"),
+    [("effective-number", 3.2789094290), ("inverse-frequency", 3.2794961862)],
+)
+def test_the_methods_loss_before_and_after_classes_weigh(class_weights: str, expected: float) -> None:
+    recipe = digits("ldam-drw", epochs=30, weights_from=15, class_weights=class_weights)
+    method = build_method(recipe, COUNTS, (1, 8, 8))
+    method.classifier = Given(30 * COSINES)
+    seen = batch(torch.rand(1, 4, 1, 8, 8), LABELS)
+    found = [method(seen, clock(epoch=epoch, epochs=30))["loss"].item() for epoch in (0, 14, 15, 29)]
+    assert found == pytest.approx([2.9629899535] * 2 + [expected] * 2, abs=1e-9)
+    plain_mean = (class_balanced_weights(COUNTS)[LABELS] * losses()).mean().item()
+    assert plain_mean == pytest.approx(2.4824315079, abs=1e-10)  # what it must not be
+
+
+@pytest.mark.parametrize(
     ("head", "classes", "first", "last"),
     [(500, 100, 0.0448756601, 4.3783125627), (5000, 10, 0.0506113612, 3.9927238170)],
 )
@@ -124,7 +140,7 @@ def test_the_network_has_the_authors_number_of_parameters(classes: int, expected
 
 
 def test_classes_are_weighed_from_the_first_decay_of_the_rate_on() -> None:
-    recipe = digits("ldam-drw", epochs=30)  # milestones at 24 and 27
+    recipe = digits("ldam-drw", epochs=30, weights_from=None)  # milestones at 24 and 27
     method = built(recipe)
     assert isinstance(method, LabelDistributionAwareMargin)
     stage = method.stages()[0]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from bcl_edu.losses import class_balanced_weights
 from bcl_edu.losses.margins import ldam_margins
-from bcl_edu.methods import build_method
-from bcl_edu.methods.metasaug import ClassCovariances, augmented_logits
+from bcl_edu.methods import Batch, build_method
+from bcl_edu.methods.metasaug import ClassCovariances, MetaSemanticAugmentation, augmented_logits
 from bcl_edu.models import parameter_count
 from bcl_edu.rows import ROWS
 from bcl_edu.run_options import RunOptions
 from bcl_edu.training.data import prepare_data
+from tests.methods.by_hand import batch, clock
 from tests.methods.harness import digits
 
 
@@ -61,21 +64,33 @@ def test_it_bounds_the_expected_loss_of_augmented_features() -> None:
     assert float(expected) < float(bound)
 
 
-def test_the_meta_step_of_a_linear_layer() -> None:
-    """Two parameters, a step of 0.5, and the loss on three held-out points as a function of the covariances."""
+POINTS = rows([[1, 0], [0, 1], [-1, -1]])  # set aside, one of each class
 
-    def after_a_step(sigma: Tensor) -> Tensor:
-        w, b = W.clone().requires_grad_(), B.clone().requires_grad_()
-        gradients = torch.autograd.grad(loss(w, b, sigma), (w, b), create_graph=True)
-        stepped_w, stepped_b = w - 0.5 * gradients[0], b - 0.5 * gradients[1]
-        points = rows([[1, 0], [0, 1], [-1, -1]])
-        return functional.cross_entropy(points @ stepped_w.T + stepped_b, torch.arange(3))
 
-    sigma = SIGMA.clone().requires_grad_()
-    value = after_a_step(sigma)
-    assert value.item() == pytest.approx(0.4040644086, abs=1e-9)
-    assert after_a_step(0 * SIGMA).item() == pytest.approx(0.3701411230, abs=1e-9)
-    (slope,) = torch.autograd.grad(value, sigma)
+def method_of_points(covariance: Tensor = SIGMA) -> tuple[MetaSemanticAugmentation, Batch]:
+    """The method with the points for features and these weights, and its batch; at λ = 0.75."""
+    method = build_method(digits("metasaug", strength=0.75), COUNTS, (2, 1, 1))
+    assert isinstance(method, MetaSemanticAugmentation)
+    torch.testing.assert_close(method.margins, MARGINS.float())
+    torch.testing.assert_close(method.weights, WEIGHTS.float())
+    method.margins, method.weights, method.covariance = MARGINS, WEIGHTS, covariance.clone()
+    method.mean, method.count = torch.zeros(3, 2).double(), torch.zeros(3).double()
+    method.backbone, method.classifier = nn.Flatten(), nn.Linear(2, 3).double()
+    with torch.no_grad():
+        method.classifier.weight.copy_(W)
+        method.classifier.bias.copy_(B)
+    meta = batch(POINTS[None, :, :, None, None], torch.arange(3))
+    return method, replace(batch(F[None, :, :, None, None], Y), streams={"meta": meta})
+
+
+LATE = clock(learning_rate=0.5, epoch=8)  # of ten: λ 8/10 = STRENGTH
+
+
+def test_covariances_move_against_the_gradient_of_the_meta_loss() -> None:
+    method, seen = method_of_points()
+    moved, meta = method._moved_covariances(seen, LATE)
+    assert meta.item() == pytest.approx(0.4040644086, abs=1e-9)
+    slope = (SIGMA - moved) / 0.1  # the rate
     assert slope[0].abs().max() == 0
     assert slope[1].flatten().tolist() == pytest.approx(
         [0.0026772299, -0.0028270169, -0.0028270169, 0.0023541976], abs=1e-9
@@ -83,7 +98,38 @@ def test_the_meta_step_of_a_linear_layer() -> None:
     assert slope[2].flatten().tolist() == pytest.approx(
         [0.1358818172, 0.0422949010, 0.0422949010, 0.0103305999], abs=1e-9
     )
-    assert loss(W, B, SIGMA - 0.1 * slope).item() == pytest.approx(1.1277875507, abs=1e-9)
+    # no step of the network is left behind, nor a gradient, nor a covariance
+    assert torch.equal(method.classifier.weight, W)
+    assert method.classifier.weight.grad is None
+    assert torch.equal(method.covariance, SIGMA)
+    _, without = method_of_points(0 * SIGMA)[0]._moved_covariances(seen, LATE)
+    assert without.item() == pytest.approx(0.3701411230, abs=1e-9)
+
+
+def test_the_step_descends_the_loss_with_the_moved_covariances_and_keeps_none_of_them() -> None:
+    method, seen = method_of_points()
+    losses = method.own_gradients(seen, LATE, Tensor.backward)
+    assert losses["loss"].item() == pytest.approx(1.1277875507, abs=1e-9)
+    assert losses["meta"].item() == pytest.approx(0.4040644086, abs=1e-9)
+    moved, _ = method._moved_covariances(seen, LATE)
+    w, b = W.clone().requires_grad_(), B.clone().requires_grad_()
+    loss(w, b, moved).backward()
+    torch.testing.assert_close(method.classifier.weight.grad, w.grad)
+    torch.testing.assert_close(method.classifier.bias.grad, b.grad)
+    assert torch.equal(method.covariance, SIGMA)
+    method.after_step(LATE)
+    assert method.count.tolist() == [0, 1, 1]
+    torch.testing.assert_close(method.mean[1:], F)
+
+
+def test_until_features_are_augmented_it_is_plain_cross_entropy() -> None:
+    method, seen = method_of_points()  # from half of the epochs on
+    plain = functional.cross_entropy(F @ W.T + B, Y).item()
+    for epoch, expected in ((0, plain), (4, plain), (8, 1.1277875507)):
+        moment = replace(LATE, epoch=epoch)
+        found = method.own_gradients(seen, moment, Tensor.backward)["loss"].item()
+        assert found == pytest.approx(expected, abs=1e-9)
+    assert method.own_gradients(seen, replace(LATE, epoch=5), Tensor.backward).keys() == {"loss", "meta"}
 
 
 def test_the_loss_is_that_of_loops() -> None:

@@ -122,6 +122,27 @@ def test_classes_in_one_point_make_a_cosine_classifier() -> None:
     assert found[0].tolist() == pytest.approx([6.0, 8.0, 0.0], abs=0.1)
 
 
+@pytest.mark.parametrize("formula", ["code", "paper"])
+def test_the_similarities_are_the_loop_over_embeddings_and_classes(formula: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    z = functional.normalize(torch.randn(2, 6, generator=generator).double(), dim=1)
+    means = 0.5 * functional.normalize(torch.randn(3, 6, generator=generator).double(), dim=1)
+
+    def log_ratio(kappa: float) -> float:
+        return math.log(special.iv(2, kappa)) - 2 * math.log(kappa)  # ν = 6/2 - 1
+
+    found = expected_similarities(z, means, temperature=0.3, formula=formula)
+    for i in range(2):
+        for c in range(3):
+            length = math.sqrt(sum(x * x for x in means[c].tolist()))
+            kappa = length * (6 if formula == "code" else 6 - length**2) / (1 - length**2)
+            moved = [
+                kappa * m / length + x / 0.3 for m, x in zip(means[c].tolist(), z[i].tolist(), strict=True)
+            ]
+            expected = log_ratio(math.sqrt(sum(x * x for x in moved))) - log_ratio(kappa)
+            assert found[i, c].item() == pytest.approx(expected, abs=1e-11)
+
+
 def test_gradients_are_those_of_differences() -> None:
     z = functional.normalize(torch.randn(2, 6, generator=torch.Generator().manual_seed(0)).double(), dim=1)
     means = functional.normalize(

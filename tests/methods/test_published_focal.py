@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from bcl_edu.losses import class_balanced_weights, focal_loss
+from bcl_edu.losses import class_balanced_focal_loss, class_balanced_weights, focal_loss
 from bcl_edu.methods import build_method
 from bcl_edu.methods.published_focal import detached_focal_losses, sigmoid_focal_losses
 from bcl_edu.rows import RECIPES
@@ -35,6 +35,29 @@ def test_the_mean_over_samples_of_the_sum_over_classes(gamma: float, plain: floa
 
 
 @pytest.mark.parametrize(
+    ("gamma", "expected"), [(2.0, 0.4142481221), (1.0, 0.5647078403), (0.0, 0.8310694761)]
+)
+def test_the_mean_of_softmax_focal_loss(gamma: float, expected: float) -> None:
+    assert focal_loss(LOGITS, LABELS, gamma=gamma).item() == pytest.approx(expected, abs=1e-10)
+    detached = detached_focal_losses(LOGITS, LABELS, gamma).mean()
+    assert detached.item() == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.parametrize(("gamma", "expected"), [(2.0, 1.1038083528), (1.0, 1.4558048702)])
+def test_the_mean_of_class_balanced_softmax_focal_loss(gamma: float, expected: float) -> None:
+    found = class_balanced_focal_loss(LOGITS, LABELS, COUNTS, gamma=gamma, beta=0.9999)
+    assert found.item() == pytest.approx(expected, abs=1e-10)
+
+
+def test_class_weights_are_no_part_of_the_factor_as_they_are_in_ldams_code() -> None:
+    found = class_balanced_focal_loss(LOGITS, LABELS, COUNTS, gamma=1.0, beta=0.9999).item()
+    weighted = class_balanced_weights(COUNTS)[LABELS] * detached_focal_losses(LOGITS, LABELS, 0.0)
+    of_ldams_code = ((1 - (-weighted).exp()) * weighted).mean().item()  # p^w where p is meant
+    assert of_ldams_code == pytest.approx(1.8770462558, abs=1e-10)
+    assert found < 0.8 * of_ldams_code
+
+
+@pytest.mark.parametrize(
     ("beta", "expected"),
     [
         (0.9999, [0.0283624011, 0.2712551020, 2.7003824968]),
@@ -56,6 +79,27 @@ def test_the_loss_is_the_loop_over_samples_and_classes() -> None:
             right = p if k == label else 1 - p
             expected += (1 - right) ** 1.5 * -math.log(right)
         assert float(found) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_loss_with_a_detached_factor_is_the_loop_over_samples_and_classes() -> None:
+    found = detached_focal_losses(LOGITS, LABELS, 1.5).tolist()
+    for row, label, loss in zip(LOGITS.tolist(), LABELS.tolist(), found, strict=True):
+        p = math.exp(row[label]) / sum(math.exp(logit) for logit in row)
+        assert loss == pytest.approx((1 - p) ** 1.5 * -math.log(p), abs=1e-12)
+
+
+def test_the_gradient_with_a_detached_factor_is_that_of_differences_while_the_factor_stays() -> None:
+    logits = LOGITS.clone().requires_grad_()
+    (found,) = torch.autograd.grad(detached_focal_losses(logits, LABELS, 2.0).sum(), logits)
+    cross_entropies = detached_focal_losses(LOGITS, LABELS, 0.0)
+    factors = detached_focal_losses(LOGITS, LABELS, 2.0) / cross_entropies
+    for i in range(2):
+        for k in range(3):
+            step = torch.zeros(2, 3, dtype=torch.float64)
+            step[i, k] = 1e-6
+            up, down = (factors * detached_focal_losses(LOGITS + h, LABELS, 0.0) for h in (step, -step))
+            assert found[i, k].item() == pytest.approx(((up - down).sum() / 2e-6).item(), abs=1e-8)
+    assert torch.autograd.gradcheck(lambda z: detached_focal_losses(z, LABELS, 0.0), logits)
 
 
 def test_the_gradient_is_that_of_the_loss_also_where_the_answer_is_certain() -> None:

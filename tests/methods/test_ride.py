@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from bcl_edu.losses import class_balanced_weights
 from bcl_edu.losses.margins import ldam_margins
 from bcl_edu.methods import build_method
 from bcl_edu.methods.ride import (
+    Ride,
     Router,
     class_temperatures,
     distillation,
@@ -29,6 +32,7 @@ from bcl_edu.rows import RECIPES, ROWS
 from bcl_edu.run_options import RunOptions
 from bcl_edu.training.data import prepare_data
 from bcl_edu.training.loop import train
+from tests.methods.by_hand import Given, batch, clock
 from tests.methods.harness import digits, options
 
 COUNTS = torch.tensor([100, 10, 1])
@@ -38,13 +42,14 @@ LOGITS = torch.tensor(
 )  # (sample, expert, class)
 MARGINS = 30 * ldam_margins(COUNTS)
 WEIGHTS = class_balanced_weights(COUNTS)
+TEACHER = torch.tensor([[3, 0, -1], [0, 0, 2]], dtype=torch.float64)
 ONES = torch.ones(3, dtype=torch.float64)
 RIGHT = torch.tensor([[0, 1, 1], [0, 0, 0], [1, 0, 1], [0, 0, 1]], dtype=torch.bool)
 GATES = torch.tensor([[0.3, -1.2], [-0.7, 0.4], [1.1, 0.0], [2.0, -0.5]], dtype=torch.float64)
 DIGITS = RECIPES["digits-lt"][1].change(method="ride")
 
 
-def near(expected: float | list[float]) -> object:
+def near(expected: float | list[float] | tuple[float, ...]) -> object:
     return pytest.approx(expected, abs=1e-9)
 
 
@@ -79,11 +84,71 @@ def test_temperatures_of_cifar_100() -> None:
     assert temperatures.mean().item() == near(0.8471141343)
 
 
-def test_distillation_adds_the_whole_loss_once_an_expert() -> None:
-    teacher = torch.tensor([[3, 0, -1], [0, 0, 2]], dtype=torch.float64)
-    kd = distillation(LOGITS, teacher)
-    assert kd.item() == near(0.3916776781)
-    assert (2 * (19.5142059011 + kd)).item() == near(39.8117671585)
+def test_distillation() -> None:
+    assert distillation(LOGITS, TEACHER).item() == near(0.3916776781)
+
+
+# ---- the method's sums of them
+
+
+def ride(logits: Tensor, **options: Any) -> Ride:
+    """The method for three classes, whose experts answer with these logits in float64."""
+    recipe = DIGITS.change(experts=logits.shape[1], **{"router": False} | options)
+    method = build_method(recipe, COUNTS, (1, 8, 8))
+    assert isinstance(method, Ride)
+    exact = {
+        "margins": MARGINS,
+        "weights": WEIGHTS,
+        "temperatures": class_temperatures(COUNTS, method.options.diversity_gamma),
+    }
+    for name, values in exact.items():
+        torch.testing.assert_close(method.get_buffer(name), values.float())
+        setattr(method, name, values)
+    method.classifier = nn.ModuleList(Given(expert) for expert in logits.unbind(1))
+    return method
+
+
+IMAGES = torch.rand(1, 2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def whole_losses(*epochs: int, **options: Any) -> tuple[float, ...]:
+    """Of the two samples in these epochs of 200."""
+    method, seen = ride(LOGITS, **options), batch(IMAGES, LABELS)
+    return tuple(method(seen, clock(epoch=epoch, epochs=200))["loss"].item() for epoch in epochs)
+
+
+def test_the_whole_loss_before_and_after_the_classes_are_reweighted() -> None:
+    expected = (19.5142059011, 19.5142059011, 29.5341488613, 29.5341488613)
+    assert whole_losses(0, 159, 160, 199) == near(expected)
+    mild = {"diversity": -0.2, "diversity_gamma": 0.02}
+    assert whole_losses(159, 160, **mild) == near((19.5389204116, 29.5550385304))
+
+
+def test_with_a_teacher_the_whole_loss_counts_once_an_expert() -> None:
+    method = ride(LOGITS, teacher="six experts")
+    method._ask_teacher = lambda images: TEACHER
+    losses = method(batch(IMAGES, LABELS), clock(epoch=9, epochs=200))
+    assert losses["distillation"].item() == near(0.3916776781)
+    assert losses["loss"].item() == near(39.8117671585)
+
+
+def test_collaborating_experts_each_pay_for_their_mean() -> None:
+    mean = LOGITS.mean(dim=1) - functional.one_hot(LABELS, 3) * MARGINS
+    expected = 2 * functional.cross_entropy(mean, LABELS).item()
+    assert whole_losses(0, collaborative=True, diversity=0.0) == near((expected,))
+
+
+def test_the_router_learns_from_the_means_of_the_first_experts() -> None:
+    means = torch.zeros(4, 3, 3, dtype=torch.float64)  # class 0, the label, is on top where the mean is right
+    means[:, :, 0], means[:, :, 1] = RIGHT.double(), (~RIGHT).double()
+    sums = means * torch.tensor([1, 2, 3])[:, None]
+    method = ride(sums.diff(dim=1, prepend=torch.zeros(4, 1, 3).double()), router=True)
+    method.router = Given(GATES)
+    seen = batch(IMAGES.expand(1, 2, 1, 8, 8).repeat(1, 2, 1, 1, 1), torch.zeros(4, dtype=torch.int64))
+    assert method(seen, replace(clock(), stage="router"))["loss"].item() == near(29.7271951399)
+
+
+# ---- the same by loops, and by differences
 
 
 def test_equal_experts_do_not_diverge() -> None:
@@ -118,20 +183,55 @@ def test_the_losses_are_those_of_loops_over_samples_and_classes() -> None:
 def test_gradients_are_those_of_differences() -> None:
     logits = LOGITS.clone().requires_grad_()
     assert torch.autograd.gradcheck(lambda z: expert_cross_entropies(z, LABELS, MARGINS, WEIGHTS), (logits,))
-    # the mean is a constant to the divergence
-    fixed = LOGITS.mean(dim=1).softmax(dim=1)
+    assert torch.autograd.gradcheck(lambda z: distillation(z, TEACHER), (logits,))
+    assert torch.autograd.gradcheck(lambda gates: router_loss(gates, RIGHT), GATES.clone().requires_grad_())
+
+
+@pytest.mark.parametrize("temperatures", [ONES, torch.tensor([1, 0.6, 0.3], dtype=torch.float64)])
+def test_the_mean_is_a_constant_to_the_divergence(temperatures: Tensor) -> None:
+    logits = LOGITS.clone().requires_grad_()
+    fixed = (LOGITS.mean(dim=1) / temperatures).softmax(dim=1)
 
     def with_constant_mean(z: Tensor) -> Tensor:
-        return sum(functional.kl_div(e.log_softmax(1), fixed, reduction="batchmean") for e in z.unbind(1))
+        experts = (z / temperatures).log_softmax(dim=2).unbind(1)
+        kl = sum(functional.kl_div(e, fixed, reduction="batchmean") for e in experts)
+        return temperatures.mean() ** 2 * kl
 
     ours, theirs = (
         torch.autograd.grad(f(logits), logits)[0]
-        for f in (lambda z: divergences(z, ONES).sum(), with_constant_mean)
+        for f in (lambda z: divergences(z, temperatures).sum(), with_constant_mean)
     )
     torch.testing.assert_close(ours, theirs)
+    # two experts that move against each other leave their mean where it is
+    apart = torch.zeros(2, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda d: divergences(LOGITS + torch.stack([d, -d], dim=1), temperatures), apart
+    )
+
+
+def test_distillation_is_the_loop_over_samples_and_classes() -> None:
+    expected = 0.0
+    for experts, teacher in zip(LOGITS.tolist(), TEACHER.tolist(), strict=True):
+        student = [sum(expert[k] for expert in experts) / 2 / 1.5 for k in range(3)]
+        target = [logit / 1.5 for logit in teacher]
+        tops = [math.log(sum(math.exp(logit) for logit in logits)) for logits in (student, target)]
+        for k in range(3):
+            log_p, log_q = student[k] - tops[0], target[k] - tops[1]
+            expected += 1.5**2 * math.exp(log_q) * (log_q - log_p) / 2
+    assert distillation(LOGITS, TEACHER).item() == pytest.approx(expected, abs=1e-12)
 
 
 # ---- router
+
+
+def test_the_routers_loss_is_the_loop_over_images_and_gates() -> None:
+    expected = 0.0
+    for gates, right in zip(GATES.tolist(), RIGHT.tolist(), strict=True):
+        for i, gate in enumerate(gates):
+            asked = 1 / (1 + math.exp(-gate))
+            worth_it = not right[i] and any(right[i + 1 :])
+            expected -= (100 * math.log(asked) if worth_it else math.log(1 - asked)) / 8
+    assert router_loss(GATES, RIGHT).item() == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_further_expert_is_worth_asking_where_it_mends_an_error() -> None:
@@ -162,19 +262,10 @@ def test_an_image_gets_the_mean_of_the_experts_that_its_gates_ask() -> None:
     features = torch.rand(3, method.feature_dim)
     means = prefix_means(method._expert_logits(features))
     gates = torch.tensor([[-1.0, 9.0], [1.0, -1.0], [1.0, 1.0]])
-    method.router = _Answers(gates)
+    method.router = Given(gates)
     assert torch.equal(method.logits(features), means[torch.arange(3), torch.arange(3)])
     method.routing.fill_(False)
     assert torch.equal(method.logits(features), means[:, -1])
-
-
-class _Answers(nn.Module):
-    def __init__(self, gates: Tensor) -> None:
-        super().__init__()
-        self.answers = gates
-
-    def forward(self, features: Tensor, means: Tensor) -> Tensor:
-        return self.answers
 
 
 def test_a_router_cannot_look_at_more_logits_than_there_are_classes() -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from bcl_edu.methods import build_method
+from bcl_edu.methods import Batch, Clock, Method, build_method
 from bcl_edu.methods.ssp import (
+    ROTATION,
     MomentumContrastThenRetraining,
     RotationThenMargins,
     equal_turns,
@@ -19,8 +21,11 @@ from bcl_edu.methods.ssp import (
 )
 from bcl_edu.models import parameter_count
 from bcl_edu.rows import ROWS
+from bcl_edu.run_options import RunOptions
+from bcl_edu.training.data import prepare_data
 from bcl_edu.training.distributed import Rank
 from bcl_edu.training.loop import train
+from bcl_edu.training.start import read_start, take_over
 from tests.methods.harness import built, clock_of, digits, options, stage_batch
 
 SQUARE = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
@@ -103,6 +108,46 @@ def test_on_a_finished_run_its_whole_backbone_is_taken_over_and_the_pretext_task
     weights = [name for name, _ in later.method.named_parameters() if name.startswith("backbone.")]
     assert all(torch.equal(found[name], theirs[name]) for name in weights)
     assert not torch.equal(found["classifier.weight"], theirs["classifier.weight"])
+    # before the first step running means and variances, too
+    data = prepare_data(recipe, RunOptions())
+    method = build_method(recipe, data.class_counts, data.train.image_shape)
+    take_over(method, read_start(tmp_path / "start", recipe, data))
+    assert_same_tensors(of_backbone(method), of_backbone(start.method))
+
+
+def of_backbone(method: Method) -> dict[str, Tensor]:
+    """A copy of its parameters and running statistics."""
+    state = {n: v.clone() for n, v in method.state_dict().items() if n.startswith("backbone.")}
+    assert any(name.endswith("running_mean") for name in state)
+    return state
+
+
+def assert_same_tensors(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    assert found.keys() == expected.keys()
+    for name, value in found.items():
+        assert torch.equal(value, expected[name]), name
+
+
+def test_the_main_stage_begins_with_the_backbone_that_the_pretext_task_ends_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: dict[str, Tensor] = {}
+    began: list[dict[str, Tensor]] = []
+    forward = RotationThenMargins.forward
+
+    def after_step(self: RotationThenMargins, clock: Clock) -> None:
+        if clock.stage == ROTATION:
+            ended.update(of_backbone(self))
+
+    def watched(self: RotationThenMargins, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        if clock.stage != ROTATION and self.training and not began:
+            began.append(of_backbone(self))
+        return forward(self, batch, clock)
+
+    monkeypatch.setattr(RotationThenMargins, "after_step", after_step)
+    monkeypatch.setattr(RotationThenMargins, "forward", watched)
+    train(digits("ssp", epochs=1, pretext_epochs=1), options(tmp_path))
+    assert_same_tensors(began[0], ended)
 
 
 def test_the_stages_of_photographs_and_what_follows_a_start_run() -> None:
@@ -120,6 +165,16 @@ def test_the_stages_of_photographs_and_what_follows_a_start_run() -> None:
     assert contrast.views.views[0].crop_scale == (0.2, 1.0)
     assert second.frozen_batch_norm == "batch"
     assert [stage.name for stage in method.stages_on("moco")] == [main.name, second.name]
+
+
+def test_the_head_of_photographs_has_the_number_of_parameters_of_mocos() -> None:
+    recipe = ROWS["imagenet-lt-resnet50-ssp-crt"].recipe
+    with torch.device("meta"):
+        method = build_method(recipe, torch.ones(1000, dtype=torch.int64), (3, 224, 224))
+    assert isinstance(method, MomentumContrastThenRetraining)
+    assert parameter_count(method.projection) == 4_458_624  # 2048 -> 2048 -> 128, each with a bias
+    assert not any(p.requires_grad for p in method.key_projection.parameters())
+    assert method.queue.keys.shape == (65_536, 128)
 
 
 def test_the_pretext_tasks_number_of_parameters() -> None:

@@ -36,7 +36,16 @@ LOGITS = torch.tensor([[2, 0.5, -1], [0.3, 1.2, 0.1], [1, 0.9, 0.7], [-0.4, 0.2,
 
 def test_pc_softmax_is_the_posterior_under_uniform_classes() -> None:
     posterior = shifted_logits(LOGITS, COUNTS, 1.0).softmax(dim=1)[2]
-    assert posterior.tolist() == pytest.approx([0.0118863386, 0.1075520394, 0.8805616220], abs=1e-7)
+    assert posterior.tolist() == pytest.approx([0.0118863386, 0.1075520394, 0.8805616220], abs=1e-10)
+
+
+def test_an_exponent_of_the_other_sign_makes_the_logits_that_logit_adjustment_trains() -> None:
+    labels = torch.tensor([0, 0, 1, 2])
+    found = [
+        functional.cross_entropy(shifted_logits(LOGITS, COUNTS, -exponent), labels).item()
+        for exponent in (0.0, 1.0, 1.5)
+    ]
+    assert found == pytest.approx([0.7799822005, 1.4181394709, 2.1839076984], abs=1e-10)
 
 
 def test_the_training_prior_as_target_and_no_shift_change_no_prediction() -> None:
