@@ -1,4 +1,6 @@
-"""Two or three methods side by side: accuracy by shot group, class means and time, each with its scatter over seeds."""
+"""Two or three methods side by side: accuracy by shot group and by class, class means and time.
+
+All but the accuracies by class have their scatter over the seeds."""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import plotly.graph_objects as go
 
 from bcl_edu.course.figures import style
 from bcl_edu.course.figures.accuracy import GROUPS
-from bcl_edu.course.method_runs import MeanAndDeviation, MethodRun, over_seeds
+from bcl_edu.course.method_runs import MeanAndDeviation, MethodRun, class_accuracies, over_seeds
 
 PANELS = {
     "accuracy in %": tuple(GROUPS),
@@ -21,25 +23,25 @@ PANELS = {
 OWN_LOOKS = (2, 4, 5)
 """Places in `style.SERIES` for methods without a look of their own: at most three are compared."""
 
-UPPER, LOWER = (0.50, 1.0), (0.0, 0.30)
-"""Heights of the two rows of panels: accuracies above, the other two below them."""
+UPPER, MIDDLE, LOWER = (0.62, 1.0), (0.32, 0.50), (0.0, 0.20)
+"""Heights of the three rows of panels: accuracies by shot group, by class, and below them the other two."""
 
 
 def method_comparison(results: Mapping[str, Sequence[MethodRun]]) -> go.Figure:
     """Means over the seeds, with the standard deviation of one run as a whisker.
 
     Args:
-        results: for each method its runs, as `read_method_runs` gives them.
+        results: for each method its runs, as `read_method_runs` gives them; accuracies by class are those of the
+            runs that have them.
 
     Raises:
-        ValueError: there is no method, or more than three.
+        ValueError: there is no method, or more than three, or one has no run with accuracies by class.
     """
     if not 1 <= len(results) <= len(OWN_LOOKS):
         raise ValueError(f"{len(results)} methods are chosen; expected one to {len(OWN_LOOKS)}")
-    seeds = {len(runs) for runs in results.values()}
-    number = "/".join(map(str, sorted(seeds)))
+    number = _numbers(len(runs) for runs in results.values())
     look_at = f"Means of {number} seeds; whiskers: one standard deviation of a run. Do they overlap?"
-    figure = style.page("Side by side", look_at, _in_words(results), height=620)
+    figure = style.page("Side by side", look_at, _in_words(results), height=780)
     for place, ((method, runs), look) in enumerate(zip(results.items(), _looks(results), strict=True)):
         for panel, quantities in enumerate(PANELS.values(), start=1):
             found = [over_seeds(runs, quantity) for quantity in quantities]
@@ -67,8 +69,26 @@ def method_comparison(results: Mapping[str, Sequence[MethodRun]]) -> go.Figure:
                     hovertemplate=f"{method}: %{{y}} ± %{{error_y.array}}<extra></extra>",
                 )
             )
-    _place_panels(figure)
+        figure.add_trace(_by_class(method, runs, look, place))
+    _place_panels(figure, [sum("per_class" in run for run in runs) for runs in results.values()])
     return figure
+
+
+def _by_class(method: str, runs: Sequence[MethodRun], look: style.Series, place: int) -> go.Bar:
+    """The fourth panel's bars of a method: one for each class, too thin for a whisker or a number."""
+    accuracies = class_accuracies(runs)
+    return go.Bar(
+        x=[str(number) for number in range(len(accuracies))],
+        y=[round(value, 1) for value in accuracies],
+        name=method,
+        legendgroup=method,
+        showlegend=False,
+        offsetgroup=str(place),
+        xaxis="x4",
+        yaxis="y4",
+        marker={"color": look.colour, "pattern": style.hatching(look.pattern, under_text=True)},
+        hovertemplate=f"{method}, class %{{x}}: %{{y}} %<extra></extra>",
+    )
 
 
 def _looks(methods: Iterable[str]) -> list[style.Series]:
@@ -87,16 +107,22 @@ def _whisker(found: Sequence[MeanAndDeviation]) -> dict[str, Any]:
     }
 
 
-def _place_panels(figure: go.Figure) -> None:
-    """Accuracies over the whole width; below them distance from the simplex, and seconds."""
+def _numbers(found: Iterable[int]) -> str:
+    """The numbers that occur, each once."""
+    return "/".join(map(str, sorted(set(found))))
+
+
+def _place_panels(figure: go.Figure, seeds_by_class: Iterable[int]) -> None:
+    """Accuracies over the whole width, by group and by class; below them distance from the simplex, and seconds."""
     across = figure.layout.xaxis.to_plotly_json() | {"type": "category", "showgrid": False}
     upwards = figure.layout.yaxis.to_plotly_json() | {"rangemode": "tozero"}
     titles = (
         "test accuracy, %",
-        "distance of the class means<br>from the simplex",
+        "class means' distance<br>from the simplex",
         "processor seconds<br>of a run",
+        f"by class, %<br>({_numbers(seeds_by_class)} seeds)",
     )
-    places = (((0.0, 1.0), UPPER), ((0.0, 0.42), LOWER), ((0.58, 1.0), LOWER))
+    places = (((0.0, 1.0), UPPER), ((0.0, 0.42), LOWER), ((0.58, 1.0), LOWER), ((0.0, 1.0), MIDDLE))
     for number, (title, (wide, high)) in enumerate(zip(titles, places, strict=True), start=1):
         axis = "" if number == 1 else str(number)
         figure.layout[f"xaxis{axis}"] = across | {"domain": wide, "anchor": f"y{axis}"}
@@ -106,6 +132,7 @@ def _place_panels(figure: go.Figure) -> None:
             "title": {"text": title, "font": {"size": 13}},
         }
     figure.layout.yaxis.range = [0, 109]
+    figure.layout.yaxis4.range = [0, 100]
     figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.08)
 
 
@@ -123,6 +150,7 @@ def _in_words(results: Mapping[str, Sequence[MethodRun]]) -> str:
         means, seconds = (over_seeds(runs, name) for name in (PANELS["class means"][0], PANELS["seconds"][0]))
         said.append(
             f"{method}: {', '.join(accuracies)}, class means {means.mean:.2f} ± {means.deviation:.2f} from the "
-            f"simplex, {seconds.mean:.1f} ± {seconds.deviation:.1f} seconds"
+            f"simplex, {seconds.mean:.1f} ± {seconds.deviation:.1f} seconds, by class "
+            f"{' '.join(f'{value:.0f}' for value in class_accuracies(runs))} %"
         )
     return f"Means and standard deviations over the seeds. {'; '.join(said)}."

@@ -27,7 +27,14 @@ EXPERTS = MethodParts(True, ("classes alike",), 1, "in prediction", ("backbone",
 def runs(*top1: float) -> list[dict[str, Any]]:
     rest = {"many": 90.0, "medium": 80.0, "few": 40.0}
     return [
-        {"top1": value, **rest, "feature_simplex_deviation": 0.3, "processor_seconds": 2.0} for value in top1
+        {
+            "top1": value,
+            **rest,
+            "feature_simplex_deviation": 0.3,
+            "processor_seconds": 2.0,
+            "per_class": [value, 0.0],
+        }
+        for value in top1
     ]
 
 
@@ -92,10 +99,11 @@ def test_numbers_are_read_on_the_strongest_colours_of_either_theme(ink: str) -> 
 
 def test_bars_are_means_and_whiskers_standard_deviations_of_a_run() -> None:
     figure = method_comparison({"bcl": runs(60, 64), "ssp": runs(70, 70)})
-    accuracy, means, seconds = figure.data[:3]
+    accuracy, means, seconds, by_class = figure.data[:4]
     assert accuracy.y == (62, 90, 80, 40)
     assert accuracy.error_y.array[0] == pytest.approx(8**0.5, abs=1e-3)
     assert (means.y, seconds.y) == ((0.3,), (2,))
+    assert (by_class.x, by_class.y) == (("0", "1"), (62, 0))
     assert accuracy.marker.color == style.METHOD_COLOURS["bcl"]
     assert "bcl: all classes 62.0 ± 2.8 %" in text_alternative(figure)
     assert "2 seeds" in style.caption(figure)
@@ -104,13 +112,13 @@ def test_bars_are_means_and_whiskers_standard_deviations_of_a_run() -> None:
 def test_each_method_is_once_in_the_legend_and_each_panel_has_axes_of_its_own() -> None:
     figure = method_comparison({"bcl": runs(60, 64), "ssp": runs(70, 70), "ce": runs(1, 2)})
     assert [trace.name for trace in figure.data if trace.showlegend] == ["bcl", "ssp", "ce"]
-    assert {trace.yaxis for trace in figure.data} == {"y", "y2", "y3"}
+    assert {trace.yaxis for trace in figure.data} == {"y", "y2", "y3", "y4"}
 
 
 def test_no_bar_has_the_colour_of_its_whisker() -> None:
     for names in (("proco", "bcl"), ("ssp", "ldam", "tde")):
         figure = method_comparison({name: runs(60, 64) for name in names})
-        colours = [trace.marker.color for trace in figure.data[::3]]
+        colours = [trace.marker.color for trace in figure.data[::4]]
         assert len(set(colours)) == len(names)
         assert style.INK not in colours
 
