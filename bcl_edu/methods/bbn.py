@@ -12,7 +12,7 @@ code:
 - For 90 or 180 epochs it divides by 100 or 200 (`alpha_epochs`).
 - It has one linear layer on both features, with a bias, and doubles the mixed features; the paper has two layers
   without bias. But for the bias this is the same function, its weights scaled, and at alpha = 1/2 that of
-  inference.
+  inference. So the form with two layers is not offered.
 - Its two streams go through the network one after the other, each with batch statistics of its own.
 """
 

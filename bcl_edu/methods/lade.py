@@ -88,13 +88,27 @@ def lader(
     Source: Hong et al. (CVPR 2021), Eq. 9 and 10.
     """
     f = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    number, classes = f.shape
     log_prior = (class_counts.to(f.dtype) / class_counts.sum()).log()
-    log_weight = -math.log(classes) - log_prior  # log p_u / pi
-    weighted = f + (log_weight[labels][:, None] if by_sample else log_weight)
-    s = weighted.logsumexp(dim=0) - math.log(number)  # S_c
-    own = functional.one_hot(labels.long(), classes).to(f.dtype)
-    in_batch = own.sum(dim=0)
-    first = (own * f).sum(dim=0) / in_batch.clamp(min=1)
-    terms = log_prior.exp() * (-first + s + strength * s.square())
-    return (terms * (in_batch > 0)).sum() if by_sample else terms.sum()
+    s = log_normalisers(f, labels, log_prior, by_sample=by_sample)
+    terms = log_prior.exp() * (-own_logits(f, labels) + s + strength * s.square())
+    in_batch = torch.zeros_like(log_prior).index_fill(0, labels.long(), 1.0)
+    return (terms * in_batch).sum() if by_sample else terms.sum()
+
+
+def log_normalisers(
+    logits: Float[Tensor, "n k"],
+    labels: Int[Tensor, " n"],
+    log_prior: Float[Tensor, " k"],
+    *,
+    by_sample: bool,
+) -> Float[Tensor, " k"]:
+    """S_c = log mean_i (w exp f_i[c]) of the batch, where w is 1 / (K pi) of the sample's class, or of c."""
+    log_weight = -math.log(len(log_prior)) - log_prior  # log p_u / pi
+    weighted = logits + (log_weight[labels][:, None] if by_sample else log_weight)
+    return weighted.logsumexp(dim=0) - math.log(len(logits))
+
+
+def own_logits(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Float[Tensor, " k"]:
+    """Mean over the batch's samples of a class of its own logit, mean_{i: y_i = c} f_i[c]; 0 without one."""
+    own = functional.one_hot(labels.long(), logits.shape[1]).to(logits.dtype)
+    return (own * logits).sum(dim=0) / own.sum(dim=0).clamp(min=1)

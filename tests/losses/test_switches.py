@@ -205,9 +205,37 @@ def test_class_averages_of_a_queue_with_the_prior_have_the_published_values() ->
         ]
 
     prior = {"training_prior": True, "class_counts": [6, 3, 1]}
-    assert losses(positives_inside_log=True, **prior) == pytest.approx([0.0384165856, 0.3879178414], abs=1e-7)
-    assert np.mean(losses(positives_inside_log=True)) == pytest.approx(0.1803812196, abs=1e-7)
-    assert np.mean(losses()) == pytest.approx(0.1853888970, abs=1e-7)
+    with_prior = losses(positives_inside_log=True, **prior)
+    assert with_prior == pytest.approx([0.0384165856, 0.3879178414], abs=1e-9)
+    assert np.mean(with_prior) == pytest.approx(0.2131672135, abs=1e-9)
+    assert np.mean(losses(positives_inside_log=True)) == pytest.approx(0.1803812196, abs=1e-9)
+    assert np.mean(losses()) == pytest.approx(0.1853888970, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (0, [1.7245236665, -1.0, -1.5390366842]),
+        (100, [0.3852645321, 1.8793852416, -0.7102044437]),
+    ],
+)
+def test_class_averages_of_a_queue(query: float, expected: list[float]) -> None:
+    """log S_c = log mean over class c of exp(q . k / tau), against that of a key at right angles, which is 0."""
+    queue = at(20, 40, -30, 120, 200, 230, query + 90)
+    losses = [
+        contrastive_loss(
+            at(query),
+            torch.tensor([label]),
+            averaging="outside",
+            complement=False,
+            positives_inside_log=True,
+            extra_embeddings=queue,
+            extra_labels=torch.tensor([0, 0, 0, 1, 2, 2, 3]),
+            temperature=0.5,
+        ).item()
+        for label in range(4)
+    ]
+    assert [losses[3] - loss for loss in losses[:3]] == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_uniform_prior_changes_nothing() -> None:

@@ -75,8 +75,8 @@ def test_loss_by_drawn_pair() -> None:
 
 def test_loss_expected_over_the_draw() -> None:
     losses = kcl(expected_choice())
-    assert losses[0].item() == pytest.approx(1.4110785983, abs=1e-7)  # shares of a third in float32
-    assert losses.mean().item() == pytest.approx(1.2184079164, abs=1e-7)
+    assert losses[0].item() == pytest.approx(1.4110785983, abs=1e-9)
+    assert losses.mean().item() == pytest.approx(1.2184079164, abs=1e-9)
 
 
 def test_where_all_points_are_one_the_queues_size_decides() -> None:
@@ -128,16 +128,40 @@ def test_loss_with_targets_as_the_paper_writes_it() -> None:
     found = [tsc(positives, counts=False)[0].item() for positives in by_pair()]
     assert found == pytest.approx([2.0045805297, 1.9379265559, 2.0536920077], abs=1e-9)
     losses = tsc(expected_choice(), counts=False)
-    assert losses.tolist() == pytest.approx([1.9987330311, 1.6392213979], abs=1e-7)
-    assert losses.mean().item() == pytest.approx(1.8189772145, abs=1e-7)
+    assert losses.tolist() == pytest.approx([1.9987330311, 1.6392213979], abs=1e-9)
+    assert losses.mean().item() == pytest.approx(1.8189772145, abs=1e-9)
 
 
 def test_loss_with_targets_as_the_code_divides_it() -> None:
     found = [tsc(positives, counts=True)[0].item() for positives in by_pair()]
     assert found == pytest.approx([1.3312498750, 1.2812593947, 1.3680834835], abs=1e-9)
     losses = tsc(expected_choice(), counts=True)
-    assert losses.tolist() == pytest.approx([1.3268642511, 1.0042528060], abs=1e-7)
-    assert losses.mean().item() == pytest.approx(1.1655585286, abs=1e-7)
+    assert losses.tolist() == pytest.approx([1.3268642511, 1.0042528060], abs=1e-9)
+    assert losses.mean().item() == pytest.approx(1.1655585286, abs=1e-9)
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_the_loss_with_targets_is_that_of_loops_and_its_gradient_that_of_differences(counts: bool) -> None:
+    positives = by_pair()[0]
+    found = tsc(positives, counts)
+    for i in range(2):
+        contrast = [KEYS[i], *QUEUE, *TARGETS]
+        total = math.log(sum(math.exp(float(QUERIES[i] @ a) / 0.5) for a in contrast))
+        log_p = [float(QUERIES[i] @ a) / 0.5 - total for a in contrast]
+        chosen = [log_p[0]] + [log_p[1 + j] for j in range(6) if positives[i, j]]
+        pull = -0.2 * log_p[7 + i]  # of class i's target
+        together = (-sum(chosen) + pull) / (len(chosen) + 1)
+        expected = together if counts else -sum(chosen) / len(chosen) + pull
+        assert found[i].item() == pytest.approx(expected, abs=1e-12)
+
+    def of(queries: Tensor) -> Tensor:
+        sums, number, log_p = k_positive_losses(
+            queries, KEYS, QUEUE, positives, temperature=0.5, targets=TARGETS
+        )
+        assert log_p is not None
+        return targeted_losses(sums, number, log_p.diagonal(), weight=0.2, counts=counts)
+
+    assert torch.autograd.gradcheck(of, QUERIES.clone().requires_grad_())
 
 
 @pytest.mark.parametrize(("number", "dim"), [(3, 2), (10, 128), (100, 128)])

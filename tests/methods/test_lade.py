@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bcl_edu.losses import logit_compensated_cross_entropy
-from bcl_edu.methods.lade import lader
+from bcl_edu.methods.lade import lader, log_normalisers, own_logits
 from bcl_edu.training.distributed import Rank
 from tests.methods.harness import built, clock_of, digits, stage_batch
 
@@ -24,13 +24,39 @@ def regulariser(
     return lader(logits, labels, COUNTS, strength=strength, by_sample=by_sample)
 
 
-# in float32 the shares pi have seven digits
-DIGITS = 1e-6
+DIGITS = 1e-10
 
 
 def test_the_regulariser_as_in_the_code_and_as_in_the_paper() -> None:
     assert float(regulariser()) == pytest.approx(-0.7441910325, abs=DIGITS)
     assert float(regulariser(by_sample=True)) == pytest.approx(1.7049695080, abs=DIGITS)
+
+
+@pytest.mark.parametrize(
+    ("by_sample", "expected"),
+    [
+        (False, [0.1149303504, 2.0795797519, 4.3001188341]),
+        (True, [2.2537331052, 2.6413921677, 3.7717167682]),
+    ],
+)
+def test_the_terms_of_the_regulariser(by_sample: bool, expected: list[float]) -> None:
+    found = log_normalisers(LOGITS, LABELS, (COUNTS.double() / 111).log(), by_sample=by_sample)
+    assert found.tolist() == pytest.approx(expected, abs=DIGITS)
+    assert own_logits(LOGITS, LABELS).tolist() == pytest.approx([1.15, 0.9, 1.5], abs=1e-12)
+
+
+def test_the_code_differs_by_its_epsilons_alone() -> None:
+    total = 0.0
+    for c, count in enumerate(COUNTS.tolist()):
+        prior = count / 111
+        own = [row[c] for row, y in zip(LOGITS.tolist(), LABELS.tolist(), strict=True) if y == c]
+        mean = sum(math.exp(row[c]) for row in LOGITS.tolist()) / 4
+        s = math.log(mean) + math.log(1 / 3 + 1e-9) - math.log(prior + 1e-9)
+        total += prior * (
+            -sum(own) / len(own) + s + 0.1 * s * s
+        )  # 1e-8 more than an integer is lost in float32
+    assert total == pytest.approx(-0.7441910336, abs=1e-10)
+    assert float(regulariser()) - total == pytest.approx(1.1e-9, abs=2e-10)
 
 
 def test_a_class_that_is_not_in_the_batch_keeps_its_second_term_in_the_code() -> None:
