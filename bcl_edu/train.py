@@ -77,6 +77,7 @@ def parse(arguments: Sequence[str]) -> Command:
         recipe = recipe.change(**{name: value for name, value in chosen.items() if value is not None})
     except ValueError as error:
         sys.exit(f"bcl_edu.train: {error}; python -m bcl_edu.train --list shows all")
+    _refuse_unknown(recipe, rest)
     with PLAIN_VALUES:
         parsed: Any = tyro.cli(
             _options_type(recipe, rest),
@@ -150,6 +151,25 @@ def _with_compile_spelled_out(arguments: Sequence[str]) -> list[str]:
 
 def _option(name: str) -> str:
     return "--" + name.rstrip("_").replace("_", "-")
+
+
+def _refuse_unknown(recipe: Recipe, arguments: Sequence[str]) -> None:
+    """Exit at an option that there is not, with the methods that have it, or those that may have been meant."""
+    known = {_option(one.name) for of in (Recipe, recipe.method, RunOptions, _Further) for one in fields(of)}
+    known |= {"--help", "--method", "--protocol"}
+    for argument in arguments:
+        option = argument.partition("=")[0].replace("_", "-")
+        if not option.startswith("--") or known & {option, option.replace("--no-", "--", 1)}:
+            continue
+        having = [
+            name for name, of in METHODS.items() if option in map(_option, (one.name for one in fields(of)))
+        ]
+        near = near_names(option, known, cutoff=0.6)
+        if having:
+            why = f"the method {recipe.method.name} has no option {option}; these have: {', '.join(having)} (--method)"
+        else:
+            why = f"there is no option {option}" + (f"; did you mean {near}?" if near else "")
+        sys.exit(f"bcl_edu.train: {why}")
 
 
 def _asked_for(recipe: Recipe, arguments: Sequence[str]) -> set[str]:

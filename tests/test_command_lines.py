@@ -199,6 +199,19 @@ def test_a_misspelt_method_is_answered_with_the_near_ones() -> None:
             train.main(["digits-lt", option, "bce"])
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["--method", "ce", "--temperature", "0.2"], r"method ce has no option --temperature; .*\bbcl\b"),
+        (["--metod", "ce"], "--metod; did you mean --method"),
+        (["--no-drop-lst"], "--no-drop-lst"),
+    ],
+)
+def test_an_option_that_there_is_not_is_answered_with_what_has_it(typed: list[str], said: str) -> None:
+    with pytest.raises(SystemExit, match=said):
+        train.main(["digits-lt", *typed])
+
+
 def test_evaluating_what_is_not_there_says_what_is_expected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

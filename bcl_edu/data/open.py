@@ -266,6 +266,12 @@ def require_fitting_options(
         )
 
 
+_WHAT = {
+    "folder": "the folder in which train and test are",
+    "lists": "the folder to which the listed paths are relative",
+}
+
+
 def require_folder(name: str, folder: Path) -> None:
     """Refuse a folder for a data set that is not there, or is a file.
 
@@ -277,8 +283,8 @@ def require_folder(name: str, folder: Path) -> None:
     if not folder.is_dir():
         where = "" if folder.is_absolute() else f" in {Path.cwd()}"
         raise ValueError(
-            f"there is no folder {folder}{where}; name the one that has {name} in it (on the command line --data-dir), "
-            f"or none, which means {default_data_dir(name)}"
+            f"there is no folder {folder}{where}; name {_WHAT.get(name, f'the folder of {name}')} (on the command line "
+            f"--data-dir), or leave it out for {default_data_dir(name)}"
         )
 
 

@@ -10,9 +10,9 @@ import torch
 from bcl_edu.counting import counted
 from bcl_edu.data import PHOTOGRAPH_SETS, long_tailed_subset, subset_sha256
 from bcl_edu.data.cifar import CIFAR
-from bcl_edu.recipe import NOT_COMPARED, Recipe, flat, same_value, unused
+from bcl_edu.recipe import AUTO, NOT_COMPARED, Recipe, flat, same_value, unused
 from bcl_edu.report.runs import StoredRun
-from bcl_edu.rows import ROWS, Row
+from bcl_edu.rows import RECIPES, ROWS, Row
 from bcl_edu.rows.common import under_common_protocol
 from bcl_edu.training.data import target_counts
 
@@ -64,6 +64,20 @@ def choices(run: StoredRun, row: Row) -> tuple[str, ...]:
         f"{_words(name)} {ours}"
         for name, ours, _ in differences(run.recipe, row.recipe)
         if name not in row.stated and name != "subset_seed"  # which has its say in the subset
+    )
+
+
+def own_choices(run: StoredRun) -> tuple[str, ...]:
+    """The values in which a run that fills no row differs from its recipe, those left to the images excepted."""
+    if run.recipe.name not in RECIPES:
+        return ()
+    recipe = RECIPES[run.recipe.name][1]
+    if recipe.method.name != run.recipe.method.name:
+        recipe = recipe.change(method=run.recipe.method)
+    return tuple(
+        f"{_words(name)} {ours}"
+        for name, ours, theirs in differences(run.recipe, recipe)
+        if theirs not in (AUTO, "None", "none") and name != "subset_seed"
     )
 
 

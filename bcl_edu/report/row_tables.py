@@ -11,7 +11,7 @@ from typing import Any
 
 from bcl_edu.counting import counted
 from bcl_edu.recipe import NOT_COMPARED, flat
-from bcl_edu.report.matching import choices, common_row, nearest_row, obstacles, rows_of
+from bcl_edu.report.matching import choices, common_row, nearest_row, obstacles, own_choices, rows_of
 from bcl_edu.report.runs import StoredRun, UnreadableRun, find_runs
 from bcl_edu.rows import METHODS, ROWS, Row
 
@@ -157,9 +157,9 @@ def _add_own(lines: dict[str, Line], run: StoredRun) -> None:
     same = {name: value for name, value in flat(run.recipe).items() if name not in NOT_COMPARED}
     key = json.dumps([same, subset(run), run.record["data"].get("test_images_sha256")], sort_keys=True)
     row = Row("", run.recipe.method.name, run.recipe, None, frozenset())
-    line = lines.setdefault(key, Line(row))
+    line = lines.setdefault(key, Line(row, choices=own_choices(run)))
     if all(run.recipe.seed != other.recipe.seed for other in line.runs):
-        lines[key] = Line(row, (*line.runs, run))
+        lines[key] = Line(row, (*line.runs, run), line.choices)
 
 
 def subset(run: StoredRun) -> str:

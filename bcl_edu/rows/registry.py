@@ -47,10 +47,11 @@ def method_options(name: str) -> MethodOptions:
         ValueError: there is no such method.
     """
     if name not in METHODS:
-        near = difflib.get_close_matches(name, METHODS, n=3, cutoff=0.5) or METHODS
+        near = difflib.get_close_matches(name, METHODS, n=3, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "."
         raise ValueError(
-            f"there is no method {name!r}; did you mean {' or '.join(near)}? A method of your own is known after "
-            "--plugin FILE (in a notebook, after its registration)"
+            f"there is no method {name!r}{hint} One of your own is known after --plugin FILE (in a notebook, after its "
+            "registration)"
         )
     return METHODS[name]
 

@@ -132,7 +132,7 @@ def result_table(record: Mapping[str, Any]) -> str:
     if row := record.get("chosen"):
         chosen = [
             line(f"validation's ({row['epoch']})", row),
-            "best.pt has the weights of the epoch that the validation images chose",
+            "the validation images chose this epoch; with --keep-best its weights are kept, as best.pt",
         ]
     return "\n".join(
         [

@@ -59,9 +59,7 @@ def test_import_reads_nothing_and_leaves_scikit_learn_alone() -> None:
 
 @pytest.mark.parametrize("name", [name for name in DATASET_NAMES if name != "digits"])
 def test_a_named_folder_that_does_not_exist_is_said_to_be_missing(name: str, tmp_path: Path) -> None:
-    with pytest.raises(
-        ValueError, match=f"there is no folder typo in {tmp_path}; name the one that has {name}"
-    ):
+    with pytest.raises(ValueError, match=f"there is no folder typo in {tmp_path}; name the folder"):
         open_dataset(name, "typo")
 
 

@@ -211,3 +211,15 @@ def test_runs_of_ones_own_are_averaged_over_their_seeds(store_run: StoreRun, tmp
         (200, [0], 70.0),
     ]
     assert found[0]["dataset"] == "folder"
+
+
+def test_a_run_of_ones_own_is_told_apart_by_what_differs_from_its_recipe(
+    store_run: StoreRun, tmp_path: Path
+) -> None:
+    store_run("usual", "digits-lt", 80.0)
+    store_run("other", "digits-lt", 81.0, backbone="resnet32", epochs=3)
+    lines = {line.choices: line.figure("top1") for line in build_report([tmp_path / "runs"]).own}
+    assert {choices: figure and figure.mean for choices, figure in lines.items()} == {
+        (): 80.0,
+        ("backbone resnet32", "epochs 3"): 81.0,
+    }

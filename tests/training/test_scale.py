@@ -82,7 +82,7 @@ def test_the_whole_recipe_without_its_data_is_refused_with_what_to_do() -> None:
 
 
 def test_a_folder_that_was_named_and_cannot_be_opened_is_refused_and_not_replaced(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"there is no folder .*typo; name the one that has cifar10"):
+    with pytest.raises(ValueError, match=r"there is no folder .*typo; name the folder of cifar10"):
         plan_run(CIFAR, data_dir=tmp_path / "typo")
 
 
