@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 
 import nbformat
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.highlight import Highlight2HTML
@@ -54,6 +54,14 @@ SOURCE = "source"
 """The kind of page that is a file of code."""
 LONG_CELL = 30
 """Characters from which on a cell of a table is a sentence, not a number."""
+LONG_FORMULA = 16
+"""Characters from which on a formula within a line may be wider than a phone."""
+OPENING = re.compile(r"[(\[“]+$")
+CLOSING = re.compile(r"^[.,;:!?)\]’”'\"%°]+")
+"""Marks that stand on the same line as the formula before or behind which they are written."""
+ERROR_OF = re.compile(r" ± (?=\d)")
+"""What joins a value and its error in a table."""
+NO_BREAK = "\u00a0"
 WITHOUT_KERNEL = re.compile(r"\*\(No kernel\?.*?\)\*\n\n!\[[^]]*\]\(\.\./docs/[^)]*\)\n*", re.DOTALL)
 """A picture of a widget for readers who see the notebook without it; the site has the widget itself."""
 
@@ -368,6 +376,9 @@ def _readable(body: str) -> str:
         folded = page.new_tag("details", attrs={"class": "code"})
         code.wrap(folded)
         folded.insert(0, summary)
+    for value in page.find_all(string=ERROR_OF):
+        if value.find_parent("td"):
+            value.replace_with(ERROR_OF.sub(f"{NO_BREAK}±{NO_BREAK}", value))
     for table in page.select("table"):
         _label_cells(table)
         table.wrap(page.new_tag("div", attrs={"class": "scroller table"}))
@@ -375,7 +386,28 @@ def _readable(body: str) -> str:
         _break_at_marks(page, code)
     for formula in page.select("math[display=block]"):
         formula.wrap(page.new_tag("span", attrs={"class": "scroller formula"}))
+    for formula in page.select("math:not([display=block])"):
+        _hold_together(page, formula)
     return str(page)
+
+
+def _hold_together(page: BeautifulSoup, formula: Tag) -> None:
+    """Keep a formula within a line and the marks around it on one line; a long one scrolls by itself."""
+    before, after = formula.previous_sibling, formula.next_sibling
+    opening = OPENING.search(before) if type(before) is NavigableString else None
+    closing = CLOSING.search(after) if type(after) is NavigableString else None
+    is_long = len(formula.get_text()) >= LONG_FORMULA
+    if not (opening or closing or is_long):
+        return
+    holder = formula.wrap(
+        page.new_tag("span", attrs={"class": "scroller formula inline" if is_long else "held"})
+    )
+    if opening and type(before) is NavigableString:
+        before.replace_with(before[: opening.start()])
+        holder.insert(0, opening.group())
+    if closing and type(after) is NavigableString:
+        after.replace_with(after[closing.end() :])
+        holder.append(closing.group())
 
 
 def _break_at_marks(page: BeautifulSoup, code: Tag) -> None:

@@ -78,6 +78,12 @@ def test_no_formula_is_left_as_tex(site: Path) -> None:
         assert not re.search(r"\$[^$\n]*[\\_^][^$\n]*\$|\\(frac|sum|mathrm|tau)\b", text), name
 
 
+def test_no_line_begins_with_the_mark_behind_a_formula(site: Path) -> None:
+    for name in NOTEBOOK_PAGES:
+        text = (site / f"{name}.html").read_text("utf-8")
+        assert not re.findall(r"</math>[.,;:)](?![^<\s]*</span>).{10}", text), name
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page that notes what goes wrong."""
@@ -205,6 +211,9 @@ def test_what_is_cut_off_on_a_phone_shows_it_and_is_scrolled_by_keyboard(page: P
     page.goto((site / "01b_the_method_on_the_page.html").as_uri())
     formula = page.locator('.formula[data-cut="right"]').first
     expect(formula).to_have_attribute("aria-label", "Formula, scrolls")
+    page.goto((site / "04_theorem_1_attraction_and_repulsion.html").as_uri())
+    formula = page.locator('blockquote .formula.inline[data-cut="right"]').first
+    expect(formula).to_have_attribute("role", "region")
     assert page.wrong == []  # type: ignore[attr-defined]
 
 

@@ -122,11 +122,13 @@ function belowOneAnother(layout, width) {
 
 /** Long names of the rows and columns of a matrix, "automobile (2997)", are written without the number of images. */
 function shortenNames(data, layout) {
-  const [{ type, y }] = data;
-  if (type !== "heatmap" || !y?.every?.((name) => typeof name === "string")) return;
-  if (Math.max(...y.map((name) => name.length)) <= LONG_NAME) return;
+  const [{ type, x, y }] = data;
+  if (type !== "heatmap") return;
   for (const axis of Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name))) {
-    Object.assign(layout[axis], { tickvals: y, ticktext: y.map((name) => name.replace(/ \(\d+\)$/, "")) });
+    const names = axis.startsWith("x") ? x ?? y : y;
+    if (!names?.every?.((name) => typeof name === "string")) continue;
+    if (Math.max(...names.map((name) => name.length)) <= LONG_NAME) continue;
+    Object.assign(layout[axis], { tickvals: names, ticktext: names.map((name) => name.replace(/ \(\d+\)$/, "")) });
   }
 }
 

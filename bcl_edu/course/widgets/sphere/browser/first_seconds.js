@@ -1,8 +1,11 @@
 // The first seconds: two losses have been trained on one long tail and differ, the tail goes away and comes back, and then
 // it is the reader's turn.
 
-/** Milliseconds of each phase; that of balanced classes ends when they are apart, or at the latest then. */
-const CONTRAST = 2600;
+/**
+ * Milliseconds of each phase; that of balanced classes ends when they are apart, or at the latest then. The contrast
+ * stands until a reader who looks at the page for the first time has found and read both numbers.
+ */
+const CONTRAST = 8000;
 const BACK = 1500;
 const LONGEST_ALIKE = 4000;
 const SHORTEST_ALIKE = 900;

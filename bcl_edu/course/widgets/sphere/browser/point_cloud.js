@@ -31,7 +31,7 @@ export class PointCloud {
   /**
    * Draw one moment.
    * @param {object} scene - points, counts, perClass, numClasses, dimension; means, of unit length; ghosts or null; keys or
-   *   null (prototypes or classifier rows that are learned); rareAngle in degrees
+   *   null (prototypes or classifier rows that are learned); rareAngle in degrees; degrees, the same as text
    * @param {object} colours - of `pageColours`
    */
   draw(scene, colours) {
@@ -270,29 +270,35 @@ export class PointCloud {
     pen.globalAlpha = 1;
     const taken = [];
     for (const i of order.reverse()) {
-      // outwards from the centre, where there is room; not where another name is already
+      // outwards from the centre, or below or above the disc where the edge leaves no room; not where another name is
       const { x, y } = means[i];
       const length = Math.hypot(x - this.centre, y - this.centre) || 1;
-      const [across, down] = [(x - this.centre) / length, (y - this.centre) / length];
       const away = sizes[i] + 11;
-      const align = across > 0.4 ? "left" : across < -0.4 ? "right" : "center";
-      const look = { colour: colours.ink, halo: colours.page, weight: 600, align };
-      const box = this.sheet.place(names[i], x + away * across, y + away * down, look);
-      if (taken.some((other) => overlap(box, other))) continue;
-      taken.push(box);
-      this.sheet.write(names[i], x + away * across, y + away * down, look);
+      const disc = { left: x - sizes[i], right: x + sizes[i], top: y - sizes[i], bottom: y + sizes[i] };
+      const outwards = [(x - this.centre) / length, (y - this.centre) / length];
+      const upright = Math.sign(outwards[1]) || 1;
+      for (const [across, down] of [outwards, [0, upright], [0, -upright]]) {
+        const align = across > 0.4 ? "left" : across < -0.4 ? "right" : "center";
+        const look = { colour: colours.ink, halo: colours.page, weight: 600, align };
+        const place = [x + away * across, y + away * down];
+        const box = this.sheet.place(names[i], ...place, look);
+        if ([disc, ...taken].some((other) => overlap(box, other))) continue;
+        taken.push(box);
+        this.sheet.write(names[i], ...place, look);
+        break;
+      }
     }
   }
 
   /** The number of degrees, beside the middle of the arc. */
-  angle(pen, { rareAngle }, colours) {
+  angle(pen, { rareAngle, degrees }, colours) {
     if (!this.middle || rareAngle < 12 || this.sheet.width < ROOM_FOR_DEGREES) return;
     const { x, y } = this.middle;
     const length = Math.hypot(x - this.centre, y - this.centre);
     const out = length < 1 ? { x: 0, y: -1 } : { x: (x - this.centre) / length, y: (y - this.centre) / length };
     const size = Math.round(Math.max(13, 15 * this.unit));
     const place = [x + 1.3 * size * out.x, y + size * out.y];
-    this.sheet.write(`${rareAngle.toFixed(0)}°`, ...place, { colour: colours.ink, halo: colours.page, size, weight: 700 });
+    this.sheet.write(degrees, ...place, { colour: colours.ink, halo: colours.page, size, weight: 700 });
   }
 
   /** Turn by dragging sideways or in both ways with a mouse, and by arrow keys; a finger still scrolls the page. */

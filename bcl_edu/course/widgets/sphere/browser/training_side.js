@@ -84,6 +84,7 @@ export class TrainingSide {
       ghosts,
       keys: learned ? keys : null,
       rareAngle: this.reading.rareAngle,
+      degrees: this.angle.textContent,
     }, colours);
   }
 

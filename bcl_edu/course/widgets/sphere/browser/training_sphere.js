@@ -276,11 +276,12 @@ export class TrainingSphere {
       this.train();
       this.due -= 1;
     }
+    const numbers = now - (this.numbersAt ?? -Infinity) >= BETWEEN_NUMBERS;
+    if (numbers) this.write(); // before the spheres, which show one of the numbers too
     this.drawSpheres();
-    if (now - (this.numbersAt ?? -Infinity) < BETWEEN_NUMBERS) return;
+    if (!numbers) return;
     this.numbersAt = now;
     this.drawCurves();
-    this.write();
     this.changed(this);
   }
 
@@ -293,9 +294,9 @@ export class TrainingSphere {
   }
 
   drawAll() {
+    this.write();
     this.drawSpheres();
     this.drawCurves();
-    this.write();
   }
 
   drawSpheres() {
