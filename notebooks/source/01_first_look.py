@@ -17,8 +17,8 @@
 # balanced contrastive loss change?**
 #
 # You will cut a long tail into a small data set, watch ten class means find their places on a sphere, and compare
-# four losses on classes with many, some and few training images. Everything is trained here, on your machine, while
-# you watch.
+# four losses on classes with many, some and few training images. In JupyterLab everything is trained on your machine
+# while you watch; where nothing can run, you see what was recorded.
 #
 # *Two minutes of computing on two CPU cores, 35 minutes of reading. You need PyTorch's vocabulary. No contrastive
 # learning is assumed; how the losses are written and how they are trained is the subject of the next notebook.*
@@ -115,7 +115,7 @@ figures.accuracy_by_class_count(
 # picture is exact.
 #
 # First the balanced case: 37 images of every digit, together as many as the long tail has. Each arrow is the mean of one
-# digit's test images, drawn after every epoch. **Turn the sphere with the mouse while it trains.**
+# digit's test images, drawn after every epoch. **Turn the sphere while the arrows move.**
 
 # %%
 exact = recipe.change(
@@ -124,7 +124,10 @@ exact = recipe.change(
 balanced = widgets.train_live(exact.change(head_count=37, imbalance_factor=1))
 
 # %% [markdown]
-# Ten directions start in one bundle, and most of them part; 5 and 9 still coincide. This network also reads nines well:
+# Ten directions start in one bundle, and most of them part. Labels that overlap however you turn
+# the sphere belong to means of almost the same direction. The nearest two are those of 5 and 9: their cosine rounds to 1.00,
+# and one arrow hides the other. The network reads nines well all the same (its classifier sees the features, not the
+# embeddings):
 
 # %%
 of_nines = {"balanced": balanced, "long tail": cross_entropy}
@@ -173,12 +176,15 @@ assert abs(difference["balanced"]) < difference["long-tailed"] / 2
 # %% [markdown]
 # With equal counts neither half is much tighter than the other. With a long tail the large classes took most of the
 # sphere, and the small ones ended up together on one side. Every image of a class pushes the other classes away, and two nines push
-# little. Here is the film of that run. *Press play and look at the orange arrows: do they ever part?*
+# little. The film below shows the same run again, up to the end that you saw; this time watch the order of events. *Press
+# play: which arrows leave the bundle first, the blue or the orange ones?*
 
 # %%
 long_tailed.film("Class means with a long tail", every=3)
 
 # %% [markdown]
+# The blue ones. The orange ones stay in their bundle long after the others have begun to part, and do not get far.
+#
 # ## 4. What balancing changes
 #
 # **Balanced contrastive learning** (BCL), the method of the paper, changes the contrastive loss so that every class pushes

@@ -91,9 +91,9 @@ assert counts[shot_groups(counts)["few"]].sum() < counts[0]
 # %% [markdown]
 # ### Cut one yourself
 #
-# Choose a data set and move the slider. The digits come with scikit-learn and are always there. Fashion-MNIST and CIFAR
-# are used if they are on this machine, in the project's `data/` or in the folder that the environment variable
-# `BCL_EDU_DATA` names. Nothing is downloaded.
+# Move the slider. In JupyterLab you can also choose the data set. The digits come with scikit-learn and are always there.
+# Fashion-MNIST and CIFAR are used if they are on the machine, in the project's `data/` or in the folder that the environment
+# variable `BCL_EDU_DATA` names. Nothing is downloaded.
 #
 # **Before you move it to 100:** how many images does the last class keep, and would they be enough for you to recognise the class?
 

@@ -339,7 +339,7 @@ for angle in (40, 180):
 widgets.bound_sliders()
 
 # %% [markdown]
-# Here is one configuration that the sliders reach: ten samples collapsed at 0° and eighty at 90°.
+# Here is one configuration that the sliders reach in JupyterLab: ten samples collapsed at 0° and eighty at 90°.
 
 # %%
 z_two = at([0] * 10 + [90] * 80)

@@ -201,8 +201,8 @@ figures.counter_example([0, 180, 180], [200, 2, 2])
 #
 # **Drag the classes around the circle** (or use the sliders; each answers the arrow keys). Start from the simplex: does
 # moving one tail class a little towards the other lower or raise the loss? Then change the size of the head: for which
-# sizes is the simplex the best place? *(Without a kernel, the figures above and below show two of its positions and all of
-# them.)*
+# sizes is the simplex the best place? *(Where no circle can be dragged, the figure above shows one of its positions and the
+# figure below all of them.)*
 
 # %%
 widgets.counter_example()
@@ -214,9 +214,9 @@ widgets.counter_example()
 figures.counter_example_map([200, 2, 2])
 
 # %% [markdown]
-# On the left, for the mean over all samples, the two regular simplices lie on the *edge* of the orange region, in which the
-# loss is below the claimed bound. On the right is the same loss with the anchors averaged per class: there is no orange, and
-# the minima are the two simplices. Section 6 proves that.
+# In the map of the *mean over all samples* the two regular simplices lie on the *edge* of the orange region, in which the
+# loss is below the claimed bound. The map of the *mean over the classes* shows the same loss with the anchors averaged per
+# class: there is no orange, and the minima are the two simplices. Section 6 proves that.
 #
 # Would more dimensions help, or classes that do not collapse? No: `geometry.certified_optimum` returns the best
 # configuration together with a lower bound for all others, in any dimension (notebook 07 shows how).
@@ -281,8 +281,10 @@ for n in (3, 6, 20, 200):
 figures.tail_angle_curves([2, 3, 6, 20, 200])
 
 # %% [markdown]
-# For none of them. All curves start at the simplex (left), and all but the dotted one of equal counts go *down* from
-# there. The slope at the simplex can be computed by hand. At collapse, an anchor of class $y$ has the loss $L_y = \log\bigl(1 +
+# For none of them. All curves start at the simplex, at 120°, and all but the dotted one of equal counts go *down* from
+# there. Two dips are shallow: the curve of (3, 2, 2) is lowest at 114°, 0.001 below the claimed bound, and that of (6, 2, 2) at
+# 99°, 0.010 below it. Further on both rise far above the bound, but one place below it is enough to refute the claim. The
+# slope at the simplex can be computed by hand. At collapse, an anchor of class $y$ has the loss $L_y = \log\bigl(1 +
 # \sum_{j \ne y} e^{(\mu_y \cdot \mu_j - 1)/\tau}\bigr)$. Its derivative with respect to each of the cosines $\mu_y \cdot \mu_j$ is,
 # at the simplex, $s/\tau$ with $s = e^{x}/(1 + (K-1)e^{x})$ and $x = -K/((K-1)\tau)$, the same for all. The cosine of classes
 # $i$ and $j$ occurs in the losses of both, with weights $p_i$ and $p_j$:

@@ -40,18 +40,17 @@ torch.set_num_threads(1)  # many small matrices: more threads would only wait fo
 # %% [markdown]
 # ## 1. Bend it
 #
-# The explorer shows two losses side by side. The largest class always has 5,000 images, and the counts of the others fall by
+# The explorer compares two losses. The largest class always has 5,000 images, and the counts of the others fall by
 # a constant factor from class to class (notebook 02). **Write down your predictions before you touch anything:**
 #
 # 1. At imbalance factor 1 every loss has its optimum at the simplex (notebook 03). Is a factor of 2 enough to leave it? Under which
 #    of SCL and BCL do the means move further?
-# 2. The temperature is 0.5 and the factor 100. SCL on the left, BCL on the right: which of the two is closer to the simplex,
-#    and by how much?
+# 2. The temperature is 0.5 and the factor 100. Which is closer to the simplex, SCL or BCL, and by how much?
 # 3. The same at temperature 0.1, as in the paper? And at 1?
 # 4. Which classes come close to each other? With 200, 2 and 2 samples two of them ended up at *one point* (notebook 06). Can
 #    that happen if all counts differ?
-# 5. With anchors averaged per class the optimum of the full data stays at the simplex (notebook 06). Choose that loss on the
-#    right, and then batches of 8: does it stay there?
+# 5. With anchors averaged per class the optimum of the full data stays at the simplex (notebook 06). Choose that loss in
+#    place of BCL, and then batches of 8: does it stay there?
 #
 # Every slider answers the arrow keys. With up to four classes the picture is exact. With more it is a projection; rely on the
 # angles and the curve.
@@ -69,7 +68,7 @@ display(explorer)
 # the class counts, and the distance from the simplex over the imbalance factor](../docs/simplex_explorer.png)
 #
 # The browser solves the problem that the sliders set, and Python can solve it again with another program,
-# `geometry.certified_optimum`. If you run this cell after moving a slider, it compares the two at *your* settings. (The
+# `geometry.certified_optimum`. In JupyterLab move a slider and run this cell: it compares the two at *your* settings. (The
 # explorer counts each image twice, for its two views.)
 
 # %%
@@ -81,8 +80,9 @@ for loss in explorer.losses:
     assert all(abs(rms - found.deviation.rms) < 2e-3 for rms in shown)
 
 # %% [markdown]
-# (An empty list means that nothing was drawn yet when the cell ran. Run it again with the explorer in sight.) Where you have not
-# moved a slider, this decides your second prediction: BCL is *further* from the simplex than SCL, by one per cent. Here is the
+# (An empty list means that no browser had drawn the explorer yet when the cell ran, as when the output that comes with this
+# notebook was made. In JupyterLab run the cell again with the explorer in sight.) At factor 100 and temperature 0.5, where the
+# explorer starts, this decides your second prediction: BCL is *further* from the simplex than SCL, by one per cent. Here is the
 # simplest case: three classes under BCL at temperature 1. Three class means at an optimum always lie in a plane (section 4),
 # so the circle shows everything. Slide the factor.
 

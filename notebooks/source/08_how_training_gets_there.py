@@ -39,8 +39,9 @@ from bcl_edu.course.widgets import training_sphere
 torch.set_num_threads(1)  # small matrices: more threads would only wait for each other
 
 # %% [markdown]
-# First watch such embeddings: four classes at temperature 0.5, where training takes seconds, SCL on the left and BCL with
-# class-averaged anchors on the right. **Before you slide the imbalance factor:** which classes will move together, and on which side?
+# First watch such embeddings: four classes at temperature 0.5, where training takes seconds, under SCL and
+# under BCL with class-averaged anchors. **Before you slide the imbalance factor:** which classes will move together, and under
+# which of the two?
 
 # %%
 training_sphere()

@@ -166,7 +166,7 @@ assert max(gains, key=lambda name: gains[name][9]) == "bbn" and gains["bbn"][5] 
 # The whiskers below are standard deviations: how far one run lies from another of the *same* method, here 1.5 to 7 points. With a deviation of $s = 3.3$ points the difference of two means has a standard error of about
 # $s\sqrt{2/10} = 1.5$ points, so two methods should be three points apart before you say that one is better.
 #
-# **Before you choose:** BCL has 78.3 % on all classes. Will ten seeds show a difference from LDAM-DRW? From `bcl-in-log`?
+# **Before you look:** BCL has 78.3 % on all classes. Will ten seeds show a difference from LDAM-DRW? From `bcl-in-log`?
 
 # %%
 widgets.method_chooser(runs, "ce", "bcl", "ldam-drw")
@@ -188,8 +188,8 @@ assert (len(better), apart) == (14, 19)
 
 # %% [markdown]
 # LDAM-DRW is within one standard error of BCL. `bcl-in-log` is almost three above it: with 33 methods to look at, one or two would
-# get beyond two by luck. So it is a lead to follow with fresh seeds. Of the 14 methods above 77 % most cannot be told apart. Choose
-# your own, and look at the seconds, too.
+# get beyond two by luck. So it is a lead to follow with fresh seeds. Of the 14 methods above 77 % most cannot be told apart. In
+# JupyterLab choose your own two or three, and look at the seconds, too.
 #
 # ## 5. Do class means near the simplex make a better classifier?
 #

@@ -25,7 +25,7 @@ def accuracy_by_class_count(
     class_names: Sequence[str] | None = None,
     *,
     title: str = "Accuracy of each class",
-    look_at: str = "Follow each line to the right, towards the rare classes: where does it fall, and how far?",
+    look_at: str = "Towards the rare classes, to the right: where does accuracy fall, and how far?",
 ) -> go.Figure:
     """Test accuracy of each class from head to tail, one line a method.
 

@@ -110,7 +110,7 @@ def tail_angle_curves(
     losses = collapsed_class_losses(places, temperature)
     figure = style.page(
         "From the regular simplex until the tail classes merge",
-        "Only the dotted curve stays above the claimed bound. Markers: lowest points.",
+        "All but the dotted curve dip below the claimed bound. Markers: lowest points.",
         "",
         height=430,
     )

@@ -9,6 +9,11 @@ import plotly.graph_objects as go
 from bcl_edu.course.figures import style
 from bcl_edu.course.method_runs import MeanAndDeviation
 
+LETTER = 0.012
+"""Half the width of a letter of a name, as a share of the plot's width on a phone."""
+LINE = 0.08
+"""The height of a name and its distance from the point, as a share of the plot's height."""
+
 
 def means_and_accuracy(
     deviations: Mapping[str, MeanAndDeviation],
@@ -23,7 +28,7 @@ def means_and_accuracy(
     Args:
         deviations: of the class means, by method, over the seeds.
         accuracies: in percent, of the same methods.
-        named: methods whose names are written beside their points; the others tell theirs when pointed at.
+        named: methods whose names are written at their points; the others tell theirs when pointed at.
         title: the figure's title.
         look_at: the caption.
 
@@ -39,17 +44,22 @@ def means_and_accuracy(
     figure = style.page(
         title, look_at, f"Distance of the class means from the simplex, and accuracy. {words}.", height=470
     )
-    for names, look, size in (
-        ([name for name in deviations if name not in named], style.series(0), 8),
-        ([name for name in deviations if name in named], style.series(1), 11),
+    for names, look, size, places in (
+        ([name for name in deviations if name not in named], style.series(0), 8, None),
+        (
+            shown := [name for name in deviations if name in named],
+            style.series(1),
+            11,
+            [_free_side(name, deviations, accuracies) for name in shown],
+        ),
     ):
         figure.add_trace(
             go.Scatter(
                 x=[round(deviations[name].mean, 4) for name in names],
                 y=[round(accuracies[name].mean, 2) for name in names],
-                mode="markers+text" if look is style.series(1) else "markers",
+                mode="markers+text" if places else "markers",
                 text=names,
-                textposition="top center",
+                textposition=places,
                 textfont={"size": 12, "color": style.INK},
                 marker={"symbol": look.symbol, "size": size, "color": look.colour},
                 error_x=_whisker([deviations[name].deviation for name in names]),
@@ -65,6 +75,28 @@ def means_and_accuracy(
         margin={"t": 84},
     )
     return figure
+
+
+def _free_side(
+    name: str, deviations: Mapping[str, MeanAndDeviation], accuracies: Mapping[str, MeanAndDeviation]
+) -> str:
+    """Where a method's name covers no other point: above its own, else below it."""
+    half = LETTER * len(name) * _span(deviations)
+    high = LINE * _span(accuracies)
+    near = [
+        accuracies[other].mean - accuracies[name].mean
+        for other in deviations
+        if other != name and abs(deviations[other].mean - deviations[name].mean) < half
+    ]
+    above, below = (any(0 <= side * rise < high for rise in near) for side in (1, -1))
+    return "bottom center" if above and not below else "top center"
+
+
+def _span(values: Mapping[str, MeanAndDeviation]) -> float:
+    """What an axis has to show: every mean with its deviation to both sides."""
+    return max(v.mean + v.deviation for v in values.values()) - min(
+        v.mean - v.deviation for v in values.values()
+    )
 
 
 def _whisker(values: list[float]) -> dict[str, object]:

@@ -140,3 +140,14 @@ def test_named_methods_have_their_name_beside_them() -> None:
     assert (named.x, named.y, named.error_y.array) == ((0.2,), (80,), (2,))
     with pytest.raises(ValueError, match="c: expected a deviation and an accuracy"):
         means_and_accuracy(of, accuracy, ("c",), title="t", look_at="l")
+
+
+def test_a_name_stands_below_its_point_if_another_point_is_just_above() -> None:
+    places = {"hybrid": (0.37, 69), "neighbour": (0.365, 70), "alone": (0.25, 50), "top": (0.26, 90)}
+    of = {name: MeanAndDeviation(x, 0.01) for name, (x, _) in places.items()}
+    accuracy = {name: MeanAndDeviation(y, 2) for name, (_, y) in places.items()}
+    _, named = means_and_accuracy(of, accuracy, ("hybrid", "alone"), title="t", look_at="l").data
+    assert dict(zip(named.text, named.textposition, strict=True)) == {
+        "hybrid": "bottom center",
+        "alone": "top center",
+    }
