@@ -21,6 +21,9 @@ const NUMBERED = 27;
 const LONG_NAME = 12;
 /** By how much an axis goes on above numbers that are written upright. */
 const UPRIGHT = 1.1;
+/** Pixels that numbers and name of a vertical axis take, and those between two numbers side by side. */
+const AXIS = 60;
+const BETWEEN = 3;
 const SCALE = 72;
 /** Pixels below a plot for names of its columns that are written aslant. */
 const ASLANT = 62;
@@ -35,6 +38,7 @@ async function draw(figure) {
   withoutHeading(data, layout);
   data.forEach(writeOnBars);
   if (narrow) fitPhone(data, layout, figure.clientWidth);
+  else if (data.some(({ textangle }) => textangle)) fitNumbers(data, layout, figure.clientWidth);
   const page = figure.appendChild(document.createElement("div"));
   const spatial = data.some((trace) => trace.type.endsWith("3d"));
   await Plotly.newPlot(page, data, layout, {
@@ -92,7 +96,7 @@ function fitPhone(data, layout, width) {
   shortenNames(data, layout);
   if (panels === 1) fitSquare(data, layout, width);
   moveColourBars(data, layout, panels);
-  moveNumbers(data, layout);
+  fitNumbers(data, layout, width);
   breakNames(layout);
   breakLabels(data, layout, width);
   moveButtons(layout);
@@ -173,27 +177,30 @@ function moveColourBars(data, layout, panels) {
   }
 }
 
-/** Numbers above thin bars that stand side by side would overlap: they are written upright, within them. */
-function moveNumbers(data, layout) {
-  const bars = data.filter(({ type }) => type === "bar");
-  if (bars.length < 2) return;
-  for (const bar of bars.filter(({ text }) => text)) {
-    Object.assign(bar, { textangle: -90, constraintext: "none" }); // plotly would make them smaller than can be read
-    if (bar.textposition === "inside") bar.textfont = { ...bar.textfont, size: SMALLEST };
-  }
-  if (bars.some(({ textposition }) => textposition === "outside")) {
-    const highest = layout.yaxis.range?.[1] ?? 1.12 * Math.max(...bars.flatMap(({ y }) => Array.from(y)));
-    layout.yaxis = { ...layout.yaxis, range: [0, UPRIGHT * highest] };
-  }
-  for (const numbers of data.filter(({ mode, offsetgroup }) => mode === "text" && offsetgroup)) {
-    const bar = bars.find(({ offsetgroup }) => offsetgroup === numbers.offsetgroup);
-    if (!bar) continue;
-    numbers.visible = false;
-    const text = Array.from(numbers.text, (number) => `<b>${number}</b>`);
-    Object.assign(bar, { text, textangle: -90, textposition: "inside", insidetextanchor: "start", constraintext: "none" });
-    bar.textfont = { size: 11 };
-    if (bar.marker.pattern) bar.marker.pattern.fgopacity = 0.3;
-    writeOnBars(bar);
+/** Numbers for which bars are too thin: those above are written upright, those within are left out, as hatching hides them. */
+function fitNumbers(data, layout, width) {
+  for (const bars of Map.groupBy(data.filter(({ type }) => type === "bar"), ({ xaxis }) => xaxis ?? "x").values()) {
+    if (bars.length < 2) continue;
+    const [from, to] = layout[bars[0].xaxis?.replace("x", "xaxis") ?? "xaxis"]?.domain ?? [0, 1];
+    const columns = bars.flatMap(({ x, y }) => Array.from(x ?? y.keys()));
+    const places = new Set(columns).size;
+    const besides = Math.round(columns.length / places);
+    const across = ((to - from) * (width - AXIS)) / (places * (besides > 1 ? besides + 1 : 1)); // a gap is as wide as a bar
+    const written = data.filter(({ mode, offsetgroup }) =>
+      mode === "text" && bars.some((bar) => offsetgroup && bar.offsetgroup === offsetgroup));
+    const numbers = [...bars, ...written].flatMap(({ text }) => Array.from(text ?? []));
+    const longest = Math.max(0, ...numbers.map((number) => String(number).replace(/<[^>]*>/g, "").length));
+    const fit = longest * LETTER + BETWEEN <= across;
+    if (!fit && width >= NARROW) continue;
+    for (const bar of bars.filter(({ text }) => text)) {
+      if (!fit && bar.textposition === "inside") delete bar.text;
+      else Object.assign(bar, { textangle: fit ? 0 : -90, constraintext: "none" }); // plotly would make them too small
+    }
+    if (!fit && bars.some(({ textposition }) => textposition === "outside")) {
+      const highest = layout.yaxis.range?.[1] ?? 1.12 * Math.max(...bars.flatMap(({ y }) => Array.from(y)));
+      layout.yaxis = { ...layout.yaxis, range: [0, UPRIGHT * highest] };
+    }
+    for (const trace of written) trace.visible = fit;
   }
 }
 
