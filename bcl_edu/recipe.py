@@ -305,7 +305,10 @@ def why_unused(recipe: Recipe) -> dict[str, str]:
     def add(names: str, why: str) -> None:
         found.update(dict.fromkeys(names.split(), why))
 
-    add(" ".join(recipe.method.unused()), f"the method {recipe.method.name} does not use it; leave it out")
+    add(
+        " ".join(sorted(recipe.method.unused())),
+        f"the method {recipe.method.name} does not use it; leave it out",
+    )
     if recipe.schedule == "cosine":
         add("milestones decay", "a cosine schedule has none; leave it out, or add --schedule steps")
     if recipe.profile == "as-found":

@@ -52,8 +52,8 @@ class Job:
         return self.arguments[0]
 
 
-def _row(name: str, *arguments: str, after: str | None = None) -> Job:
-    return Job(name, (name, *arguments), after)
+def _row(name: str) -> Job:
+    return Job(name, (name,))
 
 
 _CIFAR = "cifar100-lt-if100"
@@ -226,11 +226,9 @@ class Machine:
             arguments.append("--resume")
         if job.after:
             arguments += ["--init-from", str(self.out / "runs" / job.after)]
-        log = open(self.out / f"{job.name}.log", "ab")  # noqa: SIM115 - the process's
-        process = subprocess.Popen(
-            [*self.command, *arguments], cwd=REPOSITORY, env=self.environment, stdout=log, stderr=log
-        )
-        log.close()
+        command = [*self.command, *arguments]
+        with open(self.out / f"{job.name}.log", "ab") as log:
+            process = subprocess.Popen(command, cwd=REPOSITORY, env=self.environment, stdout=log, stderr=log)
         return Running(job, process, time.monotonic())
 
     def _end(self, run: Running) -> bool:

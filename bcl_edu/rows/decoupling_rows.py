@@ -5,7 +5,7 @@ Source: Kang et al. (ICLR 2020) and https://github.com/facebookresearch/classifi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from bcl_edu.recipe import ONE_VIEW, MethodOptions, Recipe, at_least
 from bcl_edu.rows.bcl_rows import benchmark
@@ -59,16 +59,9 @@ class TauNorm(MethodOptions):
 
 METHODS = (Decoupled(), LWS(), TauNorm())
 
-_SECOND_STAGE = frozenset(
-    {
-        "second_epochs",
-        "second_learning_rate",
-        "second_batch_size",
-        "second_sampler",
-        "images_per_class",
-        "frozen_batch_norm",
-    }
-)
+SECOND_STAGE = frozenset(one.name for one in fields(SecondStage))
+"""Names of the values of a second stage."""
+
 STATED_OF_PHOTOGRAPHS = BENCHMARK | TRAINING | {"rate_per_epoch", "warmup_epochs", "nesterov"}
 _NOTE = (
     " The values are those of Kang et al. and their code; that the rate changes between epochs, how images of a "
@@ -104,13 +97,13 @@ def _crt(printed: Printed) -> Row:
     inaturalist = printed.data_set.startswith("iNat")
     recipe = stage_one(printed, Decoupled(second_epochs=30 if inaturalist else 10))
     note = _NOTE + ("" if inaturalist else _RESNEXT)
-    return Row("", "cRT", recipe, None, STATED_OF_PHOTOGRAPHS | _SECOND_STAGE, note)
+    return Row("", "cRT", recipe, None, STATED_OF_PHOTOGRAPHS | SECOND_STAGE, note)
 
 
 def _lws(printed: Printed) -> Row:
     misplaced = printed.data_set == "ImageNet-LT" and printed.backbone == "ResNet-50"
     note = _NOTE + (_RESNEXT if misplaced else "")
-    stated = STATED_OF_PHOTOGRAPHS | _SECOND_STAGE | {"scale_bias"}
+    stated = STATED_OF_PHOTOGRAPHS | SECOND_STAGE | {"scale_bias"}
     return Row("", "LWS", stage_one(printed, LWS()), None, stated, note)
 
 

@@ -11,7 +11,6 @@ Every module of this package called NAME_rows.py is read, in alphabetical order 
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from bcl_edu.option_values import near_names
 from bcl_edu.recipe import MethodOptions, Recipe
 from bcl_edu.rows.bcl_rows import ablations
 from bcl_edu.rows.headings import heading, row_name
@@ -47,8 +47,8 @@ def method_options(name: str) -> MethodOptions:
         ValueError: there is no such method.
     """
     if name not in METHODS:
-        near = difflib.get_close_matches(name, METHODS, n=3, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(near)}?" if near else "."
+        near = near_names(name, METHODS, cutoff=0.5)
+        hint = f"; did you mean {near}?" if near else "."
         raise ValueError(
             f"there is no method {name!r}{hint} One of your own is known after --plugin FILE (in a notebook, after its "
             "registration)"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bcl_edu.recipe import above, at_least, require
-from bcl_edu.rows.decoupling_rows import Decoupled, stage_one
+from bcl_edu.rows.decoupling_rows import SECOND_STAGE, Decoupled, stage_one
 from bcl_edu.rows.ldam_rows import STATED_OF_CIFAR, DeferredLDAM, recipe_of_cifar
 from bcl_edu.rows.paper import Printed
 from bcl_edu.rows.row import BENCHMARK, Row
@@ -96,30 +96,28 @@ _OF_PHOTOGRAPHS = (
     "table's 'up to 100' epochs do not hold for it. Their cosine is one epoch ahead of ours, its last epoch at "
     "rate 0; the views of the later stages are our choice."
 )
-_STATED_OF_PHOTOGRAPHS = BENCHMARK | {
-    "batch_size",
-    "learning_rate",
-    "schedule",
-    "rate_per_epoch",
-    "momentum",
-    "weight_decay",
-    "pretext_epochs",
-    "pretext_batch_size",
-    "pretext_learning_rate",
-    "pretext_weight_decay",
-    "pretext_views",
-    "temperature",
-    "queue_size",
-    "key_momentum",
-    "head_hidden",
-    "head_dim",
-    "second_epochs",
-    "second_learning_rate",
-    "second_batch_size",
-    "second_sampler",
-    "images_per_class",
-    "frozen_batch_norm",
-}
+_STATED_OF_PHOTOGRAPHS = (
+    BENCHMARK
+    | SECOND_STAGE
+    | {
+        "batch_size",
+        "learning_rate",
+        "schedule",
+        "rate_per_epoch",
+        "momentum",
+        "weight_decay",
+        "pretext_epochs",
+        "pretext_batch_size",
+        "pretext_learning_rate",
+        "pretext_weight_decay",
+        "pretext_views",
+        "temperature",
+        "queue_size",
+        "key_momentum",
+        "head_hidden",
+        "head_dim",
+    }
+)
 
 
 def _ssp(printed: Printed) -> Row:

@@ -109,7 +109,8 @@ def shifted_logits(
 
     Source: Menon et al. (ICLR 2021), Eq. 9; Hong et al., "LADE" (CVPR 2021), Eq. 4 and 6.
     """
-    prior = class_counts.cpu().to(logits.dtype) / class_counts.sum().cpu()
+    wide = torch.promote_types(logits.dtype, torch.float32)  # counts have more digits than half precision
+    prior = class_counts.cpu().to(wide) / class_counts.sum().cpu()
     shifted = logits - exponent * prior.log()
     return shifted if target is None else shifted + target.log()
 

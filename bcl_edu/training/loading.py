@@ -149,7 +149,9 @@ class BatchLoader:
         self.batches.set_position(epoch, first_step)
         streams = {name: loader.epoch(epoch, first_step, stop) for name, loader in self.streams.items()}
         for step, (images, labels, indices) in enumerate(self._loaded(stop), start=first_step):
-            of_streams = {name: loaded for name, stream in streams.items() if (loaded := next(stream, None))}
+            of_streams = {
+                name: loaded for name, stream in streams.items() if (loaded := next(stream, None)) is not None
+            }
             if len(of_streams) < len(streams):
                 return  # a stream was told to stop while it waited
             shares = self.batches.shares(step)
