@@ -187,3 +187,10 @@ def test_what_does_not_fit_is_refused(run: Path, tmp_path: Path) -> None:
         evaluate_checkpoint(tmp_path / "ldam", device="cpu", asked=Asked(tau_norm="0.7"))
     with pytest.raises(ValueError, match="--val-fraction"):
         evaluate_checkpoint(tmp_path / "ldam", device="cpu", asked=Asked(prior_shift="choose"))
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+def test_a_prior_has_the_digits_of_its_counts_in_half_precision(precision: torch.dtype) -> None:
+    counts = torch.tensor([99_999, 1])  # more than float16 can count
+    shifted = shifted_logits(torch.zeros(1, 2, dtype=precision), counts, 1.0)
+    torch.testing.assert_close(shifted, -(counts / counts.sum()).log()[None], check_dtype=False)
