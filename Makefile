@@ -19,17 +19,18 @@ FIRST_NOTEBOOK := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint test-code test-notebooks train sync site bench clean
+.PHONY: help lab test lint test-code test-notebooks pictures train sync site bench clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make lab     open the notebooks in JupyterLab"
-	@echo "make train   train and evaluate the long-tailed digits, in under a minute on a CPU"
-	@echo "make test    lint, type-check, test the code, the notebooks and JupyterLab in a browser"
-	@echo "make bench   measure loss, views, step, start, estimates and growth (below 15 minutes), write docs/benchmarks.md"
-	@echo "make sync    write the .ipynb notebooks anew from their sources in notebooks/source, executed"
-	@echo "make site    write all notebooks as pages to read without Python, into build/site"
-	@echo "make clean   remove caches and test artefacts (the environment $(VENV) stays)"
+	@echo "make lab       open the notebooks in JupyterLab"
+	@echo "make train     train and evaluate the long-tailed digits, in under a minute on a CPU"
+	@echo "make test      lint, type-check, test the code, the notebooks and JupyterLab in a browser"
+	@echo "make bench     measure loss, views, step, start, estimates and growth (below 15 minutes), write docs/benchmarks.md"
+	@echo "make pictures  run the browser tests and keep what they saw in tests/browser/screenshots, in both themes"
+	@echo "make sync      write the .ipynb notebooks anew from their sources in notebooks/source, executed"
+	@echo "make site      write all notebooks as pages to read without Python, into build/site"
+	@echo "make clean     remove caches and test artefacts (the environment $(VENV) stays)"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -45,10 +46,10 @@ $(LAB_READY): pyproject.toml constraints.txt | $(BIN)/python
 	@$(INSTALL) --editable '.[lab]'
 	@touch $@
 
-$(TEST_READY): $(LAB_READY)
-	@echo "Installing the test tools into $(VENV) ..."
+$(TEST_READY): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing bcl-edu and the test tools into $(VENV) (the first time this takes some minutes) ..."
 	@$(INSTALL) --editable '.[lab,test]'
-	@touch $@
+	@touch $(LAB_READY) $@
 
 lab: $(LAB_READY)
 	$(BIN)/jupyter lab --config=tools/jupyter_lab_config.py --LabApp.default_url=/lab/tree/$(FIRST_NOTEBOOK)
@@ -75,6 +76,9 @@ lint: $(TEST_READY)
 
 test-code: $(TEST_READY)
 	$(PYTEST) --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder tests
+
+pictures: $(TEST_READY)
+	PICTURES=1 $(PYTEST) --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder tests/browser
 
 # nbval runs every notebook from top to bottom in a kernel of its own; a claim that no longer holds is a failed
 # assert in its cell. Kernels are not pytest: the warnings-are-errors rule of the code does not reach into them.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import Any, cast
 
 from bcl_edu.counting import counted
 from bcl_edu.recipe import NOT_COMPARED, flat
@@ -53,6 +53,12 @@ class Line:
         """Our mean top-1 less the paper's, in points."""
         ours = self.figure("top1")
         return None if ours is None or self.row.paper is None else ours.mean - self.row.paper.top1
+
+    @property
+    def hours(self) -> float | None:
+        """Mean hours of a run; None where there is none, or one does not say."""
+        hours = [run.hours for run in self.runs]
+        return None if not hours or None in hours else mean(cast(list[float], hours))
 
     def facts(self, of: Callable[[StoredRun], object]) -> str:
         """A fact of the runs, each different value once."""
@@ -222,6 +228,7 @@ def _record(table: str, line: Line) -> dict[str, Any]:
         "dataset": line.row.recipe.dataset,
         "epochs": line.row.recipe.epochs,
         "hardware": line.facts(lambda run: run.hardware),
+        "hours": line.hours,
         "subset_sha256": line.facts(subset),
         "runs": [str(run.folder) for run in line.runs],
     }

@@ -47,6 +47,13 @@ class StoredRun:
         return read_metrics(self.folder)
 
     @property
+    def hours(self) -> float | None:
+        """Hours by the clock of all its sessions, evaluation included, whatever else the machine had to do; None in
+        records from before this was kept."""
+        seconds = self.record.get("seconds")
+        return None if seconds is None else seconds / 3600
+
+    @property
     def hardware(self) -> str:
         """What it computed on, in its last session: the GPU if there was one, the number of processes if
         several."""
@@ -134,5 +141,7 @@ def _require_facts(run: StoredRun) -> None:
         raise ValueError("the record does not say on what the run computed")
     if not {"training_images", "test_images", "subset_sha256"} <= set(data):
         raise ValueError("the record does not say on which images the run was trained and tested")
+    if not isinstance(seconds := record.get("seconds"), int | float | None):
+        raise ValueError(f"the record's seconds are {seconds!r}; a number is expected")
     if record["epochs_finished"] and None in (record["last"], record.get("best")):
         raise ValueError("the record has finished epochs, but no figures")

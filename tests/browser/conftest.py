@@ -1,7 +1,8 @@
 """JupyterLab as `make lab` starts it, and a headless Chromium that looks at it.
 
-What the browser saw is kept in `screenshots/` (ignored by git): pages of every notebook, light and dark, and the
-page of every failure. Without Chromium the tests are skipped, unless REQUIRE_BROWSER is set, as it is in CI.
+The page of every failure is kept in `screenshots/` (ignored by git); with PICTURES set (`make pictures`) also the pages
+of every notebook, of the site and of the widgets, in both themes. Without Chromium the tests are skipped, unless
+REQUIRE_BROWSER is set, as it is in CI.
 """
 
 import json

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from bcl_edu.course.figures.counter_example_figure import ThreeClasses
 from bcl_edu.course.widgets import CounterExample, counter_example
-from tests.browser.jupyterlab import SCREENSHOTS
+from tests.browser.jupyterlab import keep_picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -85,8 +85,7 @@ def test_dragging_the_tail_classes_together_refutes_the_claim(page: Page) -> Non
     expect(page.locator(".bar").first).to_contain_text("0.119 below the bound")
     expect(page.locator(".refutes")).to_have_count(1)
     assert page.evaluate("saved") == 2  # the kernel hears of it once a drag, not once a pixel
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / "counter-example.png")
+    keep_picture(page, "counter-example.png")
 
 
 def test_a_class_follows_the_pointer_while_it_is_held_and_no_longer(page: Page) -> None:

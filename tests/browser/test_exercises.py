@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.jupyterlab import SCREENSHOTS, Visit
+from tests.browser.jupyterlab import Visit, keep_picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -39,7 +39,7 @@ def test_a_data_set_can_be_chosen_and_keeps_the_factor(visit: Visit) -> None:
     )
     expect(output.locator(".js-plotly-plot")).to_have_count(2)  # the figures before are gone
     visit.scroll_to(output.locator(".js-plotly-plot").first)
-    visit.page.screenshot(path=SCREENSHOTS / "long-tail-explorer.png")
+    keep_picture(visit.page, "long-tail-explorer.png")
     assert visit.errors_shown() == []
 
 
@@ -55,7 +55,7 @@ def test_an_exercise_hints_explains_an_exception_and_passes_after_a_restart(visi
     expect(output).to_contain_text("raised AttributeError")
     expect(output).to_contain_text("in the line return n_max.floor()")
     expect(output).not_to_contain_text("Traceback")
-    visit.page.screenshot(path=SCREENSHOTS / "exercise-exception.png")
+    keep_picture(visit.page, "exercise-exception.png")
 
     visit.restart_kernel()
     output = visit.run_instead(cell, written("right"))

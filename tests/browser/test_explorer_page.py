@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,10 +14,9 @@ from bcl_edu.course.figures import style
 from bcl_edu.course.widgets.explorer import Settings, write_page
 from bcl_edu.geometry.optimum import certified_optimum
 from tests.browser.explorer_page import PHONE, ExplorerPage, in_browser, opened_explorer
+from tests.browser.jupyterlab import keep_picture
 
 pytestmark = pytest.mark.browser
-
-SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 
 @pytest.fixture(scope="module")
@@ -423,7 +421,7 @@ def test_on_a_phone_one_sphere_is_shown_under_an_imbalance_that_stays_in_sight(p
     phone.page.get_by_role("button", name="BCL, class-averaged anchors").tap()
     expect(phone.panel(0)).to_be_hidden()
     expect(phone.panel(1).locator(".deviation")).to_have_text("0.000")
-    phone.page.screenshot(path=SCREENSHOTS / "explorer-390-wide.png", full_page=True)
+    keep_picture(phone.page, "explorer-390-wide.png", full_page=True)
     phone.page.evaluate("scrollTo(0, 900)")
     box = phone.slider("imbalance_factor").bounding_box()
     assert box
@@ -471,8 +469,7 @@ def test_the_page_is_readable_in_light_and_dark(
         assert channels(paper) == (style.LIGHT_PAGE if scheme == "light" else style.DARK_PAGE)
         assert style.contrast(channels(ink), channels(paper)) > 12
         assert style.contrast(channels(quiet), channels(paper)) > 4.5
-        SCREENSHOTS.mkdir(exist_ok=True)
-        explorer.page.screenshot(path=SCREENSHOTS / f"explorer-{num_classes}-{scheme}.png", full_page=True)
+        keep_picture(explorer.page, f"explorer-{num_classes}-{scheme}.png", full_page=True)
 
 
 @pytest.mark.parametrize("width", [420, 700, 1000])
@@ -480,4 +477,4 @@ def test_nothing_is_cut_off_on_a_narrow_page(explorer: ExplorerPage, width: int)
     explorer.page.set_viewport_size({"width": width, "height": 900})
     explorer.show(Settings(num_classes=10, batch_size=64))
     assert explorer.page.evaluate("document.documentElement.scrollWidth") <= width
-    explorer.page.screenshot(path=SCREENSHOTS / f"explorer-{width}-wide.png", full_page=True)
+    keep_picture(explorer.page, f"explorer-{width}-wide.png", full_page=True)

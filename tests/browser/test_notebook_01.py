@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from bcl_edu.data import exponential_profile, open_dataset
 from bcl_edu.geometry import cosine_matrix
-from tests.browser.jupyterlab import SCREENSHOTS, Visit
+from tests.browser.jupyterlab import Visit, keep_picture
 from tests.browser.pictures import (
     drag_slider,
     drawn_in_space,
@@ -86,7 +86,7 @@ def test_the_imbalance_slider_cuts_the_tail_by_mouse_and_by_keyboard(visit: Visi
     expect(readout).to_have_text("10.0")
     bars_follow()
     visit.scroll_to(bars)
-    visit.page.screenshot(path=SCREENSHOTS / f"{NOTEBOOK}-slider.png")
+    keep_picture(visit.page, f"{NOTEBOOK}-slider.png")
 
     visit.scroll_to(slider)
     drag_slider(visit, slider, 0.0)  # all the way to the left

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, expect
 
 from bcl_edu.data import exponential_profile, open_dataset
 from bcl_edu.data.fashion_mnist import FASHION_MNIST_FILES
-from tests.browser.jupyterlab import DATASETS, SCREENSHOTS, Lab, Visit
+from tests.browser.jupyterlab import DATASETS, Lab, Visit, keep_picture
 from tests.browser.pictures import drag_slider, wait_until_bars
 from tests.data.test_fashion_mnist import idx
 
@@ -97,7 +97,7 @@ def test_it_runs_and_a_data_set_is_chosen_and_cut_by_mouse_and_by_keyboard(visit
     expect(explorer.output.locator(".js-plotly-plot")).to_have_count(2)  # the figures before are gone
     explorer.press("ArrowRight", DIGITS)
     assert explorer.drag(1.0, DIGITS) == 100
-    visit.page.screenshot(path=SCREENSHOTS / f"{NOTEBOOK}-explorer.png")
+    keep_picture(visit.page, f"{NOTEBOOK}-explorer.png")
 
     # by keyboard: from the slider back over the two buttons
     explorer.slider.locator(".noUi-handle").focus()

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.jupyterlab import ROOT, SCREENSHOTS, Visit
+from tests.browser.jupyterlab import ROOT, Visit, keep_picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -23,7 +23,7 @@ def test_it_runs_methods_are_chosen_and_a_combination_is_trained(visit: Visit) -
     third.select_option("(none)")
     expect(output.get_by_role("status")).to_contain_text("proco minus bcl")
     expect(output.locator(".legendtext")).to_have_text(["proco", "bcl"])
-    visit.page.screenshot(path=SCREENSHOTS / f"{NOTEBOOK}-chosen.png")
+    keep_picture(visit.page, f"{NOTEBOOK}-chosen.png")
 
     exercise = cells.filter(has_text="def margin_loss")
     written = f'{SOLUTION}\n\ncheck("margin_loss", margin_loss)'

@@ -9,7 +9,7 @@ import torch
 from playwright.sync_api import Browser, Page, expect
 from torch import Tensor
 
-from tests.browser.jupyterlab import SCREENSHOTS
+from tests.browser.jupyterlab import keep_picture
 from tests.browser.pictures import bending_optimum, film_label, wait_until_angles
 from tests.browser.site_page import NOTEBOOK_PAGES, PAGES, WIDTHS, offline_page
 from tools.notebooks import NOTEBOOKS, PLOTLY
@@ -45,7 +45,6 @@ def test_a_page_draws_all_its_figures_from_disk(page: Page, site: Path, name: st
         assert formulas.count() > 0 or not written
         assert formulas.evaluate_all("all => all.every(e => e.getBoundingClientRect().width > 0)")
         assert page.locator("details.code[open]").count() == 0  # code is folded
-    SCREENSHOTS.mkdir(exist_ok=True)
     page.evaluate("scrollTo(0, 0)")
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
@@ -53,7 +52,7 @@ def test_a_page_draws_all_its_figures_from_disk(page: Page, site: Path, name: st
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             if width != 768:
-                page.screenshot(path=SCREENSHOTS / f"site-{name}-{width}-{theme}.png")
+                keep_picture(page, f"site-{name}-{width}-{theme}.png")
     assert page.wrong == []  # type: ignore[attr-defined]
 
 
@@ -138,7 +137,7 @@ def test_a_film_is_played_by_mouse_and_reached_played_and_moved_by_keyboard(page
         expect(slider).to_be_focused()
     page.keyboard.press("ArrowRight")  # there is nothing after the last position
     expect(slider).to_have_attribute("aria-valuenow", "11")
-    figure.screenshot(path=SCREENSHOTS / "site-film-focus.png")
+    keep_picture(figure, "site-film-focus.png")
     assert page.wrong == []  # type: ignore[attr-defined]
 
 

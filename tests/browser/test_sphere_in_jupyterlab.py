@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from bcl_edu.course.figures import style
-from tests.browser.jupyterlab import SCREENSHOTS, Visit
+from tests.browser.jupyterlab import Visit, keep_picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -91,7 +91,7 @@ def test_controls_by_keyboard_python_and_both_themes(visit: Visit, notebook: str
         ink, found = ("#" + "".join(f"{int(v):02x}" for v in re.findall(r"\d+", c)[:3]) for c in colours)
         assert found == paper
         assert style.contrast(ink, found) > 10
-        visit.page.screenshot(path=SCREENSHOTS / f"sphere-{theme.replace(' ', '-').lower()}.png")
+        keep_picture(visit.page, f"sphere-{theme.replace(' ', '-').lower()}.png")
     visit.set_theme("JupyterLab Light")
 
     assert visit.cut_off() == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +17,10 @@ from bcl_edu.geometry.dynamics import unconstrained_dynamics
 from bcl_edu.geometry.gradient_shares import gradient_shares
 from bcl_edu.geometry.measures import class_means, cosine_matrix, simplex_deviation
 from bcl_edu.geometry.optimum import certified_optimum
+from tests.browser.jupyterlab import keep_picture
 from tests.browser.sphere_page import PHONE, SpherePage, embeddings_and_labels, opened_sphere
 
 pytestmark = pytest.mark.browser
-
-SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 
 @pytest.fixture(scope="module")
@@ -574,7 +572,6 @@ def test_what_is_shown_is_put_in_words_when_it_has_come_to_rest_and_not_in_every
 
 def test_the_page_is_readable_in_light_and_dark_and_nothing_is_cut_off(sphere: SpherePage) -> None:
     page = sphere.page
-    SCREENSHOTS.mkdir(exist_ok=True)
     for settings in ({"numClasses": 10, "batchSize": 8}, {"numClasses": 4, "batchSize": 0}):
         sphere.set(**settings)
         sphere.train(40)
@@ -595,7 +592,7 @@ def test_the_page_is_readable_in_light_and_dark_and_nothing_is_cut_off(sphere: S
             assert style.contrast(_hex(ink), paper) > 12
             assert style.contrast(_hex(quiet), paper) > 4.5
             if settings["numClasses"] == 4:
-                page.screenshot(path=SCREENSHOTS / f"sphere-{width}-{scheme}.png", full_page=True)
+                keep_picture(page, f"sphere-{width}-{scheme}.png", full_page=True)
 
 
 def test_pictures_are_sharp_on_a_fine_screen(browser: Browser, addresses: dict[str, str]) -> None:

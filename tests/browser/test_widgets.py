@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.jupyterlab import SCREENSHOTS, SLOW_START, Visit
+from tests.browser.jupyterlab import SLOW_START, Visit, keep_picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -34,7 +34,7 @@ from dataclasses import replace
 from bcl_edu.course import widgets
 from bcl_edu.training import RECIPES
 
-recipe = RECIPES['digits-lt'][1].change(method='scl', head_dim=3, temperature=0.3, epochs=120)
+recipe = RECIPES['digits-lt'][1].change(method='scl', head_dim=3, temperature=0.3, epochs=60)
 run = widgets.train_live(recipe)
 print('epochs seen:', [report.metrics['epoch'] for report in run.reports])"""
 
@@ -108,7 +108,7 @@ def test_after_a_restart_a_dead_slider_says_so_and_comes_back_with_its_cell(visi
     expect(dead.first).to_be_visible()
     icon = dead.first.evaluate("e => getComputedStyle(e, '::before').content")
     assert icon not in ("none", "normal")  # a broken link, drawn beside the slider
-    visit.page.screenshot(path=SCREENSHOTS / "widget-after-restart.png")
+    keep_picture(visit.page, "widget-after-restart.png")
 
     output = visit.run_instead(cells(visit).first, SLIDER)
     step(visit, output, "ArrowRight")
@@ -123,7 +123,7 @@ def test_an_error_in_a_callback_is_shown_to_the_reader_until_it_is_over(visit: V
     expect(output.locator(".noUi-handle")).to_be_visible(timeout=120_000)
     step(visit, output, "ArrowRight")
     expect(output.get_by_role("alert")).to_contain_text("ValueError: two has no root that I know")
-    visit.page.screenshot(path=SCREENSHOTS / "widget-error.png")
+    keep_picture(visit.page, "widget-error.png")
     step(visit, output, "ArrowRight")
     expect(output.get_by_role("alert")).to_have_count(0)
 
@@ -144,7 +144,7 @@ def test_a_training_is_stopped_by_the_button_and_goes_on_where_it_was(visit: Vis
     assert told
     stopped, whole = int(told.group(1)), int(told.group(2))
     assert stopped < whole
-    visit.page.screenshot(path=SCREENSHOTS / "training-stopped.png")
+    keep_picture(visit.page, "training-stopped.png")
     assert output.locator(".js-plotly-plot").count() == 1
     assert output.bounding_box()["height"] < height + 60  # type: ignore[index]  # one printed line more, no second figure
 

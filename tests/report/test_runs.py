@@ -40,3 +40,17 @@ def test_a_run_has_its_metrics_epoch_by_epoch_and_none_where_none_were_kept(stor
     rows = [{"epoch": 1, "top1": 20.0}, {"epoch": 2, "top1": 40.0}]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert run.metrics == rows
+
+
+def test_hours_are_those_of_the_record_which_must_be_a_number(store_run: StoreRun) -> None:
+    folder = store_run("bcl", "cifar100-lt", 40.0)
+    (run,), _ = find_runs([folder])
+    assert run.hours is None  # a record from before they were kept
+    path = folder / "run.json"
+    record = json.loads(path.read_text())
+    for seconds in (5400.0, "long"):
+        path.write_text(json.dumps(record | {"seconds": seconds}))
+        runs, refused = find_runs([folder])
+        assert [run.hours for run in runs] == ([1.5] if seconds == 5400.0 else [])
+        assert [one.reason for one in refused if "'long'" not in one.reason] == []
+    assert len(refused) == 1
