@@ -19,7 +19,7 @@ FIRST_NOTEBOOK := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint test-code test-notebooks pictures train sync site bench clean
+.PHONY: help environment lab test lint test-code test-notebooks nbval-lax nbval-strict pictures train sync site bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -50,6 +50,8 @@ $(TEST_READY): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing bcl-edu and the test tools into $(VENV) (the first time this takes some minutes) ..."
 	@$(INSTALL) --editable '.[lab,test]'
 	@touch $(LAB_READY) $@
+
+environment: $(TEST_READY)
 
 lab: $(LAB_READY)
 	$(BIN)/jupyter lab --config=tools/jupyter_lab_config.py --LabApp.default_url=/lab/tree/$(FIRST_NOTEBOOK)
@@ -84,11 +86,16 @@ pictures: $(TEST_READY)
 # assert in its cell. Kernels are not pytest: the warnings-are-errors rule of the code does not reach into them.
 # Where nothing is trained and no rounding error is printed, what is printed must be what is stored, to the letter.
 STRICT := $(wildcard notebooks/03_*.ipynb notebooks/05_*.ipynb)
-NBVAL  := $(PYTEST) --numprocesses $(JOBS) --dist loadfile --nbval-current-env --nbval-cell-timeout 180 -p no:cacheprovider
+NBVAL  := $(PYTEST) --dist loadfile --nbval-current-env --nbval-cell-timeout 180 -p no:cacheprovider
 
 test-notebooks: $(TEST_READY)
-	$(NBVAL) --nbval-lax $(filter-out $(STRICT),$(wildcard notebooks/*.ipynb))
-	$(NBVAL) --nbval -p tools.strict_outputs $(STRICT)
+	@$(MAKE) --no-print-directory --jobs 2 nbval-lax nbval-strict
+
+nbval-lax: $(TEST_READY)
+	$(NBVAL) --numprocesses $(JOBS) --nbval-lax $(filter-out $(STRICT),$(wildcard notebooks/*.ipynb))
+
+nbval-strict: $(TEST_READY)
+	$(NBVAL) --numprocesses 1 --nbval -p tools.strict_outputs $(STRICT)
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist tests/browser/screenshots
