@@ -107,7 +107,7 @@ def theorem_1(
 
     Returns:
         Bound, loss, attraction and repulsion of each anchor, shape (n,); NaN for anchors that are alone in their
-        class, since Eq. 2 gives them no loss.
+        class, since Eq. 1 gives them no loss.
 
     Raises:
         ValueError: shapes disagree, an embedding is not finite or not of unit length, a label is negative, or

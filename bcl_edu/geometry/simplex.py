@@ -1,4 +1,4 @@
-r"""The regular simplex (Definition 1): as many points on a sphere as possible, all equally far apart.
+r"""The regular simplex: as many points on a sphere as possible, all equally far apart.
 
 Points zeta_1..zeta_K in R^h are the vertices of a regular simplex inscribed in the sphere of radius rho if
 
@@ -66,7 +66,7 @@ def regular_simplex(
     Raises:
         ValueError: K > h + 1, or an argument is out of its range.
 
-    Source: Zhu et al. (CVPR 2022), Definition 1.
+    Source: Zhu et al. (CVPR 2022), section 3, conditions (1) to (3).
     """
     if num_classes < 1 or radius <= 0:
         raise ValueError(f"num_classes is {num_classes} and radius {radius}; expected K >= 1 and radius > 0")

@@ -78,7 +78,7 @@ def contrastive_loss(
         labels: class of each embedding, repeated as the views are, shape (n,), values 0..k-1, any integer dtype.
         prototypes: unit vectors c_j, row j for class j, shape (k, dim); needed for the complement and for
             averaging "prototypes", refused otherwise.
-        averaging: how the denominator D_i gathers the classes: "none" (Eq. 2), "outside" the exponential
+        averaging: how the denominator D_i gathers the classes: "none" (Eq. 1), "outside" the exponential
             (Eq. 6, 9), "inside" (Eq. 7), "prototypes" only (Eq. 8); see :mod:`bcl_edu.losses.definition`.
         complement: every class's prototype joins the batch, as contrast and as positive, never as anchor.
         class_balanced_anchors: average the anchors within each class first, then over the classes that have a loss.

@@ -247,7 +247,7 @@ def _over_positives(batch: Batch, form: Form, has_gradient: bool) -> Denominator
 
 
 def _over_samples(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
-    """D_i = sum over the keys k != i, samples and joined prototypes, of exp(l_ik) / m_ik (Eq. 2, 6, 9)."""
+    """D_i = sum over the keys k != i, samples and joined prototypes, of exp(l_ik) / m_ik (Eq. 1, 6, 9)."""
     z, c, labels = batch.z, batch.c, batch.labels
     keys, key_labels, size = [z], labels, batch.class_count[batch.slot]
     if form.complement:

@@ -17,7 +17,7 @@ class Contrastive:
     """Switches of `contrastive_loss`.
 
     Attributes:
-        averaging: how the denominator gathers the classes (Eq. 2, 6, 7, 8).
+        averaging: how the denominator gathers the classes (Eq. 1, 6, 7, 8).
         complement: whether every class's prototype joins the batch (section 3.3).
         class_balanced_anchors: whether anchors are averaged per class, and then over the classes of the batch.
         positives_inside_log: whether the mean over the positives stands inside the logarithm (L_in instead of L_out).

@@ -17,7 +17,7 @@
 # and what can a loss do about it?**
 #
 # This course follows one paper from its first picture to its last table: Zhu et al., "Balanced Contrastive Learning for
-# Long-Tailed Visual Recognition", CVPR 2022. You will check every claim by computation, vary every assumption, and see
+# Long-Tailed Visual Recognition", CVPR 2022. You will check its claims by computation, vary its assumptions, and see
 # where the paper is right, where it is silent, and where it is wrong.
 #
 # *Less than a minute of computing, ten minutes of reading. You need Python and PyTorch's vocabulary: tensor, loss,
@@ -42,7 +42,7 @@ from bcl_edu.installation import check_installation
 # Below are four classes at the exact minimum of the **supervised contrastive loss** (SCL), which pulls each class
 # together and pushes the others away. The *imbalance factor* is the size of the largest class divided by that of the
 # smallest: at 1 all four have a thousand images, at 1000 they have a thousand, a hundred, ten and one. Nothing was
-# trained: each frame is a computed minimum, with a proof that no arrangement has a lower loss. It is *certified*.
+# trained: each frame is a *certified* minimum, computed together with a proof that no arrangement has a lower loss.
 #
 # **Before you press play:** which classes will move towards each other?
 
@@ -79,8 +79,8 @@ check_installation()
 # %% [markdown]
 # ## 3. The map
 #
-# Each notebook relies only on earlier ones; the last column names them. The minutes of reading include the predictions, but
-# not the exercises. Allow ten to twenty minutes for each exercise that is checked, and up to an hour for an open one.
+# Each notebook relies only on earlier ones; the last column names them. The minutes of reading include the predictions,
+# but not the exercises. Allow ten to twenty minutes for each checked exercise, and up to an hour for an open one.
 
 # %%
 Markdown(course_map(read_course()))
@@ -88,16 +88,17 @@ Markdown(course_map(read_course()))
 # %% [markdown]
 # **How to read one.** Each notebook begins with a question. Before a result you are asked for a prediction: write it
 # down, because we remember what we got wrong. Cells are short, and what the text says about a result is asserted in the
-# cell that computes it. (An assert checks this one computation. Where a statement is meant for all cases, there is a proof.)
-# Each notebook ends with a one-paragraph summary and exercises. Where an exercise asks for code, `check` runs what you wrote
-# and names many common mistakes; solutions are in [solutions](solutions/README.md). What you have passed is remembered:
+# cell that computes it. (An assert checks this one computation. Where a statement is meant for all cases, there is a
+# proof.) Each notebook ends with a one-paragraph summary and exercises. Where an exercise asks for code, `check` runs
+# what you wrote and names many common mistakes; solutions are in [solutions](solutions/README.md). The exercises that you
+# have passed are remembered:
 
 # %%
 progress()
 
 # %% [markdown]
-# **How to run one.** *Shift+Enter* runs a cell. [help.md](help.md) has the rest: stopping, sliders, films, what to do
-# if something no longer answers, and how to keep your answers when the project is updated.
+# **How to run one.** *Shift+Enter* runs a cell. [help.md](help.md) explains the rest: stopping, sliders, films, what to
+# do if something no longer responds, and how to keep your answers when the project is updated.
 #
 # **What a symbol means.** The [glossary](glossary.md) has each symbol of the paper, its name in the code, and the
 # notebook that introduces it. The *simplex explorer* is the picture above with sliders for everything: the loss, the

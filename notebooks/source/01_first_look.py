@@ -13,7 +13,7 @@
 # %% [markdown]
 # # A first look: what a long tail does
 #
-# **When some classes have fifty times fewer pictures than others, which of them does a network fail on, and what does a
+# **When some classes have fifty times fewer pictures than others, which ones does a network get wrong, and what does a
 # balanced contrastive loss change?**
 #
 # You will cut a long tail into a small data set, watch ten class means find their places on a sphere, and compare
@@ -42,9 +42,10 @@ from bcl_edu.training import RECIPES
 #
 # $$n_k = \lfloor n_{\max}\, \mathrm{IF}^{-k/(K-1)} \rfloor$$
 #
-# images, largest class first. The first, large classes are the *head* of the distribution, the many small ones its *tail*. The
-# *imbalance factor* IF is the size of the largest class divided by that of the smallest; here $n_{\max}$ is 134, which
-# every digit has. The test set stays balanced, so that every class counts alike when we judge.
+# images, largest class first. The few large classes at the front are the *head* of the distribution, the many small ones
+# its *tail*. The *imbalance factor* IF is the size of the largest class divided by that of the smallest; here $n_{\max}$
+# is 134, because every digit has at least that many. The test set stays balanced, so that every class counts alike when
+# we judge.
 #
 # Results are reported for three *shot groups*: *many-shot* classes have more than 100 training images, *medium-shot* classes
 # 20 to 100, and *few-shot* classes fewer than 20.
@@ -99,8 +100,8 @@ figures.accuracy_by_class_count(
 
 # %% [markdown]
 # The tail suffers. A test set with the same long tail would hide it, because few of its images would be nines; a balanced
-# test set shows it. *Look at the right end: digit 9 is hardly ever recognised.* Nines are not harder to read than other digits,
-# as section 3 will show. The network has seen fewer of them.
+# test set shows it. *Look at the right end: digit 9 is hardly ever recognised.* Nines are not hard to read, as section 3
+# will show. The network has seen only two of them.
 #
 # ## 3. Class means that move
 #
@@ -114,7 +115,7 @@ figures.accuracy_by_class_count(
 # embeddings, show where the classes are. On a sphere we can watch them: below, embeddings have three dimensions, so the
 # picture is exact.
 #
-# First the balanced case: 37 images of every digit, together as many as the long tail has. Each arrow is the mean of one
+# First the balanced case: 37 images of every digit, as many in all as the long tail has. Each arrow is the mean of one
 # digit's test images, drawn after every epoch. **Turn the sphere while the arrows move.**
 
 # %%
@@ -138,17 +139,17 @@ print(
 assert of_nines["balanced"] > of_nines["long tail"] + 50
 
 # %% [markdown]
-# Now the same number of images with a long tail: 134 zeros, 2 nines. The film of notebook 00 showed minima of a loss for
-# four classes, and no training. **Before you run it:** will a network show the same with ten classes, after thirty epochs? Which
-# classes (thin and orange: the smallest) will end up together?
+# Now the same number of images with a long tail: 134 zeros, 2 nines. The film of notebook 00 showed the minima of a loss
+# for four classes, without any training. **Before you run it:** will a network do the same with ten classes, after thirty
+# epochs? Which classes (thin and orange: the smallest) will end up together?
 
 # %%
 assert abs(sum(cross_entropy.class_counts) - sum(balanced.class_counts)) <= 5  # as many images in all
 long_tailed = widgets.train_live(exact)
 
 # %% [markdown]
-# Let us measure what we see: the mean cosine between the five largest classes, and between the five smallest.
-# 1 means the same direction, 0 a right angle, below 0 more than that.
+# Let us measure what we see: the mean cosine between the five largest classes, and between the five smallest. 1 means the
+# same direction, 0 a right angle, a negative number a larger angle.
 
 
 # %%
@@ -175,9 +176,9 @@ assert abs(difference["balanced"]) < difference["long-tailed"] / 2
 
 # %% [markdown]
 # With equal counts neither half is much tighter than the other. With a long tail the large classes took most of the
-# sphere, and the small ones ended up together on one side. Every image of a class pushes the other classes away, and two nines push
-# little. The film below shows the same run again, up to the end that you saw; this time watch the order of events. *Press
-# play: which arrows leave the bundle first, the blue or the orange ones?*
+# sphere, and the small ones ended up together on one side. Every image of a class pushes the other classes away, and two
+# nines push little. The film below replays this run; this time watch the order of events. *Press play: which arrows leave
+# the bundle first, the blue or the orange ones?*
 
 # %%
 long_tailed.film("Class means with a long tail", every=3)
@@ -252,11 +253,12 @@ assert abs(wins("few", "SCL", "compensated")[1]) < 2  # no difference that ten s
 assert abs(wins("few", "BCL", "compensated")[1]) < 2
 
 # %% [markdown]
-# Every seed gains from logit compensation, twelve points on average. What a contrastive loss adds to that *on these
-# digits* is too little for ten seeds to show. The paper finds a gain on CIFAR-100-LT (its Table 2: 50.8 % compensated, 52.4 %
-# with SCL, 53.9 % with BCL). Ten easy classes with a test set of 400 images are no place to see such differences. (Notebook 13
-# has ten more runs of three of these rows, from a later version of the code. Rounding makes them differ from these, and
-# their means differ by half a point: one more reason not to read much into it.)
+# Every seed gains from logit compensation, 12.5 points on average. What a contrastive loss adds to that *on these digits*
+# is too little for ten seeds to show. The paper finds a gain on CIFAR-100-LT (its Table 2: 50.8 % compensated, 52.4 %
+# with SCL, 53.9 % with BCL). Ten easy classes with a test set of 400 images are not the place to look for such
+# differences. (Notebook 13 has ten more runs of three of these rows, from a later version of the code. Rounding makes
+# them differ from these, and the means differ by up to half a point: one more reason not to read much into small
+# differences.)
 #
 # ### The geometry tells them apart
 #

@@ -127,7 +127,7 @@ for random_numbers, packaged in digit_views(images):
 # %% [markdown]
 # ## 3. One network, two branches
 #
-# The *backbone* turns a view into *features*. Two branches look at them:
+# The *backbone* turns a view into *features*. Two branches start from them:
 #
 # - the *classifier*, one linear layer, turns the features of $v_1$ into logits;
 # - the *projection head*, two linear layers with batch normalisation and ReLU between them, turns the features of $v_2$
@@ -233,8 +233,9 @@ def supervised_contrastive(z, y, temperature=0.1):
 # %% [markdown]
 # Two views of each image are in the batch, so every anchor has a positive and nothing is divided by zero.
 #
-# The line of the denominator sums over all embeddings but the anchor, each with the same weight. So a nine's is filled by the
-# three largest classes: zeros, ones and twos are three quarters of the images, and they dominate what a nine is pushed away from.
+# The line of the denominator sums over all embeddings but the anchor, each with the same weight. So the denominator of a
+# nine is filled mostly by the three largest classes: zeros, ones and twos are three quarters of the images, and a nine is
+# pushed mainly away from them.
 #
 # ## 5. The balanced contrastive loss
 #
@@ -297,10 +298,10 @@ for name, (ours, theirs, points) in pairs.items():
 # %% [markdown]
 # ## 6. Logit compensation, and the sum
 #
-# The classifier trains on the long tail, too. Its cross-entropy is *logit-compensated* (Eq. 10; the idea is the logit
-# adjustment of Menon et al., 2021): while training, the log of the class's share of the training set is added to its logit. A rare class must then
-# win by its own logit, and the classifier loses the habit of guessing frequent classes ([notebook 02](02_long_tails.ipynb)
-# shows why). The whole loss is Eq. 11, with $\lambda = 2$ and $\mu = 0.6$:
+# The classifier also trains on the long tail. Its cross-entropy is *logit-compensated* (Eq. 10; the idea is the logit
+# adjustment of Menon et al., 2021): while training, the log of the class's share of the training set is added to its
+# logit. A rare class must then win by its own logit, and the classifier loses the habit of guessing frequent classes
+# ([notebook 02](02_long_tails.ipynb) shows why). The whole loss is Eq. 11, with $\lambda = 2$ and $\mu = 0.6$:
 #
 # $$L = \lambda L_{LC} + \mu L_{BCL}$$
 
@@ -369,13 +370,13 @@ print(f"mean loss of the first epoch: ours {sum(ours) / len(ours):.5f}, the pack
 assert abs(sum(ours) / len(ours) - theirs) < 1e-4
 
 # %% [markdown]
-# (Later epochs drift apart by rounding: the package stores its tensors in another order, and training amplifies the last
-# digit.)
+# (Later epochs drift apart by rounding: the package stores its tensors in another order, and training amplifies
+# differences in the last digits.)
 #
 # ## 8. Does it work?
 #
 # Train with both contrastive losses from the same initial weights. **Before you run the cell:** which of the two will
-# recognise more of the few-shot digits? By how many points would you believe it?
+# recognise more of the few-shot digits? How many points ahead would it have to be before you believed it?
 
 # %%
 torch.manual_seed(0)
@@ -404,10 +405,10 @@ assert all(runs[0]["top1"] > 70 for runs in by_loss.values())
 figures.shot_group_bars(by_loss, title="A hundred lines, trained on long-tailed digits")
 
 # %% [markdown]
-# Both work. Which bar is higher is an accident of the seed: notebook 01 compares the two over ten seeds of the package's training and
-# finds no difference in accuracy that they could show. Those twenty runs are between 80 and 89 % right on all classes, so
-# seed 0 of our own loop happens to be a lucky one for both. (The test logits are *not* compensated, because the test set is
-# balanced.)
+# Both work. Which bar is higher is an accident of the seed: notebook 01 compares the two over ten seeds of the package's
+# training, and finds no difference in accuracy that ten seeds could show. Those twenty runs are between 80 and 89 % right
+# on all classes, so seed 0 of our own loop happens to be a lucky one for both. (The test logits are *not* compensated,
+# because the test set is balanced.)
 #
 # ## 9. Where the classes start, and where they end
 #
@@ -451,9 +452,9 @@ panels = {
 figures.cosine_heatmap(panels, class_counts, digits.class_names)
 
 # %% [markdown]
-# *Look at the colour of the whole square, then at its lower right corner.* The untrained network holds all classes in
-# one half of the sphere; in evaluation mode it would even look as if they were nearly one point. Training spreads them. What
-# remains magenta after training are mostly pairs with a rare digit.
+# *Look at the colour of the whole square, then at its lower right corner.* The untrained network holds all classes in one
+# half of the sphere; in evaluation mode it would even look as if they were nearly one point. Training spreads them. The
+# strongest magenta that is left is mostly in pairs with a rare digit.
 #
 # The last number of each line above is the *distance from the regular simplex*, the root mean square of the differences
 # between the cosines and $-1/9$, which is how far apart ten directions can be at the same time. Whether the loss itself
@@ -462,10 +463,10 @@ figures.cosine_heatmap(panels, class_counts, digits.class_names)
 # ## In one paragraph
 #
 # Three views, one backbone, a classifier on $v_1$, a projection head on $v_2$ and $v_3$, prototypes computed from the
-# classifier's rows. The supervised contrastive loss is a softmax over the other embeddings of the batch. The balanced
-# one adds all prototypes and averages the denominator over each class: a few more lines of code. The classifier's
-# logits are compensated for the class sizes, the two losses are added, and SGD does the rest. In the package it is the
-# same, piece by piece.
+# classifier's rows. The supervised contrastive loss is a softmax over the other embeddings of the batch. The balanced one
+# adds all prototypes and averages the denominator over each class: a few more lines of code. The classifier's logits are
+# compensated for the class sizes, the two losses are added, and SGD does the rest. The package does the same, piece by
+# piece.
 #
 # ## Exercises
 #

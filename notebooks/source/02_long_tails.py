@@ -49,7 +49,7 @@ from bcl_edu.training.metrics import accuracy
 # ## 1. A tail of a hundred classes
 #
 # CIFAR-100 has 100 classes with 500 training images each. Its long-tailed version keeps
-# $n_k = \lfloor 500 \cdot \mathrm{IF}^{-k/99} \rfloor$ images of class $k = 0, \dots, 99$: but for the rounding, every
+# $n_k = \lfloor 500 \cdot \mathrm{IF}^{-k/99} \rfloor$ images of class $k = 0, \dots, 99$: apart from rounding, every
 # class is smaller than the one before by the same factor.
 #
 # **Before you run the cell:** at IF = 100, how many of the 50,000 images are left? And how many of the 100 classes does
@@ -81,8 +81,8 @@ assert len(shot_groups(exponential_profile(500, 100, 10))["few"]) == 0
 figures.class_counts_bars(counts, shot_groups(counts), title="CIFAR-100-LT, imbalance factor 100")
 
 # %% [markdown]
-# At IF = 10 CIFAR-100-LT has no few-shot class. *Look at the flat right third of the bars: thirty classes, and together
-# fewer images than the first one alone has.*
+# At IF = 10 CIFAR-100-LT has no few-shot class. *Look at the flat right third of the bars: thirty classes that together
+# have fewer images than the first one alone.*
 
 # %%
 assert len(shot_groups(counts)["few"]) == 30
@@ -175,10 +175,11 @@ figures.prior_shift(distance, factor)
 #
 # The remedy is simple. Cross-entropy makes the softmax of the logits $\varphi_y$ an estimate of $p(y \mid x)$, so by
 # Bayes' rule the logits of the perfect classifier are $\varphi_y = \log P_y + \log p(x \mid y)$, up to a constant. Take
-# $\log P_y$ away and the boundary goes back to the middle. One can do that after training. Or one adds $\delta_y = \log P_y$ to
-# the logits during training, inside the loss only: then $\varphi_y + \delta_y$ estimates $p(y \mid x)$, and $\log p(x \mid y)$
-# is all that $\varphi_y$ itself has to be. The second is **logit compensation** (Eq. 10), one half of what the paper trains.
-# Menon et al. (2021) proposed both as *logit adjustment*, and Ren et al. (2020) the second as *balanced softmax*:
+# $\log P_y$ away and the boundary goes back to the middle. That can be done after training. Alternatively,
+# $\delta_y = \log P_y$ is added to the logits during training, inside the loss only: then $\varphi_y + \delta_y$
+# estimates $p(y \mid x)$, and $\log p(x \mid y)$ is all that $\varphi_y$ itself has to be. The second is **logit
+# compensation** (Eq. 10), one half of what the paper trains. Menon et al. (2021) proposed both as *logit adjustment*, and
+# Ren et al. (2020) the second as *balanced softmax*:
 #
 # $$L_{LC} = -\log \frac{e^{\varphi_y + \delta_y}}{\sum_j e^{\varphi_j + \delta_j}} .$$
 #
@@ -186,8 +187,8 @@ figures.prior_shift(distance, factor)
 #
 # ## 3. A real network, taken apart
 #
-# Now the digits. All training sets below have nearly the same number of images, close to 370. They differ in how the images
-# are shared out among the classes.
+# Now the digits. All training sets below have nearly the same number of images, close to 370. They differ in how the
+# images are distributed over the classes.
 
 # %%
 _, recipe = RECIPES["digits-lt"]
@@ -210,7 +211,7 @@ for name, of_factor in recipes.items():
     print(name, exponential_profile(of_factor.head_count, 10, of_factor.imbalance_factor).tolist())
 
 # %% [markdown]
-# Of each network we want the classifier's logits for the test images:
+# From each network we want the classifier's logits for the test images:
 
 
 # %%
@@ -266,8 +267,9 @@ look_at = "Below each digit, its images at IF 50. Look at where the lines part."
 figures.accuracy_by_class_count(lines, tail_counts, digits.class_names, title=title, look_at=look_at)
 
 # %% [markdown]
-# As many images, differently shared. The head gains next to nothing, because a hundred zeros teach hardly more than
-# forty. The tail loses more with every step of the imbalance factor, and at IF 50 more than a fifth of its accuracy.
+# The number of images is the same; only their distribution differs. The head gains next to nothing, because a hundred
+# zeros teach hardly more than forty. The tail loses more with every step of the imbalance factor, and at IF 50 more than
+# a fifth of its accuracy.
 #
 # Is it the prior? If so, the network gives images of the tail to the head, and there must be too few 9s among its answers:
 
@@ -280,11 +282,12 @@ assert called["IF 50"][:5].sum() > called["IF 1"][:5].sum() + 20
 assert called["IF 50"][9] < 15
 
 # %% [markdown]
-# There are: at IF 50 hardly any of the 400 images is called a 9, and the digits 0 to 4 get dozens more than their 200.
-# So take the prior away, as section 2 says: after training, by subtracting $\log P_y$ from the logits of the IF 50
-# network, and during training, by logit compensation. Another seed draws other initial weights and another order of
-# images, and with classes this small that matters; so we train each three times (the network at IF 1, which is the goal, stays
-# the one that we have). **Before you run it:** will the tail come back to what it had at IF 1? Will the head keep what it has?
+# There are: at IF 50 hardly any of the 400 images is called a 9, and the digits 0 to 4 get dozens more than their 200. So
+# take the prior away, as section 2 says: after training, by subtracting $\log P_y$ from the logits of the IF 50 network,
+# and during training, by logit compensation. Another seed draws other initial weights and another order of images, and
+# with classes this small that matters; so we train each of them with three seeds (of the network at IF 1, which is the
+# goal, we keep the one run that we have). **Before you run it:** will the tail come back to what it had at IF 1? Will the
+# head keep what it has?
 
 # %%
 prior = tail_counts / tail_counts.sum()
@@ -319,9 +322,9 @@ assert means["compensated"][0] < means["IF 50"][0] - 2  # and what the frequent 
 
 # %% [markdown]
 # Both corrections help the tail on average over seeds, and both have a price: logit compensation takes four to five
-# points from the frequent digits. And the two do not agree here, although section 2 says that they should. It speaks of
-# a classifier that estimates $p(y \mid x)$ exactly, and nothing makes a network do so that was trained on 371 images.
-# Subtracting $\log P_y$ afterwards moves the boundaries of what was learned; compensation changes what is learned.
+# points from the frequent digits. And the two do not agree here. Section 2 is about a classifier that estimates
+# $p(y \mid x)$ exactly, and a network trained on 371 images need not be one. Subtracting $\log P_y$ afterwards moves the
+# boundaries of what was learned; compensation changes what is learned.
 #
 # ### How much could any correction of the prior give back?
 #
@@ -370,9 +373,9 @@ look_at = "Look at the rarest digits, then at the frequent ones: which gain, whi
 figures.accuracy_by_class_count(lines, tail_counts, digits.class_names, title=title, look_at=look_at)
 
 # %% [markdown]
-# Of the points that the rare digits are missing, nearly half are class biases, which the right constants would undo at
-# no cost for the head. Logit compensation recovers somewhat more than half of these, at a price. The rest is missing
-# for another reason: two images of a 9 do not make the *features* of a 9, and no constant adds them. In the Gaussian example
+# Of the points that the rare digits are missing, nearly half are class biases, which the right constants would undo at no
+# cost to the head. Logit compensation recovers somewhat more than half of these, at a price. The rest is missing for
+# another reason: two images of a 9 do not make the *features* of a 9, and no constant adds them. In the Gaussian example
 # $p(x \mid y)$ was known; here it must be learned, and for rare classes it is learned badly.
 #
 # That leaves the representation: what the network makes of an image *before* the classifier. Can classes with few

@@ -362,7 +362,7 @@ assert list(has_room.values()) == [True, False, True, False]
 
 # %% [markdown]
 # On iNaturalist 2018 the embedding space has no room for the regular simplex, which the paper's theorems (notebooks 04
-# to 06) treat as the ideal. There, the bound of the corrected Theorem 3 holds, but nothing attains it.
+# to 06) treat as the ideal. No network can reach it there.
 #
 # ## 6. One class too many (optional)
 #
@@ -408,9 +408,8 @@ assert all(best[k] < -1 / (k - 1) + 0.01 for k in (2, 3, 4))
 assert best[5] < 0.01 and best[6] < 0.01 and best[7] > 0.15
 
 # %% [markdown]
-# With the fifth class there is also no longer *one* best arrangement. Where the simplex fits, it is optimal at every
-# temperature. **Before you run the cell:** five equal classes in three dimensions, at $\tau = 1$ and at $\tau = 0.1$. The
-# same shape?
+# Where the simplex fits, it is optimal at every temperature. And where it does not? **Before you run the cell:** five
+# equal classes in three dimensions, at $\tau = 1$ and at $\tau = 0.1$. The same shape?
 
 # %%
 five, cosines = torch.full((5,), 50), {}
@@ -431,10 +430,10 @@ look_at = (
 figures.class_mean_sphere(crowded.means, five, title=title, look_at=look_at)
 
 # %% [markdown]
-# At $\tau = 1$ the five form a triangle around an axis with two poles (cosines $-1$, $-1/2$ and 0); at $\tau = 0.1$ a
-# pyramid over a flat square just below the equator. Each is the best that was found for its temperature. At a low
-# temperature the closest pairs dominate the loss, at a high one all pairs count; in the simplex all pairs are equally
-# close.
+# No: with the fifth class there is no longer *one* best arrangement. At $\tau = 1$ the five form a triangle around an
+# axis with two poles (cosines $-1$, $-1/2$ and 0); at $\tau = 0.1$ a pyramid over a flat square just below the equator.
+# Each is the best that was found for its temperature. At a low temperature the closest pairs dominate the loss, at a high
+# one all pairs count; in the simplex all pairs are equally close.
 #
 # ## In one paragraph
 #

@@ -94,8 +94,8 @@ print(loss.round(decimals=3).tolist())
 assert torch.allclose(loss, losses.anchor_losses(z, y, temperature=temperature).value)
 
 # %% [markdown]
-# Ten losses, one for each anchor. The assertion compares them with `bcl_edu.losses`, which trained the networks of
-# notebook 01.
+# Ten losses, one for each anchor. The assertion compares them with `bcl_edu.losses`, with which the networks of
+# notebook 01 were trained.
 #
 # ## 3. Two numbers for each anchor
 #
@@ -262,8 +262,8 @@ assert gaps[0.1] > 10 * gaps[0.5] > 30 * gaps[1.0]
 
 # %% [markdown]
 # The temperature makes the difference. At 0.1 the exponentials within one class differ by powers of ten, so a few near
-# neighbours make up most of the denominator, and a mean similarity says little about it. The paper trains at 0.1. There, a
-# bound in terms of mean similarities is far below the loss for scattered samples like these.
+# neighbours make up most of the denominator, and a mean similarity says little about it. The paper trains at 0.1. At that
+# temperature a bound in terms of mean similarities is far below the loss for scattered samples like these.
 #
 # ## 6. When is the bound attained?
 #
@@ -306,8 +306,8 @@ figures.film(positions, quantity="share of the way to a collapsed simplex", star
 # %% [markdown]
 # At 100 % the gap between loss and bound is zero to twelve digits, and three points are left, one for each class.
 #
-# *Attaining the bound is not the same as having a small loss.* Two collapsed classes at any angle attain it too. **Before
-# you run the cell:** is the loss smaller at 40° or at 180°?
+# *Attaining the bound is not the same as having a small loss.* Two collapsed classes also attain it, at any angle.
+# **Before you run the cell:** is the loss smaller at 40° or at 180°?
 
 # %%
 for angle in (40, 180):
@@ -382,9 +382,10 @@ figures.bound_versus_loss(loss_at_one, bounds_at_one, title="Temperature 1: the 
 # $$r_i = \sum_{j \ne y} \frac{|B_j|}{|B_y^C|}\; z_i \cdot \mu_j, \qquad
 # \mu_j = \frac{1}{|B_j|}\sum_{k \in B_j} z_k .$$
 #
-# Each class has a weight in proportion to its size. Take the long-tailed digits of notebook 01: ten classes from 134 images
-# down to 2, two views of each. **Before you run the cell:** what share of the repulsion of a 9, the smallest class, comes
-# from the three largest classes?
+# Each class has a weight in proportion to its size. Take the long-tailed digits of notebook 01: ten classes from 134
+# images down to 2, two views of each. Notebook 01b counted that the three largest classes have three quarters of the
+# images. **Before you run the cell:** what share of the repulsion of a 9, the smallest class, comes from the four classes
+# nearest to it in size?
 
 # %%
 counts = untrained_embeddings().class_counts
@@ -403,14 +404,14 @@ assert sample_share[5:9].sum() < 0.1
 # $$-\nabla_{z_i} \log D_i = -\frac1\tau \sum_{k \in B \setminus \{i\}} w_{ik}\, z_k, \qquad
 # w_{ik} = \frac{\exp(z_i\cdot z_k/\tau)}{D_i} .$$
 #
-# Each sample pushes with its weight in the softmax. `geometry.gradient_shares` adds these weights up for each other class
-# and divides by their sum. (This is the gradient of the anchor's *own* loss. A sample also appears in the denominators of
-# all other anchors, which push it as well; notebook 05, section 5, adds that half.)
+# Each sample pushes with its weight in the softmax. `geometry.gradient_shares` adds up these weights for each of the
+# other classes and divides by their total. (This is the gradient of the anchor's *own* loss. A sample also appears in the
+# denominators of all other anchors, which push it as well; notebook 05, section 5, adds that half.)
 #
 # The weights depend on the embeddings. We take those that the loss meets at its very first step: `untrained_embeddings`
-# passes all digits as one batch through a freshly initialised network with two random views, in train mode, as training
-# does. They are not random directions: images of different classes have a mean cosine of about 0.3. With so few 9s the
-# result varies from draw to draw, so we use ten draws of weights and views.
+# passes all digits, with two random views of each, as one batch through the freshly initialised network of notebook 01b,
+# in train mode, as training does. They are not random directions: images of different classes have a mean cosine of about
+# 0.3. With so few 9s the result varies from draw to draw, so we use ten draws of weights and views.
 
 # %%
 draws, between = [], []
@@ -433,10 +434,10 @@ shares = {"share of the samples": sample_share, "share of the gradient": gradien
 figures.gradient_shares(shares, counts, anchor_class=9, title="Who pushes class 9")
 
 # %% [markdown]
-# On average the gradient divides as the samples do, to within three percentage points. In a single draw the share of a class
-# can be off by up to nine, because a class that happens to be closer pushes more; in a batch of 64, as in training, draws
-# scatter more still. *The dotted line shows the share if
-# every class counted alike.*
+# On average the gradient divides as the samples do, to within three percentage points. In a single draw the share of a
+# class can be off by up to nine, because a class that happens to be closer pushes more. (A batch of 64, as in training,
+# has fewer samples of each class, so expect more scatter there.) *The dotted line shows the share if every class counted
+# alike.*
 #
 # ## 9. In which direction?
 #
@@ -466,9 +467,9 @@ assert torch.allclose(equal[8, 9], torch.tensor(-1 / 9, dtype=torch.float64))
 assert long_tail[5:, 5:].min() > 0.98
 
 # %% [markdown]
-# With equal classes, any two push directions have cosine $-1/9$: they are the vertices of the simplex. With a long tail the
-# five smallest classes are all pushed *the same way*, with cosines above 0.98: away from the same few large classes.
-# Notebook 01 found the tail in one corner of the sphere; this push drives it there.
+# With equal classes, any two push directions have cosine $-1/9$: they are the vertices of the simplex. With a long tail
+# the five smallest classes are all pushed *the same way*, with cosines above 0.98: away from the same few large classes.
+# Notebook 01 found the tail in one corner of the sphere; these pushes point that way.
 #
 # With three classes the picture is exact. The arrows show the part of the push along the circle, with the samples at the
 # vertices. Slide the imbalance factor from 1 to 100.
@@ -503,31 +504,19 @@ figures.film(positions, quantity="imbalance factor", start="100")
 # (class 0) is small, and both others are pushed around the circle towards the point opposite to it, and so towards each
 # other.
 #
-# These are pushes at one place. Where does the loss lead in the end? `geometry.certified_optimum` computes the geometry
-# with the lowest loss, together with a proof that it is the lowest (notebook 07):
-
-# %%
-for name, sizes in {"equal": torch.full((10,), 74), "long tail": counts}.items():
-    optimum = geometry.certified_optimum(sizes, "scl", temperature=0.1)
-    cosines = geometry.cosine_matrix(optimum.means)[~torch.eye(10, dtype=torch.bool)]
-    print(f"{name:9}: cosines from {cosines.min():.3f} to {cosines.max():.3f} (simplex {-1 / 9:.3f})")
-    assert optimum.certified
-    assert (optimum.deviation.rms < 1e-4) == (name == "equal")
-
-# %% [markdown]
-# Equal classes have their optimum at the regular simplex, the long tail does not.
+# These are pushes at one place. Where the loss leads in the end is another question: notebook 03 found the optimum of equal
+# classes at the simplex and that of a long tail elsewhere, and notebook 07 follows it over all imbalance factors.
 #
 # ## In one paragraph
 #
-# The supervised contrastive loss of an anchor is at least $\log(|B_y|-1+|B_y^C|\exp((r_i-a_i)/\tau))$: two applications of
-# Jensen's inequality, one to the anchor's own class and one to all others. The paper prints the logarithm closed too early,
-# and that expression is not a bound: nine in ten random anchors have a smaller loss. The bound depends on an anchor's mean
-# similarity to its own class (attraction) and to all samples of other classes (repulsion). The repulsion is a mean over
-# samples, so large classes dominate it: on long-tailed digits three of ten classes have three quarters of the weight in the
-# bound and, for an untrained network, about as much of the push on the smallest class. At a simplex they push all small
-# classes the same way.
-# Equal classes have their optimum at the regular simplex; with a long tail it is elsewhere. The obvious repair is to give
-# each class the same weight. That is the next notebook.
+# The supervised contrastive loss of an anchor is at least $\log(|B_y|-1+|B_y^C|\exp((r_i-a_i)/\tau))$: two applications
+# of Jensen's inequality, one to the anchor's own class and one to all others. The paper prints the logarithm closed too
+# early, and that expression is not a bound: nine in ten random anchors have a smaller loss. The bound depends on an
+# anchor's mean similarity to its own class (attraction) and to all samples of other classes (repulsion). The repulsion is
+# a mean over samples, so large classes dominate it: on long-tailed digits three of ten classes have three quarters of the
+# weight in the bound and, for an untrained network, about as much of the push on the smallest class. At a simplex they
+# push all small classes the same way. The obvious repair is to give each class the same weight. That is the next
+# notebook.
 #
 # **Read more:** Khosla et al., *Supervised Contrastive Learning*, NeurIPS 2020; Graf et al., *Dissecting Supervised
 # Contrastive Learning*, ICML 2021.

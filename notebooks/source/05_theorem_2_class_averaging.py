@@ -377,7 +377,7 @@ assert larger < 5 < 30 < smaller
 # the classes that are present. The paper's second change, *class-complement*, puts every class's prototype into the batch.
 #
 # **A sample has two roles.** It is an anchor once, and *contrast* for all other anchors: a term in their denominators.
-# Theorem 2 is about the loss of one anchor, so about the first role. Put three classes of 40, 12 and 4 samples at the
+# Theorem 2 bounds the loss of one anchor, so it is about the first role. Put three classes of 40, 12 and 4 samples at the
 # vertices of a regular simplex, and compute the push of both roles along the circle: minus the gradient of a sample's own
 # loss, and minus the gradient of all other losses.
 
@@ -518,7 +518,7 @@ assert mistaken(z, y, 0.1, "right")[1][y == 3].min() > 0.9
 assert mistaken(z, y, 0.1, "anchor kept")[1][y == 3].max() < 0.01
 
 # %% [markdown]
-# An anchor has similarity 1 to itself, more than to anything else, and at $\tau = 0.1$ this term dominates. In the class of
-# forty it is one of forty terms; in the class of two it is half of the mean. As a result the other classes hardly push the
-# tail. That answers the question: the anchor is not its own positive, it leaves the sum, and the number of terms must
-# follow.
+# An anchor has similarity 1 to itself, more than to anything else, and at $\tau = 0.1$ this term dominates. In the class
+# of forty it is one of forty terms; in the class of two it is half of the mean. As a result the other classes hardly push
+# the tail. That answers the question: the anchor is not its own positive, so it is left out of the sum, and the divisor
+# must be one smaller.

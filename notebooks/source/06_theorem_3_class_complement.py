@@ -16,8 +16,8 @@
 # **Every class is in every batch, and every class counts once in the denominator. Are all classes now equally far apart
 # at the optimum, whatever their sizes?**
 #
-# The paper says yes. You will follow its argument line by line, find the one line that needs equal class counts, build a
-# counter-example with your own hands, and repair the theorem, with a complete proof.
+# The paper says yes. You will follow its argument line by line with a number for every line, find out which lines hold
+# and when, move classes about by hand, and end with a theorem and its complete proof.
 #
 # *Half a minute of computing, an hour and a half of reading (twenty minutes of them for section 7, which you may skip);
 # exercises take longer. You need the regular simplex (notebook 03), attraction and repulsion (notebook 04) and Theorem 2
@@ -234,7 +234,7 @@ assert torch.allclose(best.gram, z[[0, 200, 202]] @ z[[0, 200, 202]].T)
 # these counts is smallest when two classes have the same embedding. (The temperature matters: at the paper's training
 # temperature $\tau = 0.1$ the optimum keeps them apart, as the cell after next shows.)
 #
-# Do the prototypes of class-complement save the theorem? They are free to move to their class means, too:
+# Do the prototypes of class-complement save the theorem? They are free to move to their class means as well:
 
 # %%
 prototypes = torch.stack([z[0], z[200], z[202]])

@@ -43,8 +43,8 @@ torch.set_num_threads(1)  # many small matrices: more threads would only wait fo
 # The explorer compares two losses. The largest class always has 5,000 images, and the counts of the others fall by
 # a constant factor from class to class (notebook 02). **Write down your predictions before you touch anything:**
 #
-# 1. At imbalance factor 1 every loss has its optimum at the simplex (notebook 03). Is a factor of 2 enough to leave it? Under which
-#    of SCL and BCL do the means move further?
+# 1. At imbalance factor 1 every loss has its optimum at the simplex (notebook 03). At a factor of 2, do the means move
+#    further under SCL or under BCL?
 # 2. The temperature is 0.5 and the factor 100. Which is closer to the simplex, SCL or BCL, and by how much?
 # 3. The same at temperature 0.1, as in the paper? And at 1?
 # 4. Which classes come close to each other? With 200, 2 and 2 samples two of them ended up at *one point* (notebook 06). Can
@@ -60,8 +60,8 @@ explorer = SimplexExplorer(imbalance_factor=100, temperature=0.5, losses=["scl",
 display(explorer)
 
 # %% [markdown]
-# *(No kernel? `python -m bcl_edu.course.widgets.explorer explorer.html` writes the same explorer as a page that needs none,
-# and `make site` has it. This is what it looks like:)*
+# *(No kernel? `python -m bcl_edu.course.widgets.explorer explorer.html` writes the same explorer as a page that needs
+# none, and `make site` includes it. This is what it looks like:)*
 #
 # ![The explorer: four class means on a sphere at imbalance factor 100 and temperature 0.5, under SCL, where the two rarest
 # are 62 degrees apart, and under BCL with class-averaged anchors, where every two are 109 degrees apart; tables of the angles,
@@ -80,11 +80,11 @@ for loss in explorer.losses:
     assert all(abs(rms - found.deviation.rms) < 2e-3 for rms in shown)
 
 # %% [markdown]
-# (An empty list means that no browser had drawn the explorer yet when the cell ran, as when the output that comes with this
-# notebook was made. In JupyterLab run the cell again with the explorer in sight.) At factor 100 and temperature 0.5, where the
-# explorer starts, this decides your second prediction: BCL is *further* from the simplex than SCL, by one per cent. Here is the
-# simplest case: three classes under BCL at temperature 1. Three class means at an optimum always lie in a plane (section 4),
-# so the circle shows everything. Slide the factor.
+# (An empty list means that no browser had drawn the explorer yet when the cell ran, as was the case for the stored
+# output. In JupyterLab run the cell again with the explorer in sight.) At factor 100 and temperature 0.5, where the
+# explorer starts, this decides your second prediction: BCL is *further* from the simplex than SCL, by one per cent. Here
+# is the simplest case: three classes under BCL at temperature 1. Three class means at an optimum always lie in a plane
+# (section 4), so the circle shows everything. Slide the factor.
 
 
 # %%
@@ -136,11 +136,10 @@ figures.film(positions, quantity="imbalance factor", start="10")
 # | not named | `optimum.lower_bound` | no configuration has a lower loss |
 #
 # Each term is a log-sum-exp of the entries of $G$, and that is a **convex** function: on the straight line between two
-# matrices it is never above the chord. The Gram matrices form a convex set as well: positive semidefinite, with ones on the
-# diagonal. A convex function on a convex set has no local minima other than global ones.
+# matrices it is never above the chord. The Gram matrices form a convex set as well: positive semidefinite, with ones on
+# the diagonal. A convex function on a convex set has no local minima other than global ones.
 #
-# **Before you run the cell:** take 300 pairs of random geometries and a random point between each. How often will the loss
-# there be above the chord?
+# Here are all five losses on 300 pairs of random geometries each, at a random point between the two:
 
 
 # %%
@@ -168,8 +167,9 @@ for loss in ("scl", "scl-complement", "scl-averaging", "bcl", "bcl-class-anchors
     assert max(above) < 1e-12
 
 # %% [markdown]
-# Never, for any of the losses. As a function of the *embeddings*, however, the loss is not convex. A geometry and its mirror
-# image have the same loss, but half way between them, projected back onto the sphere, the loss can be larger:
+# None is ever above the chord. And as a function of the *embeddings*? A geometry and its mirror image have the same loss.
+# **Before you run the cell:** what is the loss half way between their embeddings, projected back onto the sphere: the
+# same, lower or higher?
 
 # %%
 optimal = geometry.certified_optimum(profile(100, 6), "bcl", temperature=1.0).means
@@ -181,7 +181,8 @@ print(f"at both ends {ends[0]:.4f} and {ends[1]:.4f}, half way between them {bet
 assert abs(ends[0] - ends[1]) < 1e-12 < 0.01 < between - ends[0]
 
 # %% [markdown]
-# Gradient descent on embeddings therefore proves nothing, and we work with $G$ instead.
+# Higher: as a function of the embeddings the loss is not convex. Where gradient descent on embeddings stops therefore
+# proves nothing, and we work with $G$ instead.
 #
 # *Is collapse itself optimal?* Without prototypes, yes, for SCL and for class-averaging. Average the cosines of all samples
 # over all renamings of samples within each class: the loss is convex and does not notice the names, so it does not increase.
@@ -285,7 +286,7 @@ assert slack[~torch.eye(6, dtype=torch.bool)].min() > 0
 assert best.means.shape[1] <= 6 - rank_of_slack <= 5
 
 # %% [markdown]
-# Here the optimum needs even fewer than five; section 6 comes back to that.
+# Here the optimum needs even fewer than five; section 6 returns to this.
 #
 # **And in fewer dimensions?** Gram matrices of a smaller rank do not form a convex set, so the proof no longer applies.
 # `certified_optimum` then returns the best of several starts, and `certified` is False:
@@ -339,9 +340,9 @@ assert max(low["BCL, class-averaged anchors"]) < 1e-6
 curves(low, factors, "imbalance factor", "Temperature 0.1, ten classes")
 
 # %% [markdown]
-# **At the paper's temperature the two curves coincide.** For these counts the optimum of BCL is no closer to the regular simplex
-# than that of SCL; averaging the *denominator* over classes changes the deviation by less than two thousandths. Averaging the
-# *anchors* as well keeps the optimum at the simplex for every factor: that is the corrected Theorem 3. What about
+# **At the paper's temperature the two curves coincide.** For these counts averaging the *denominator* over classes does
+# not bring the optimum closer to the regular simplex: it changes the deviation by less than two thousandths. Averaging
+# the *anchors* as well keeps the optimum at the simplex for every factor: that is the corrected Theorem 3. What about
 # temperature 1, the one of the theorem?
 
 # %%
@@ -354,13 +355,15 @@ assert at_100["BCL (Eq. 9)"] > 2 * at_100["SCL"]
 curves(high, factors, "imbalance factor", "Temperature 1, ten classes")
 
 # %% [markdown]
-# A factor of 2 is enough to leave the simplex. Which loss goes further depends on the factor. At 2, BCL is closer to the simplex than SCL, by 30 %; from 5 on it is further away, and at 100 more
-# than twice as far. So neither loss is closer in general.
+# A factor of 2 is enough to leave the simplex under both. Which loss goes further depends on the factor. At 2, BCL is
+# closer to the simplex than SCL, by 30 %; from 5 on it is further away, and at 100 more than twice as far. So neither
+# loss is closer in general.
 #
-# ### Small imbalance: BCL is always closer
+# ### Small imbalance: a formula
 #
-# For small imbalance there is a formula. Let the counts be $n_y = n(1 + \varepsilon_y)$ with $\sum_y \varepsilon_y = 0$ and
-# large $n$, and let $s = e^x/(1+(K-1)e^x)$ with $x = -\frac{K}{(K-1)\tau}$, as in notebook 06. At collapse the two losses are
+# When the classes are nearly equal, the two optima can be compared by hand. Let the counts be
+# $n_y = n(1 + \varepsilon_y)$ with $\sum_y \varepsilon_y = 0$ and large $n$, and let $s = e^x/(1+(K-1)e^x)$ with
+# $x = -\frac{K}{(K-1)\tau}$, as in notebook 06. At collapse the two losses are
 #
 # $$f_{\text{BCL}} = \sum_y p_y \log\Bigl(1 + \sum_{j \ne y} e^{(G_{yj}-1)/\tau}\Bigr), \qquad
 # f_{\text{SCL}} = \sum_y p_y \log\Bigl(1 + \sum_{j \ne y} \tfrac{n_j}{n_y}\, e^{(G_{yj}-1)/\tau}\Bigr) + \text{const} .$$
@@ -394,12 +397,13 @@ for num_classes, tau in ((10, 0.1), (4, 0.3), (10, 1.0), (10, 5.0)):
     assert abs(bcl / scl - 1 / (1 + num_classes * s)) < 2e-3
 
 # %% [markdown]
-# Formula and certified optima agree. Two things bend SCL: the head has more anchors, and it has more samples in each
-# denominator. Averaging the denominator removes the second. At high temperature the two are equally strong, so BCL bends half
-# as much. At $\tau = 0.1$ the second is negligible, and averaging changes nothing.
+# Formula and certified optima agree to within two thousandths. So for small imbalance BCL is never the further one (at
+# $\tau = 0.1$ the ratio cannot be told from 1). Two things bend SCL: the head has more anchors, and it has more samples
+# in each denominator. Averaging the denominator removes the second. At high temperature the two are equally strong, so
+# BCL bends half as much. At $\tau = 0.1$ the second is negligible, and averaging changes nothing.
 #
-# For strong imbalance the order can turn around, as the curves showed. Four classes at $\tau = 0.3$ (set it in the explorer,
-# too) stay on one side up to a factor of 1,000:
+# For strong imbalance the order can reverse, as the curves showed. It need not: with four classes at $\tau = 0.3$ (try it
+# in the explorer) BCL stays closer up to a factor of 1,000:
 
 # %%
 for factor in (2, 10, 100, 1000):
@@ -429,8 +433,8 @@ curves(by_temperature, temperatures, "temperature", "Ten classes, imbalance fact
 # Both bend more at higher temperatures, and BCL more than SCL. **A low temperature protects the simplex** under either loss:
 # the exponential makes the nearest classes dominate the sum, and the sizes of the classes matter less.
 #
-# In numbers: a weight $w$ on a pair is offset by lowering its cosine by $\tau \log w$, which is little if $\tau$ is.
-# Separately, at low temperature little loss is at stake: it is nearly zero over a whole region around the simplex.
+# In numbers: a weight $w$ on a pair is offset by lowering its cosine by $\tau \log w$, which is small if $\tau$ is. In
+# addition, little loss is at stake at a low temperature: it is nearly zero over a whole region around the simplex.
 
 # %%
 for tau in (1.0, 0.5, 0.1):
@@ -498,8 +502,8 @@ assert equal_tail.means.shape[1] == 5  # as for six classes: the tail is one
 
 # %% [markdown]
 # In the second case, a step profile with a small tail, all five tail classes are at one point, so the optimum has only
-# the five dimensions of six points. This is *minority collapse*, which Fang et al. (PNAS 2021) found for cross-entropy;
-# a loss with "balanced" in its name has it, too. The reason is that of notebook 06: the denominator is balanced, the
+# the five dimensions of six points. This is *minority collapse*, which Fang et al. (PNAS 2021) found for cross-entropy; a
+# loss with "balanced" in its name shows it as well. The reason is that of notebook 06: the denominator is balanced, the
 # anchors are not. The loss of the five tail classes is large, but they have only one per cent of the anchors.
 #
 # ## 7. Full data or mini-batches?
@@ -557,8 +561,8 @@ for name, class_counts in profiles.items():
 # weight. At collapse the average loss is $\sum_y w_y L_y$ with equal $w_y$, the loss of equal classes, and its minimum is the
 # simplex by the three lines of notebook 03.
 #
-# All this has prototypes *at* the class means. In training a prototype is free to go elsewhere. What that changes in
-# mini-batches is the subject of notebook 08.
+# All this assumes prototypes *at* the class means. In training a prototype is free to go elsewhere; notebook 08 shows
+# what that changes in mini-batches.
 #
 # ## In one paragraph
 #

@@ -13,16 +13,16 @@
 # %% [markdown]
 # # How training gets there: free embeddings
 #
-# **At the paper's temperature the optimum of BCL is no closer to the regular simplex than that of SCL (notebook 07), if every
-# class is in every batch. What changes if batches miss classes, and on the way to the optimum?**
+# **With every class in every batch and at the paper's temperature, the optimum of BCL is no closer to the regular simplex
+# than that of SCL (notebook 07). What changes if batches miss classes, and what happens on the way to the optimum?**
 #
 # To find out, we leave out the network: every sample has an embedding of its own that moves freely on the sphere
 # (*unconstrained features*). Only the loss, the batches and the start remain. Notebook
 # [08b](08b_trained_networks.ipynb) looks at trained networks.
 #
 # *Half a minute of computing, three quarters of an hour of reading; exercises take longer. You need the simplex deviation
-# (notebook 03), the two roles of a sample (notebook 05, section 5) and the certified optimum (notebook 07). Runs that take
-# longer are read from `benchmarks/results/`; the script that makes them is named beside.*
+# (notebook 03), the two roles of a sample (notebook 05, section 5) and the certified optimum (notebook 07). Longer runs
+# are read from `benchmarks/results/`; the text names the script that made them.*
 
 # %%
 import json
@@ -39,8 +39,8 @@ from bcl_edu.course.widgets import training_sphere
 torch.set_num_threads(1)  # small matrices: more threads would only wait for each other
 
 # %% [markdown]
-# First watch such embeddings: four classes at temperature 0.5, where training takes seconds, under SCL and
-# under BCL with class-averaged anchors. **Before you slide the imbalance factor:** which classes will move together, and under
+# First watch such embeddings move: four classes at temperature 0.5, where training takes seconds, under SCL and under BCL
+# with class-averaged anchors. **Before you slide the imbalance factor:** which classes will move together, and under
 # which of the two?
 
 # %%
@@ -70,7 +70,7 @@ for size in (8, 32, 64):
     assert abs(present - size / sum(counts)) < 0.03
 
 # %% [markdown]
-# In one of fifteen batches of 8. Under SCL the other fourteen know nothing of this class.
+# It is in one of fifteen batches of 8. Under SCL the other fourteen know nothing of this class.
 #
 # ## 2. Missing classes change the optimum
 #
@@ -188,12 +188,12 @@ for name, case in {"SCL": ("scl", None), "BCL, free prototypes": ("bcl", "free")
 #
 # ## 3. The first steps: who leaves fastest?
 #
-# Now the path, with every class in every batch. Suppose that all embeddings start close together (how close those of a
-# network really are, notebook 08b measures). Near one point all similarities are almost 1 and all softmax weights almost
+# Now the path, with every class in every batch. Suppose that all embeddings start close together (notebook 08b measures
+# how close those of a network really are). Near one point all similarities are almost 1 and all softmax weights almost
 # equal, so the first steps can be computed by hand.
 #
-# **Before you run the cell:** classes 0 and 1 have 50 and 29 samples, classes 8 and 9 have one each. The distance of which
-# pair grows faster, relative to what it is, under SCL? And under BCL?
+# **Before you run the cell:** classes 0 and 1 have 50 and 29 samples, classes 8 and 9 have one each. Which pair's
+# distance grows faster, relative to its size, under SCL? And under BCL?
 
 
 # %%
@@ -280,8 +280,8 @@ figures.deviation_curves(
 #
 # ## 4. And later?
 #
-# The rest takes minutes, so it is stored: 2,000 larger steps from the same start, five seeds, $\tau = 0.1$, full batches. Now
-# there are free prototypes too. They start at random places on the sphere.
+# The rest takes minutes, so it is stored: 2,000 larger steps from the same start, five seeds, $\tau = 0.1$, full batches.
+# Now there are also free prototypes, which start at random places on the sphere.
 #
 # There is one decision to make. In this simulation a sample steps on the *sum* of the losses of its batch, so that it does
 # not move more slowly because the batch is large. Should a prototype step on the sum, or on the mean? In a full batch of 120

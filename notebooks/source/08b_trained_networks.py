@@ -19,9 +19,9 @@
 # You will watch a small network from before its first step, compare five seeds of each loss, and rule out missing classes by
 # training on the whole data set as one batch.
 #
-# *Half a minute of computing, half an hour of reading; exercises take longer. You need the simplex deviation (notebook 03), the certified optimum
-# (notebook 07) and the free embeddings of notebook 08. Runs that take longer are read from `results/`; the script that makes
-# them is named beside.*
+# *Half a minute of computing, half an hour of reading; exercises take longer. You need the simplex deviation
+# (notebook 03), the certified optimum (notebook 07) and the free embeddings of notebook 08. Longer runs are read from
+# `results/`; the text names the script that made them.*
 
 # %%
 import json
@@ -40,9 +40,9 @@ torch.set_num_threads(1)  # a small network: more threads would only wait for ea
 # %% [markdown]
 # ## 1. Before the first step
 #
-# The long-tailed digits of notebook 01: 371 images of ten classes, 134 down to 2. The network has two branches, a classifier
-# trained with logit compensation and a projection head trained with BCL, $\tau = 0.1$, batches of 64, 30 epochs. Here is all of
-# it:
+# The long-tailed digits of notebook 01: 371 images of ten classes, 134 down to 2. The network is that of notebook 01b,
+# with a classifier trained with logit compensation and a projection head trained with BCL, $\tau = 0.1$, batches of 64,
+# 30 epochs. Here is all of it:
 
 # %%
 images, labels, class_counts = long_tailed_digits()
@@ -69,9 +69,10 @@ def train_epoch(network, optimizer, views, order):
 
 # %% [markdown]
 # After each epoch we measure the cosines between the class means of all training images (two views each), in two ways. In
-# *train mode* batch normalisation uses the statistics of the batch, as it does when the loss is computed. In *eval mode* it
-# uses running averages, as at test time. **Before you run the cell:** are the cosines of the untrained network near 0 or
-# near 1? Will the two modes agree?
+# *train mode* batch normalisation uses the statistics of the batch, as it does when the loss is computed. In *eval mode*
+# it uses running averages, as at test time. Notebook 01b looked at both modes before the first step and after the last.
+# **Before you run the cell:** what happens in between? Do the class means part from the first epoch on, and when do the
+# two modes begin to agree?
 
 
 # %%
@@ -122,13 +123,13 @@ figures.film(
 )
 
 # %% [markdown]
-# The class means of an untrained network are already close together, but the narrow *cone* of nearly equal embeddings
-# appears only in eval mode, which no loss ever sees: there the running averages still have their initial values, which fit
-# no data. In train mode the classes start further apart, *move together* in the first epoch, and then apart. So training
-# does not begin in a narrow cone; its first epoch makes one. Later the running averages have caught up, and after ten epochs
-# the two modes agree. (This is one seed; exercise 2 tries others. Notebook 01b found smaller cosines, 0.69, for the balanced test
-# images. Single images of different classes are much further apart, with a mean cosine of about 0.3, as notebook 04 measured:
-# a mean keeps what all classes share and loses what differs from image to image.)
+# Before the first step the class means are already close together, but the narrow *cone* of nearly equal embeddings
+# appears only in eval mode, which no loss ever sees: there the running averages still have their initial values, which
+# fit no data. In train mode the classes start further apart, *move together* in the first epoch, and then apart. So
+# training does not begin in a narrow cone; its first epoch makes one. Later the running averages have caught up, and
+# after ten epochs the two modes agree. (This is one seed; exercise 2 tries others. Notebook 01b found smaller cosines,
+# 0.69, for the balanced test images. Single images of different classes are much further apart, with a mean cosine of
+# about 0.3, as notebook 04 measured: a mean keeps what all classes share and loses what differs from image to image.)
 #
 # *Look at the lower right corner*, the tail: after 30 epochs it is still mostly magenta. Move the slider to see how the
 # picture began.

@@ -16,7 +16,7 @@
 # **What exactly does the paper say, and which of it is true?**
 #
 # A paper is a list of statements. Some can be proved, some can be computed, some need a network to be trained for days.
-# This notebook collects the ones that can be checked, one row each, and computes a verdict for every row in front of you.
+# This notebook takes about fifty that can be checked, one row each, and computes a verdict for every row in front of you.
 # No verdict is typed in: you will break a function and see the verdict change.
 #
 # *Half a minute of computing, half an hour of reading. You need Theorem 3 (notebook 06) and what a certified optimum is
@@ -57,7 +57,7 @@ torch.set_num_threads(1)  # many small matrices: more threads would only wait fo
 # | ○ needs … | no case at all: what it takes is not here |
 #
 # What a ✓ means depends on the row. For a theorem it only means that no case contradicts it; *the proof is in the
-# notebook that the row links to*. For a number or a certified optimum it is final for the cases tried. ✗ is final too:
+# notebook that the row links to*. For a number or a certified optimum it is final for the cases tried. ✗ is also final:
 # one counter-example is enough. ≠ is not: our networks are trained with choices that the paper leaves open, so they
 # cannot prove a printed figure wrong.
 #
@@ -199,12 +199,12 @@ for name in ("theorem-1", "theorem-3", "scl-long-tailed", "eq-9"):
 #
 # ## In one paragraph
 #
-# Each checkable statement of the paper is one row, with a verdict computed from cases and failures. Most of what it
-# says about supervised contrastive learning, about its losses and about the data is true as it stands. False as printed
-# are the bracket in Eq. 3, the limits of the medium-shot group, some remarks about compared figures, and Theorem 3,
-# whose bound is violated as soon as there are three or more classes that are not all equally large. That BCL leads to a
-# regular simplex is true for equal classes, and with anchors averaged per class for all. The tables of trained networks
-# wait for full training runs.
+# Each checkable statement of the paper is one row, with a verdict computed from cases and failures. Most of what it says
+# about supervised contrastive learning, about its losses and about the data is true as it stands. The statements that are
+# false as printed are the bracket in Eq. 3, the limits of the medium-shot group, some remarks about compared figures, and
+# Theorem 3, whose bound is violated as soon as there are three or more classes that are not all equally large. That BCL
+# leads to a regular simplex is true for equal classes, and with anchors averaged per class for all. The tables of trained
+# networks wait for full training runs.
 #
 # ## Exercises
 #

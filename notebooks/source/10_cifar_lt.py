@@ -16,8 +16,8 @@
 # **The paper says 51.93 % on CIFAR-100-LT. What exactly was trained to get there, and how would you know that you have
 # reproduced it?**
 #
-# You choose a row of the tables, see which of its values the paper states, look at its views, learn what it costs, and start
-# it. Then you look at runs that were really made: their accuracy, their curves, and what they learned.
+# You choose a row of the tables, see which of its values the paper states, look at its views, learn what it costs, and
+# start it. Then you look at runs that were actually made: their accuracy, their curves, and what they learned.
 #
 # *A minute of computing, 30 minutes of reading; exercises take longer. You need notebook 01, notebook 01b, and notebook 02 for
 # the long tail of CIFAR-100.*
@@ -107,9 +107,9 @@ figures.view_columns(photographs, views, ["temple", "flower", "again", "again"])
 #
 # ## 4. What it costs, and how to start it
 #
-# The estimate takes a few real steps on this machine and extrapolates. With a GPU and the data it is for the row
-# itself; everywhere else for a stand-in, the same loss on the long-tailed digits, as every such picture says. For the
-# row on your own machine ask `python -m bcl_edu.train cifar100-lt-if100-bcl --dry-run`.
+# The estimate takes a few real steps on this machine and extrapolates. With a GPU and the data it is an estimate for the
+# row itself; otherwise it is for a stand-in, the same loss on the long-tailed digits, and every picture of it says so. To
+# estimate the row on your own machine, run `python -m bcl_edu.train cifar100-lt-if100-bcl --dry-run`.
 
 # %%
 plan = plan_run(recipe, "../runs")
@@ -120,8 +120,8 @@ assert plan.recipe.method.name == recipe.method.name
 
 # %% [markdown]
 # The next cell trains the plan. **The stop button saves and stops; run the cell again and it continues** from the same
-# step to the same weights. A run of the whole row lies in `runs/`, where the command line puts it as well, and this cell
-# shows it when it is complete. Reduced runs are not kept, so they cannot be mistaken for results.
+# step to the same weights. A run of the whole row goes to `runs/`, where the command line also puts it, and this cell
+# shows it once it is complete. Reduced runs are not kept, so they cannot be mistaken for results.
 
 # %%
 run = widgets.watch_run(plan.recipe, plan.options, note=plan.note)
@@ -133,7 +133,7 @@ if plan.recipe.dataset == "digits":
     assert run.metrics[-1]["top1"] > 50
 
 # %% [markdown]
-# That was a rehearsal: it shows that everything works on this machine, and nothing about CIFAR.
+# That was a rehearsal: it shows that everything works on this machine, and says nothing about CIFAR.
 #
 # ## 5. Three runs that were made
 #
@@ -152,8 +152,8 @@ figures.shot_group_bars(last, title="CIFAR-100-LT, 60 epochs")
 
 # %% [markdown]
 # All three are within 1.3 points of each other. Two seeds of one method can differ by as much (notebook 13), so *this
-# figure does not order them*. What it does show is the price of the tail: the rarest thirty classes are recognised half as often as
-# the most frequent ones, in spite of the compensation.
+# figure does not order them*. What it does show is the price of the tail: in spite of the compensation, the thirty rarest
+# classes are recognised less than half as often as the thirty-five most frequent ones.
 
 # %%
 curves = {names[loss]: runs[loss].metrics for loss in names}
@@ -173,10 +173,10 @@ print({loss: round(value, 3) for loss, value in reached.items()})
 assert 0.5 < reached["bcl"] < reached["scl"] < 0.7
 
 # %% [markdown]
-# At first the class means of the test images are nearly one point. Sixty epochs take them more than a third of the way to the
-# regular simplex, with a visible step where the learning rate falls. BCL ends a little nearer, as it does in every pair of runs
-# on the digits. The last epochs have a learning rate of 0.0015 and change nothing any more; what a longer run would reach is
-# not known here.
+# At first the class means of the test images are nearly one point. Sixty epochs take them more than a third of the way to
+# the regular simplex, with a visible step where the learning rate falls. BCL ends a little nearer, as it does in every
+# pair of runs on the digits. The last epochs have a learning rate of 0.0015 and change hardly anything; what a longer run
+# would reach is not known here.
 #
 # ## 6. What BCL learned about ten classes
 #
@@ -211,8 +211,8 @@ assert (between > 0).sum() == 90  # all pairs, each counted twice
 #
 # ## 7. Next to the paper
 #
-# All runs whose records are kept with the project, sorted into the paper's tables. A run counts for a row only if
-# images, epochs, backbone and every value that the paper states are the row's; all others stand apart, with the reason.
+# All runs whose records are kept with the project, sorted into the paper's tables. A run counts for a row only if images,
+# epochs, backbone and every value that the paper states are the row's; all others are listed apart, with the reason.
 # Where a row is filled, *best* is its best epoch, chosen on the test set; only *last* is quoted.
 
 # %%

@@ -19,8 +19,9 @@
 # For cross-entropy it is. You will see how many classes a batch and its parts hold, and what becomes of SCL and of BCL if
 # each GPU computes its own loss.
 #
-# *Less than a minute of computing, 20 minutes of reading. You need notebook 10 and the losses of notebook 01b. How to check the
-# data, train, stop, continue and use several GPUs is in `docs/photographs.md`; nothing is trained here.*
+# *Less than a minute of computing, 20 minutes of reading. You need notebook 10 and the losses of notebook 01b.
+# `docs/photographs.md` explains how to check the data, train, stop, continue and use several GPUs; nothing is trained
+# here.*
 
 # %%
 import math
@@ -139,10 +140,10 @@ assert abs(found["SCL"] - math.log(4)) < 0.3
 assert 0.2 < found["BCL"] < 0.7 * found["SCL"]
 
 # %% [markdown]
-# For SCL they are different losses. An anchor in a part is compared with a quarter of the batch, so its denominator has
-# a quarter of the terms, and the loss is lower by about $\log 4$. It also has fewer positives, and it is pushed
-# by a quarter of the classes. BCL differs by half as much: its prototypes keep every class in every denominator, whatever the
-# part holds. But the images of other classes are nearer to an anchor than the prototypes are, so those that are missing matter.
+# For SCL they are different losses. An anchor in a part is compared with a quarter of the batch, so its denominator has a
+# quarter of the terms, and the loss is lower by about $\log 4$. It also has fewer positives, and it is pushed by a
+# quarter of the classes. BCL differs by half as much: its prototypes keep every class in every denominator, whatever the
+# part holds. But the prototypes do not make up for all of the missing images; notebook 12 asks why.
 #
 # This project therefore gathers the embeddings of all GPUs before it computes the loss, with gradients, and a run on four GPUs is the
 # run on one, up to rounding (`docs/many_gpus.md`). A program that lets each GPU compute its own loss trains something else, and

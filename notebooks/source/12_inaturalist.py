@@ -16,11 +16,11 @@
 # **8,142 classes, 437,513 photographs, and a batch of 256. Nearly every class is missing from nearly every batch.
 # Class-complement adds all prototypes. Who pushes an anchor then?**
 #
-# You compute how many classes a batch holds, estimate by counting how much of the push comes from classes that are there as a
-# prototype only, and measure it. Then you see what 8,142 prototypes cost.
+# You compute how many classes a batch holds, estimate by counting how much of the push comes from classes that are
+# present only as a prototype, and measure it. Then you see what 8,142 prototypes cost.
 #
 # *Less than a minute of computing, 20 minutes of reading. You need notebook 05 and notebook 06 for the losses, and
-# notebook 11 for batches of many classes. How to prepare the photographs and train is in `docs/photographs.md`.*
+# notebook 11 for batches of many classes. `docs/photographs.md` explains how to prepare the photographs and train.*
 
 # %%
 from dataclasses import replace
@@ -73,7 +73,7 @@ assert counts.median() == 13
 figures.class_profiles({"iNaturalist 2018's ends, shape ours": counts.long()}, title="8,142 classes")
 
 # %% [markdown]
-# *Look how soon the line is low:* on this curve the largest class has 1,000 images, and half of the classes have 13 or
+# *Look how quickly the line falls:* on this curve the largest class has 1,000 images, and half of the classes have 13 or
 # fewer.
 
 # %%
@@ -88,8 +88,8 @@ assert 0.9 * B < expected < B
 #
 # ## 3. Who pushes? Counting
 #
-# With class-averaging every class contributes one term to the denominator. So count: of the classes that push an anchor, which share
-# is there as a prototype only?
+# With class-averaging every class contributes one term to the denominator. So count: of the classes that push an anchor,
+# what share is present only as a prototype?
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -111,8 +111,8 @@ assert counted > 0.95
 # Take the first batch of training: an untrained network with the heads of the row, in training mode, because that is where the
 # loss is computed. (The images are digits and the backbone is the small one, so the numbers are not those of photographs.)
 #
-# **Before you run the cells:** are the images of a batch nearer to each other than to the prototypes, or further away? And which
-# share of the push will come from absent classes at temperature 10, and at the row's 0.07?
+# **Before you run the cells:** are the images of a batch nearer to each other than to the prototypes, or further away?
+# And what share of the push will come from absent classes at temperature 10, and at the row's 0.07?
 
 # %%
 z, c = untrained_branches(row.recipe, num_classes=K)
@@ -144,11 +144,12 @@ assert abs(shares[10.0] - counted) < 0.01
 assert shares[row.recipe.method.temperature] < 0.4 < 0.9 < shares[0.3]
 
 # %% [markdown]
-# At a high temperature counting is right: 97 %. At the row's $\tau = 0.07$ it is wrong by far: absent classes have a sixth. The images of a batch all come
-# through the same projection head and lie on one side of the sphere, with cosines around 0.3, while the prototypes come
-# through another head and are nearly orthogonal to them. A difference of 0.3 between two cosines, divided by 0.07, is a factor of $e^{4.3} \approx 70$: a
-# present class weighs as much as dozens of absent ones, and pairs that are nearer than average weigh even more. Three classes in a hundred hold
-# five sixths of the push here.
+# At a high temperature counting is right: 97 %. At the row's $\tau = 0.07$ it is far off: absent classes account for a
+# sixth. The images of a batch all come through the same projection head and lie on one side of the sphere, with cosines
+# around 0.3, while the prototypes come through another head and are nearly orthogonal to them. A difference of 0.3
+# between two cosines, divided by 0.07, is a factor of $e^{4.3} \approx 70$: a present class weighs as much as dozens of
+# absent ones, and pairs that are nearer than average weigh even more. Three classes in a hundred hold five sixths of the
+# push here.
 #
 # That is the first step. How the shares change during training depends on how prototypes and images move towards
 # each other, and nobody has measured it on this data set with this code. What counting does say: without
@@ -212,4 +213,4 @@ check("share_of_absent", share_of_absent)
 # prototype (Eq. 9). For an anchor that is alone in its class, which share of the attraction is the prototype's?
 #
 # **4. Evaluation mode.** Compute the shares with the network in evaluation mode (copy `untrained_branches` and leave out
-# `.train()`, or call `.eval()`). Why is the result another one, and why is it not the one that counts?
+# `.train()`, or call `.eval()`). Why is the result different, and why is it not the one that counts?

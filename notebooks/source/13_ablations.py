@@ -16,9 +16,9 @@
 # **The paper's Table 2 adds one part after the other: 50.8, 52.4, 52.3, 52.0, 53.9. Is that a pattern, and what would
 # it take to know?**
 #
-# You read Tables 1 and 2 as a sceptic would, repeat all their rows on a data set that is small enough for ten seeds
-# each, measure how far two seeds of *one* method lie apart, and work out how many seeds a difference of the paper's
-# size needs.
+# You read Tables 1 and 2 as a sceptic would, see all their rows repeated on a data set that is small enough for ten seeds
+# each, measure how far two seeds of *one* method lie apart, and work out how many seeds a difference of the paper's size
+# needs.
 #
 # *Less than a minute of computing, 30 minutes of reading; exercises take longer. You need notebook 01, notebook 05 for the losses,
 # and notebook 10 for what a row is.*
@@ -268,8 +268,8 @@ assert last["lc"] < last["bcl"] < last["scl"]
 assert seeds > 20
 
 # %% [markdown]
-# There is one run of each. If the true difference between the last two is as small as that, telling them apart takes dozens of
-# seeds. *Neither* order, ours or the paper's, is a result of single runs.
+# There is one run of each. If the true difference between the last two is as small as that, telling them apart takes
+# dozens of seeds. *Neither* order, ours or the paper's, can be established by single runs.
 #
 # ## In one paragraph
 #

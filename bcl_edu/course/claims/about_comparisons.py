@@ -197,7 +197,7 @@ COMPARISON_CLAIMS = {
     ),
     "every-group": Claim(
         "text on Tables 4 and 6",
-        "BCL improves every group of classes, the head too.",
+        "BCL improves every group of classes, including the head.",
         "printed figures of the shot groups against the best of the others",
         better_in_every_group,
         (Link(_TESTS, "test_two_groups_are_better_under_other_methods"),),

@@ -103,7 +103,7 @@ def shot_groups_as_meant() -> Evidence:
 
 
 def groups_make_the_whole() -> Evidence:
-    """The three groups' accuracies of one row, weighed by their classes, against its accuracy on all."""
+    """The three groups' accuracies of one row, weighted by their numbers of classes, against its accuracy on all."""
     row = ROWS["cifar100-lt-if100-400-epochs-bcl"]
     paper = row.paper
     if paper is None or paper.many is None or paper.medium is None or paper.few is None:
@@ -205,7 +205,7 @@ DATA_CLAIMS = {
     "groups-whole": Claim(
         "comparison on CIFAR-100-LT, 400 epochs",
         "69.7 / 53.8 / 35.5 % on the three groups is 53.9 % on all classes.",
-        "mean weighed by the groups' numbers of classes",
+        "mean weighted by the number of classes in each group",
         groups_make_the_whole,
         (Link("tests/data/test_long_tail.py", "test_the_groups_of_cifar100_lt_at_factor_100"),),
     ),

@@ -103,7 +103,7 @@ SIMPLEX_CLAIMS = {
     "simplex-exists": Claim(
         "section 3, definition",
         "A regular simplex of $K$ unit vectors (equal products, sum 0) exists in $h$ dimensions if $K ≤ h + 1$.",
-        "constructed, and held against the three conditions",
+        "constructed, and checked against the three conditions",
         simplex_exists,
         (Link("notebooks/03_regular_simplex.ipynb", "3. Building one"),),
     ),
@@ -117,7 +117,7 @@ SIMPLEX_CLAIMS = {
     "simplex-ideal": Claim(
         "section 3",
         "The regular simplex is an ideal geometry: its classes are equally far apart, and as far as they can be.",
-        "largest cosine of random arrangements against that of the simplex",
+        "largest cosine of random arrangements, compared with that of the simplex",
         simplex_is_ideal,
         (Link("notebooks/03_regular_simplex.ipynb", "4. Why it is ideal"),),
     ),
@@ -150,7 +150,7 @@ SIMPLEX_CLAIMS = {
     ),
     "class-anchors-simplex": Claim(
         "not in the paper: our correction",
-        "BCL with its anchors averaged per class, too, is minimised by a regular simplex, whatever the class counts.",
+        "BCL with its anchors averaged per class as well is minimised by a regular simplex, whatever the class counts.",
         "certified optimum, classes equal or not",
         class_anchors_form_a_simplex,
         (Link("notebooks/06_theorem_3_class_complement.ipynb", "6. The theorem that is true"),),

@@ -129,7 +129,7 @@ SUPERVISED_CONTRASTIVE_LOSS = Exercise(
         ),
         _scl(
             "only other classes in the denominator",
-            "The denominator has other classes only. Which samples does Eq. 2 sum over?",
+            "The denominator has other classes only. Which samples does Eq. 1 sum over?",
             contrast="other classes",
         ),
         _scl(
@@ -324,7 +324,7 @@ def complement_with(
     total: Literal["mean", "sum", "mean over all samples"] = "mean",
     anchor_a_positive: bool = False,
 ) -> Tensor:
-    """Eq. 2 of a batch that the prototypes joined, or a wrong variant for each choice that is not the first."""
+    """Eq. 1 over a batch that the prototypes joined, or a wrong variant for each choice that is not the first."""
     n, num_classes = len(labels), len(prototypes)
     keys = torch.cat([embeddings, prototypes])
     key_labels = torch.cat([labels, torch.arange(num_classes)])

@@ -19,7 +19,7 @@ def pair_pushes_with(
     class_counts: Sequence[int],
     temperature: float,
     *,
-    say: Literal["K", "K - 1", "samples"] = "K",
+    shares: Literal["K", "K - 1", "samples"] = "K",
     anchors: Literal["samples", "classes", "summed"] = "samples",
     sides: Literal["both", "one", "mean of both"] = "both",
     scaled: bool = True,
@@ -37,7 +37,7 @@ def pair_pushes_with(
         "K": torch.full_like(counts, 1 / classes),
         "K - 1": torch.full_like(counts, 1 / (classes - 1)),
         "samples": counts / (counts.sum() - 1),
-    }[say]
+    }[shares]
     push = weight[:, None] * share[None, :] / (temperature if scaled else 1.0)
     if sides != "one":
         push = (push + push.T) / (2 if sides == "mean of both" else 1)
@@ -65,8 +65,8 @@ PAIR_PUSHES = Exercise(
     mistakes=(
         _pushes(
             "as in SCL",
-            "In your answer a class pushes an anchor as often as it has samples. Whose say is that, after averaging?",
-            say="samples",
+            "In your answer a class pushes an anchor as often as it has samples. How often does it, after averaging?",
+            shares="samples",
         ),
         _pushes(
             "one side only",
@@ -86,9 +86,9 @@ PAIR_PUSHES = Exercise(
         ),
         _pushes(
             "own class left out",
-            "The say of a class is too large. How many terms does the denominator of an anchor have, where all cosines "
-            "are equal?",
-            say="K - 1",
+            "The weight of a class is too large. How many terms does the denominator of an anchor have, where all "
+            "cosines are equal?",
+            shares="K - 1",
         ),
         _pushes(
             "anchors averaged per class",

@@ -136,7 +136,7 @@ export default {
     const bound = html("div", side, { class: "bound" });
     const table = html("table", side);
     html("tr", html("thead", table)).innerHTML =
-      "<th>class</th><th>samples</th><th>say in the first mean</th><th>its loss L</th>";
+      "<th>class</th><th>samples</th><th>weight in the first mean</th><th>its loss L</th>";
     const body = html("tbody", table);
     const rows = classes.map(() => {
       const row = html("tr", body);
