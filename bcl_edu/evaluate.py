@@ -34,7 +34,7 @@ from bcl_edu.data.cache import default_cache_dir
 from bcl_edu.data.photographs import find_list
 from bcl_edu.escape import for_terminal
 from bcl_edu.files import in_words
-from bcl_edu.option_values import PLAIN_VALUES
+from bcl_edu.option_values import parse_options
 from bcl_edu.plugins import load_plugins
 from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import Device, RunOptions, own_lists, require_workers
@@ -290,13 +290,7 @@ def _in_words(row: Mapping[str, Any]) -> str:
 @terminal.command
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
-    with PLAIN_VALUES:
-        command = tyro.cli(
-            Command,
-            prog="python -m bcl_edu.evaluate",
-            description=terminal.description(DESCRIPTION),
-            args=arguments,
-        )
+    command: Command = parse_options(Command, "python -m bcl_edu.evaluate", DESCRIPTION, arguments)
     try:
         load_plugins(command.plugin)
         lists = own_lists(command.train_list, command.test_list, command.val_list, data_dir=command.data_dir)

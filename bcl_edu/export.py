@@ -16,7 +16,7 @@ import tyro
 from bcl_edu import terminal
 from bcl_edu.escape import for_terminal
 from bcl_edu.files import in_words
-from bcl_edu.option_values import PLAIN_VALUES
+from bcl_edu.option_values import parse_options
 from bcl_edu.plugins import load_plugins
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.pretrained import SMALL_ENOUGH, Dtype, export_run
@@ -43,13 +43,7 @@ class Command:
 @terminal.command
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
-    with PLAIN_VALUES:
-        command = tyro.cli(
-            Command,
-            prog="python -m bcl_edu.export",
-            description=terminal.description(DESCRIPTION),
-            args=arguments,
-        )
+    command: Command = parse_options(Command, "python -m bcl_edu.export", DESCRIPTION, arguments)
     try:
         load_plugins(command.plugin)
         weights = export_run(command.run, command.destination, command.dtype, best=command.best)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from packaging.requirements import Requirement
 
+from bcl_edu import terminal
 from bcl_edu.augment import Normalisation
 from bcl_edu.data import DATASET_NAMES, PHOTOGRAPH_SETS, default_data_dir, find_dataset
 from bcl_edu.methods import Clock, build_method
@@ -231,5 +232,11 @@ def _mark(finding: Finding) -> str:
     return "–" if finding.optional else "✗"
 
 
-if __name__ == "__main__":
+@terminal.command
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print what was found."""
     print(check_installation())
+
+
+if __name__ == "__main__":
+    main()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import replace
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
+from bcl_edu import terminal
 from bcl_edu.files import user_path
 
 
@@ -23,6 +26,58 @@ def near_names(word: str, names: Iterable[str], cutoff: float = 0.0) -> str:
         cutoff: least similarity, from 0 (any) to 1 (the word itself), as `difflib.get_close_matches` has it.
     """
     return " or ".join(difflib.get_close_matches(word, list(names), n=3, cutoff=cutoff))
+
+
+def parse_options(kind: Any, prog: str, description: str, arguments: Sequence[str] | None) -> Any:
+    """The options of a command line; help and mistakes end the process.
+
+    Args:
+        kind: the dataclass of the options, or a union of such for subcommands.
+        prog: the command, as `python -m bcl_edu.train`.
+        description: for its help.
+        arguments: by default those of this process.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if (missing := missing_value(kind, words)) is not None:
+        sys.exit(f"{prog.removeprefix('python -m ').partition(' ')[0]}: {missing}")
+    with PLAIN_VALUES:
+        return tyro.cli(kind, prog=prog, description=terminal.description(description), args=words)
+
+
+def missing_value(kind: Any, arguments: Sequence[str]) -> str | None:
+    """What the first option that is given without its value needs, with an example; None if there is no such one."""
+    if {"-h", "--help"} & set(arguments):
+        return None
+    kinds = _kinds_of_values(kind)
+    for word, following in zip(arguments, [*arguments[1:], "--"], strict=True):
+        of_option = kinds.get(word.replace("_", "-"))
+        if of_option is not None and following.startswith("--"):
+            return f"{word} needs {of_option}"
+    return None
+
+
+def _kinds_of_values(kind: Any) -> dict[str, str]:
+    """What each option takes, in words; options without a value and those with several are left out."""
+    if _is_union(kind):
+        return {name: words for one in get_args(kind) for name, words in _kinds_of_values(one).items()}
+    found: dict[str, str] = {}
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        while get_origin(hint) is Annotated:
+            hint = get_args(hint)[0]
+        if is_dataclass(hint):
+            found |= _kinds_of_values(hint)
+        elif words := _in_words(hint):
+            found["--" + name.rstrip("_").replace("_", "-")] = words
+    return found
+
+
+def _in_words(kind: Any) -> str:
+    options = [one for one in (get_args(kind) if _is_union(kind) else (kind,)) if one is not type(None)]
+    if all(get_origin(one) is Literal for one in options):
+        return "one of " + ", ".join(str(name) for one in options for name in get_args(one))
+    return {**_NUMBERS, Path: "a path, such as runs/mine", str: "a value; --help says which"}.get(
+        options[0], ""
+    )
 
 
 PLAIN_VALUES = ConstructorRegistry()
@@ -114,3 +169,7 @@ def _may_be_left_out(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] |
 def _options(info: PrimitiveTypeInfo) -> tuple[Any, ...]:
     """The members of a union; of any other type, itself."""
     return get_args(info.type) if info.type_origin in (Union, UnionType) else (info.type,)
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in (Union, UnionType)

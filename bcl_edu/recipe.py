@@ -61,9 +61,28 @@ class MethodOptions:
         """Names of values of the recipe or of these options that the method does not use as it is configured."""
         return self.idle
 
+    def unused_after_start(self) -> frozenset[str]:
+        """Names of the values that only those stages use whose place a start run takes (`Method.stages_on`)."""
+        return frozenset()
+
 
 ONE_VIEW = frozenset({"crop_scale", "blur"})
 """What a method that sees an image once has no use for: SimAugment makes the views of contrastive branches."""
+
+
+FIRST_STAGE = frozenset(
+    {
+        "epochs",
+        "learning_rate",
+        "schedule",
+        "warmup_epochs",
+        "warmup_from",
+        "milestones",
+        "decay",
+        "rate_per_epoch",
+    }
+)
+"""What a stage with epochs and a schedule of its own does not use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,8 +317,13 @@ def unused(recipe: Recipe) -> frozenset[str]:
     return frozenset(why_unused(recipe))
 
 
-def why_unused(recipe: Recipe) -> dict[str, str]:
-    """The same names, each with the reason and what would use the value."""
+def why_unused(recipe: Recipe, *, started: bool = False) -> dict[str, str]:
+    """The same names, each with the reason and what would use the value.
+
+    Args:
+        recipe: with all its changes.
+        started: whether the run starts from the weights of a finished one.
+    """
     found: dict[str, str] = {}
 
     def add(names: str, why: str) -> None:
@@ -331,10 +355,21 @@ def why_unused(recipe: Recipe) -> dict[str, str]:
             "crop_scale blur",
             f"the views {recipe.views} have no SimAugment; leave it out, or choose other --views",
         )
+    if started:
+        method = recipe.method
+        unused_then = method.unused_after_start()
+        used = [one.name for one in fields(method) if one.name not in unused_then]
+        for name in unused_then - found.keys():
+            instead = [f"--{one.replace('_', '-')}" for one in used if one.endswith(f"_{name}")]
+            why = (
+                f"the run starts from finished weights (--init-from), so that the method {method.name} trains its "
+                f"later stages alone; leave it out"
+            )
+            add(name, why + (f", or change {' or '.join(instead)}" if instead else ""))
     return found
 
 
-def refuse_unused(recipe: Recipe, given: Collection[str]) -> None:
+def refuse_unused(recipe: Recipe, given: Collection[str], *, started: bool = False) -> None:
     """Refuse values that were asked for by name but are not used; no command takes an option for nothing.
 
     Options that name a file or a value are treated alike everywhere: data sets refuse theirs in
@@ -344,12 +379,16 @@ def refuse_unused(recipe: Recipe, given: Collection[str]) -> None:
     Args:
         recipe: with all its changes.
         given: names of the values that were asked for.
+        started: whether the run starts from the weights of a finished one.
 
     Raises:
         ValueError: with the first of them, why it is not used and what to do.
     """
     values = flat(recipe)
-    for name, why in why_unused(recipe).items():
+    without_effect = why_unused(recipe, started=started)
+    if not recipe.warmup_epochs:
+        without_effect["warmup_from"] = "there is no warm-up; leave it out, or add --warmup-epochs 5"
+    for name, why in without_effect.items():
         if name in given:
             raise ValueError(f"{name.rstrip('_')} is {values[name]!r}, but {why}")
 

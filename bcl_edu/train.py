@@ -21,19 +21,22 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import tyro
 
 from bcl_edu import terminal
 from bcl_edu.escape import for_terminal
 from bcl_edu.files import in_words
-from bcl_edu.option_values import PLAIN_VALUES, near_names
+from bcl_edu.option_values import near_names, parse_options
 from bcl_edu.plugins import load_plugins
 from bcl_edu.recipe import Protocol, Recipe, flat, refuse_unused, unused
 from bcl_edu.rows.listing import description, list_methods, list_recipes
 from bcl_edu.rows.registry import METHODS, RECIPES
 from bcl_edu.run_options import RunOptions
+
+if TYPE_CHECKING:  # torch, which a command's help need not wait for
+    from bcl_edu.training.loop import RunResult
 
 
 @dataclass(frozen=True)
@@ -78,19 +81,16 @@ def parse(arguments: Sequence[str]) -> Command:
     except ValueError as error:
         sys.exit(f"bcl_edu.train: {error}; python -m bcl_edu.train --list shows all")
     _refuse_unknown(recipe, rest)
-    with PLAIN_VALUES:
-        parsed: Any = tyro.cli(
-            _options_type(recipe, rest),
-            prog=f"python -m bcl_edu.train {first}",
-            description=terminal.description(
-                description(first) + (IN_COMMON if recipe.protocol == "common" else "")
-            ),
-            args=rest,
-        )
+    parsed = parse_options(
+        _options_type(recipe, rest),
+        f"python -m bcl_edu.train {first}",
+        description(first) + (IN_COMMON if recipe.protocol == "common" else ""),
+        rest,
+    )
     changes = {one.name: getattr(parsed, one.name) for one in fields(Recipe)}
     try:
         recipe = recipe.change(**changes)
-        refuse_unused(recipe, _asked_for(recipe, rest))
+        refuse_unused(recipe, _asked_for(recipe, rest), started=parsed.run.init_from is not None)
         return Command(recipe, parsed.run, parsed.dry_run)
     except ValueError as error:
         sys.exit(f"bcl_edu.train: {error}")
@@ -210,6 +210,19 @@ class _Further:
     """Take a few steps, print how long the whole run would take, how much memory and disk, and write nothing."""
 
 
+def _what_next(result: RunResult) -> str:
+    """What can be done with a run that was finished already."""
+    folder, method = for_terminal(result.folder), result.method
+    in_steps = result.record["recipe"]["schedule"] == "steps"
+    longer = in_steps and method.extendable and len(method.stages()) == 1
+    return (
+        "the run was finished already, and nothing was trained: "
+        + ("--extend-to EPOCHS, besides --resume, trains it for longer, " if longer else "")
+        + f"--init-from {folder} starts another run from its weights, and python -m bcl_edu.evaluate {folder} "
+        "evaluates it"
+    )
+
+
 @terminal.command
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
@@ -245,12 +258,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     except (Interrupted, KeyboardInterrupt) as stopped:
         if rank == 0:
-            said = str(stopped) or "stopped before the first step; there was nothing to save"
+            said = str(stopped) or "stopped before the run began; nothing of it was changed"
             print(f"bcl_edu.train: {said}", file=sys.stderr)
         sys.exit(130)
     if rank != 0:
         return
     print(result_table(result.record))
+    if result.was_finished:
+        print(terminal.fitted(_what_next(result)))
     print(f"run record, metrics and checkpoint: {for_terminal(result.folder)}")
 
 

@@ -348,6 +348,38 @@ def test_a_home_folder_is_meant_by_a_tilde(tmp_path: Path, monkeypatch: pytest.M
         evaluate.main(["~/x"])
 
 
+def test_a_finished_run_says_what_can_be_done_with_it(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train.main(["digits-lt", *SHORT, "--output", str(run), "--resume"])
+    printed = capsys.readouterr().out
+    for words in ("finished already", "--extend-to EPOCHS", "--init-from", "bcl_edu.evaluate"):
+        assert words in printed
+
+
+@pytest.mark.parametrize(
+    ("interrupted", "said"),
+    [
+        ("training.loop.claim_folder", "before the run began; nothing of it was changed"),
+        ("training.loop._Run._tensorboard", "nothing was saved yet: the same command begins anew"),
+        ("training.loop._Run._tell", "checkpoint.pt is as it was last saved: continue with --resume"),
+    ],
+)
+def test_an_interrupt_at_any_moment_says_what_is_kept_and_how_to_go_on(
+    interrupted: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ctrl_c(*arguments: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    command = ["digits-lt", *SHORT, "--output", str(tmp_path / "run")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"bcl_edu.{interrupted}", ctrl_c)
+        with pytest.raises(SystemExit) as end:
+            train.main(command)
+    assert end.value.code == 130
+    assert said in capsys.readouterr().err
+    train.main([*command, *(["--resume"] if "--resume" in said else [])])  # as it was said
+    assert "last epoch (1)" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF])
 def test_a_file_system_without_locks_is_named_and_trained_on(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

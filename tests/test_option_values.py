@@ -8,7 +8,9 @@ from typing import Literal
 import pytest
 import tyro
 
-from bcl_edu.option_values import PLAIN_VALUES, near_names
+from bcl_edu import evaluate, train
+from bcl_edu.data import __main__ as check
+from bcl_edu.option_values import PLAIN_VALUES, missing_value, near_names
 
 Colour = Literal["red", "green"] | Literal["blue"]
 
@@ -49,6 +51,31 @@ def test_what_is_no_whole_number_is_named(
     option: str, value: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert f"{option}: {value!r} is not a whole number, such as 64" in answer(capsys, option, value)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--size"], "--size needs a whole number, such as 64"),
+        (["--weight", "--number", "3"], "--weight needs a number, such as 0.5 or 5e-4"),
+        (["--colour"], "--colour needs one of red, green, blue"),
+        (["--number", "-3"], None),
+        (["--number", "--help"], None),
+    ],
+)
+def test_an_option_without_its_value_is_answered_with_an_example(words: list[str], said: str | None) -> None:
+    assert missing_value(Options, words) == said
+
+
+def test_every_command_says_what_an_option_needs() -> None:
+    for main, words, said in (
+        (evaluate.main, ["run", "--knn"], "bcl_edu.evaluate: --knn needs a whole number, such as 64"),
+        (train.main, ["digits-lt", "--lambda"], "bcl_edu.train: --lambda needs a number"),
+        (train.main, ["digits-lt", "--output"], "bcl_edu.train: --output needs a path"),
+        (check.main, ["check", "folder", "--data-dir"], "bcl_edu.data: --data-dir needs a path"),
+    ):
+        with pytest.raises(SystemExit, match=said):
+            main(words)
 
 
 def test_what_is_no_number_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from bcl_edu import terminal
 from bcl_edu.data.check import check_dataset
 from bcl_edu.data.open import prepare_dataset
 from bcl_edu.files import in_words
-from bcl_edu.option_values import PLAIN_VALUES
+from bcl_edu.option_values import parse_options
 from bcl_edu.run_options import own_lists
 
 
@@ -58,13 +58,9 @@ class Prepare:
 @terminal.command
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
-    with PLAIN_VALUES:
-        command = tyro.cli(
-            Check | Prepare,
-            prog="python -m bcl_edu.data",
-            description="Check a data set, or get it ready.",
-            args=arguments,
-        )
+    command: Check | Prepare = parse_options(
+        Check | Prepare, "python -m bcl_edu.data", "Check a data set, or get it ready.", arguments
+    )
     try:
         if isinstance(command, Prepare):
             print("\n".join(prepare_dataset(command.name, command.data_dir, download=command.download)))

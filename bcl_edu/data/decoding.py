@@ -1,5 +1,6 @@
 """From an image file to uint8 pixels: which formats are read, which conversions are made, which files are refused."""
 
+import struct
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -119,8 +120,17 @@ def _to_turn_upright(image: Image.Image) -> Image.Transpose | None:
     """What turns a picture upright; None if nothing has to, or its EXIF data are damaged."""
     try:
         return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation))
-    except Exception:  # Pillow raises many types here too
+    except _DAMAGED_EXIF:
         return None
+
+
+_DAMAGED_EXIF = (
+    *(struct.error, KeyError, SyntaxError, TypeError, ValueError, ZeroDivisionError),
+    IndexError,
+    UserWarning,
+)
+"""What Pillow itself takes for damaged EXIF data where it looks for a resolution there; with IndexError, for a damaged
+header of an image; and the warning by which it tells of other damage, where warnings are errors."""
 
 
 _UPRIGHT: dict[object, Image.Transpose] = {

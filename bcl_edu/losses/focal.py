@@ -51,6 +51,10 @@ def focal_losses(
     check_labels(labels, len(logits), logits.shape[1], rows="logits", classes="logits", values=check)
 
     phi = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if (
+        logits.shape[1] == 1
+    ):  # p_y is 1 whatever phi is, and log(1 - p_y) below has neither value nor gradient
+        return 0 * phi[:, 0]
     true = labels.long()[:, None]
     total = phi.logsumexp(dim=1)
     log_p = phi.gather(1, true).squeeze(1) - total

@@ -19,7 +19,7 @@ import tyro
 from bcl_edu import terminal
 from bcl_edu.escape import for_terminal
 from bcl_edu.files import in_words, write_atomically
-from bcl_edu.option_values import PLAIN_VALUES
+from bcl_edu.option_values import parse_options
 from bcl_edu.plugins import load_plugins
 from bcl_edu.report import as_html_page, as_markdown, as_text, build_report
 from bcl_edu.training.record import RECORD_NAME
@@ -50,13 +50,7 @@ class Command:
 @terminal.command
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a problem the user can mend is one message on stderr and exit status 1."""
-    with PLAIN_VALUES:
-        command = tyro.cli(
-            Command,
-            prog="python -m bcl_edu.report",
-            description=terminal.description(DESCRIPTION),
-            args=arguments,
-        )
+    command: Command = parse_options(Command, "python -m bcl_edu.report", DESCRIPTION, arguments)
     if not command.runs:
         sys.exit("bcl_edu.report: name one or more folders that hold runs, such as results or runs")
     try:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from bcl_edu.counting import counted
 from bcl_edu.escape import for_html, for_markdown, for_terminal
+from bcl_edu.recipe import OWN_IMAGES
 from bcl_edu.report.row_tables import Apart, Line, Report, records, subset
 
 if TYPE_CHECKING:
     import pandas
 
-NOTE = (
-    "Top-1 accuracy in percent on the balanced test set. Ours: last epoch, mean ± standard deviation over seeds. "
+_NOTE = (
+    "Top-1 accuracy in percent {}. Ours: last epoch, mean ± standard deviation over seeds. "
     "The best epoch, in its own column, is chosen on the test set: for orientation only."
 )
 _COLUMNS = (
@@ -42,17 +43,17 @@ class _Section:
 
 def as_text(report: Report) -> str:
     """For a terminal; columns are aligned, nothing is cut off."""
-    return "\n\n".join([NOTE, *map(_text_table, _sections(report))]) + "\n"
+    return "\n\n".join([_note(report), *map(_text_table, _sections(report))]) + "\n"
 
 
 def as_markdown(report: Report) -> str:
     """Markdown with pipe tables."""
-    return "\n\n".join([NOTE, *map(_markdown_table, _sections(report))]) + "\n"
+    return "\n\n".join([_note(report), *map(_markdown_table, _sections(report))]) + "\n"
 
 
 def as_html(report: Report) -> str:
     """A fragment of HTML, which a notebook shows; without scripts or styles from elsewhere."""
-    return "\n".join([f"<p>{for_html(NOTE)}</p>", *map(_html_table, _sections(report))]) + "\n"
+    return "\n".join([f"<p>{for_html(_note(report))}</p>", *map(_html_table, _sections(report))]) + "\n"
 
 
 def as_html_page(report: Report) -> str:
@@ -86,6 +87,19 @@ _STYLE = (
 )
 
 
+def _note(report: Report) -> str:
+    """What the figures are; a test set of one's own is called balanced only where the record says so."""
+    own = [run for line in report.own for run in line.runs]
+    balanced = all(
+        run.record["data"].get("test_is_balanced", run.recipe.dataset not in OWN_IMAGES) for run in own
+    )
+    return _NOTE.format(
+        "on the balanced test set"
+        if balanced
+        else "over all test images, which are not everywhere as many of every class"
+    )
+
+
 def _sections(report: Report) -> list[_Section]:
     sections = [
         _without_empty_columns(_Section(title, _COLUMNS, [_cells(line) for line in lines]))
@@ -95,7 +109,13 @@ def _sections(report: Report) -> list[_Section]:
         sections.append(_Section("No run fills a row of the paper's tables.", (), []))
     if report.own:
         title = "Finished runs in no table, those that differ in the seed alone in one line"
-        sections.append(_Section(title, _COLUMNS, [_cells(line) for line in report.own]))
+        rows = [_cells(line) for line in report.own]
+        averages = [_or_dash(line.figure("class_average")) for line in report.own]
+        columns: tuple[str, ...] = _COLUMNS
+        if any(average != "-" for average in averages):  # which records of earlier versions have not
+            columns = (*columns, "mean over classes")
+            rows = [(*row, average) for row, average in zip(rows, averages, strict=True)]
+        sections.append(_Section(title, columns, rows))
     if report.apart:
         title = f"Listed apart, in no table: {counted(len(report.apart), 'run')}"
         sections.append(_Section(title, _APART_COLUMNS, [_apart_cells(one) for one in report.apart]))

@@ -77,7 +77,7 @@ def own_choices(run: StoredRun) -> tuple[str, ...]:
     return tuple(
         f"{_words(name)} {ours}"
         for name, ours, theirs in differences(run.recipe, recipe)
-        if theirs not in (AUTO, "None", "none") and name != "subset_seed"
+        if (theirs not in (AUTO, "None", "none") or name == "start_from") and name != "subset_seed"
     )
 
 
@@ -109,6 +109,9 @@ def _words(name: str) -> str:
 
 
 def _plain(value: object) -> str:
+    """A value in words; of the hash of start weights the beginning."""
+    if isinstance(value, str) and len(value) == 64:
+        return value[:12]
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

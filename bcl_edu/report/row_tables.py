@@ -42,8 +42,9 @@ class Line:
     choices: tuple[str, ...] = ()
 
     def figure(self, name: str, epoch: str = "last") -> Figure | None:
-        """Mean and deviation of "top1", "many", "medium" or "few", of the last or of the best epoch."""
-        values = [run.record[epoch][name] for run in self.runs]
+        """Mean and deviation of "top1", "many", "medium", "few" or "class_average" (which older records have not), of
+        the last or of the best epoch."""
+        values = [run.record[epoch].get(name) for run in self.runs]
         if not values or None in values:
             return None
         return Figure(mean(values), stdev(values) if len(values) > 1 else None)
@@ -215,7 +216,7 @@ def _record(table: str, line: Line) -> dict[str, Any]:
     }
     for name in ("top1", "many", "medium", "few"):
         values[f"paper_{name}"] = None if paper is None else getattr(paper, name)
-    for name in ("top1", "many", "medium", "few"):
+    for name in ("top1", "many", "medium", "few", "class_average"):
         figure = line.figure(name)
         values[name] = None if figure is None else figure.mean
         values[f"{name}_std"] = None if figure is None else figure.deviation

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bcl_edu.recipe import ONE_VIEW, MethodOptions, above, at_least
+from bcl_edu.recipe import FIRST_STAGE, ONE_VIEW, MethodOptions, above, at_least
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.paper import Printed
 from bcl_edu.rows.row import BENCHMARK, TRAINING, Row
@@ -50,6 +50,10 @@ class DROLT(MethodOptions):
         above(0, self, "temperature", "feature_learning_rate", "classifier_learning_rate")
         at_least(0, self, "radius_factor")
         at_least(1, self, "feature_epochs", "classifier_epochs", "balanced_batch_size", "images_per_class")
+
+    def unused_after_start(self) -> frozenset[str]:
+        """On a finished run, whose cross-entropy takes the place of the first stage's."""
+        return FIRST_STAGE | {"batch_size", "drop_last"}
 
 
 METHODS = (DROLT(),)

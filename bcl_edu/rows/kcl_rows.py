@@ -7,10 +7,10 @@ https://github.com/LTH14/targeted-supcon. The tables print KCL only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from bcl_edu.recipe import MethodOptions, Recipe, above, at_least, require
+from bcl_edu.recipe import FIRST_STAGE, ONE_VIEW, MethodOptions, Recipe, above, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.headings import heading, row_name
 from bcl_edu.rows.paper import PaperFigure, Printed
@@ -70,6 +70,11 @@ class KCL(MethodOptions):
     def unused(self) -> frozenset[str]:
         """The last batch of an epoch is always left out if it is smaller: the queue takes whole batches."""
         return frozenset({"drop_last"})
+
+    def unused_after_start(self) -> frozenset[str]:
+        """On a finished run the linear layer is trained alone."""
+        of_contrast = {one.name for one in fields(self) if not one.name.startswith("linear_")}
+        return FIRST_STAGE | ONE_VIEW | {"batch_size", "momentum", "nesterov", "weight_decay"} | of_contrast
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bcl_edu.recipe import MethodOptions, above, at_least, require
+from bcl_edu.recipe import FIRST_STAGE, MethodOptions, above, at_least, require
 from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.paper import Printed
 from bcl_edu.rows.row import BENCHMARK, TRAINING, Row
@@ -69,6 +69,21 @@ class RIDE(MethodOptions):
         at_least(1, self, "router_epochs", "router_batch_size")
         above(0, self, "router_learning_rate")
         at_least(1, self, "router_top")
+
+    def unused_after_start(self) -> frozenset[str]:
+        """On a finished run the router is trained alone."""
+        if not self.router:
+            return frozenset()
+        of_experts = {
+            "diversity",
+            "diversity_gamma",
+            "reweighted_from",
+            "collaborative",
+            "class_balanced_beta",
+            "largest_margin",
+            "teacher",
+        }
+        return FIRST_STAGE | {"batch_size", "nesterov", "weight_decay"} | of_experts
 
 
 METHODS = (RIDE(),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bcl_edu.recipe import MethodOptions, above, at_least
+from bcl_edu.recipe import FIRST_STAGE, MethodOptions, above, at_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,3 +36,8 @@ class SecondStage(MethodOptions):
         at_least(1, self, "second_epochs", "images_per_class")
         above(0, self, "second_learning_rate")
         at_least(1, self, "second_batch_size")
+
+    def unused_after_start(self) -> frozenset[str]:
+        """On a finished run the second stage is trained alone."""
+        own_batches = frozenset() if self.second_batch_size is None else {"batch_size"}
+        return FIRST_STAGE | {"drop_last"} | own_batches

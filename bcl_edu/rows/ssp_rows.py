@@ -5,10 +5,10 @@ Source: Yang and Xu (NeurIPS 2020) and https://github.com/YyzHarry/imbalanced-se
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from bcl_edu.recipe import above, at_least, require
+from bcl_edu.recipe import ONE_VIEW, above, at_least, require
 from bcl_edu.rows.decoupling_rows import SECOND_STAGE, Decoupled, stage_one
 from bcl_edu.rows.ldam_rows import STATED_OF_CIFAR, DeferredLDAM, recipe_of_cifar
 from bcl_edu.rows.paper import Printed
@@ -35,6 +35,10 @@ class SSP(DeferredLDAM):
             self.pretext_epochs,
             "at least 1",
         )
+
+    def unused_after_start(self) -> frozenset[str]:
+        """On a finished run, whose backbone takes the place of the pretext task's."""
+        return frozenset({"pretext_epochs"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +86,13 @@ class ContrastThenRetraining(Decoupled):
     def unused(self) -> frozenset[str]:
         """No branch but the pretext task's has views of its own."""
         return frozenset() if self.pretext_views == "recipe" else super().unused()
+
+    def unused_after_start(self) -> frozenset[str]:
+        """On a finished run, whose backbone takes the place of the pretext task's."""
+        of_pretext = {one.name for one in fields(self) if one.name.startswith("pretext_")}
+        return (
+            ONE_VIEW | of_pretext | {"temperature", "queue_size", "key_momentum", "head_hidden", "head_dim"}
+        )
 
 
 METHODS = (SSP(), ContrastThenRetraining())

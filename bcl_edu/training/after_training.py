@@ -2,7 +2,7 @@
 
 Every function takes the outputs of a trained network and returns logits or predictions, so that one pass over
 the images serves all of them. What has a free value can be chosen on images that were not trained on, by the
-mean accuracy of their classes: the test set is balanced, and never chosen on.
+mean accuracy of their classes; nothing is ever chosen on the test set.
 """
 
 from __future__ import annotations

@@ -36,9 +36,10 @@ from bcl_edu.training.display import duration, in_words
 from bcl_edu.training.distributed import Rank
 from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.loading import BatchLoader
+from bcl_edu.training.loop import is_evaluated
 from bcl_edu.training.run import run_folder
 from bcl_edu.training.stage_run import build_seeded, set_up_stage
-from bcl_edu.training.start import read_start
+from bcl_edu.training.start import read_start, stages_from
 
 WARM_UP_STEPS = 2
 STEPS = 20
@@ -71,10 +72,11 @@ class Estimate:
         recipe: of the run.
         device: "cpu" or "cuda".
         steps: steps of an epoch.
+        step_images: images of a full step.
         start: until the first step: opening the data, building the model.
         step: one step on a full batch.
         epoch_steps: all steps of an epoch.
-        evaluation: of the whole test set, once an epoch.
+        evaluation: of the whole test set and of the validation images, after each epoch that is evaluated.
         checkpoint: of writing one, with record and metrics, to the disk, once an epoch at least.
         memory: peak resident memory of the process; None where the system does not tell.
         workers_memory: of the worker processes together, pages that they share counted once; 0 without workers.
@@ -85,12 +87,14 @@ class Estimate:
         first_epochs: of the first stage, whose steps are measured.
         later_epochs: of all stages after it.
         epochs_of_first: how many epochs of the first stage all stages together are, by their images.
+        evaluations: how many epochs of all stages are evaluated.
         notes: what was decided for the run, and what makes it slow, one line each.
     """
 
     recipe: Recipe
     device: str
     steps: int
+    step_images: int
     start: Cost
     step: Cost
     epoch_steps: Cost
@@ -105,23 +109,32 @@ class Estimate:
     first_epochs: int
     later_epochs: int
     epochs_of_first: float
+    evaluations: int
     notes: tuple[str, ...] = ()
 
     @property
     def epoch(self) -> Cost:
-        """One epoch: its steps, the evaluation, the checkpoint."""
+        """One epoch of the first stage: its steps, the evaluation, the checkpoint."""
         parts = (self.epoch_steps, self.evaluation, self.checkpoint)
         return Cost(sum(part.clock for part in parts), sum(part.processor for part in parts))
 
     @property
     def run(self) -> float:
         """Seconds of the whole run by the clock, from its start to its end."""
-        return self.start.clock + self.epochs_of_first * self.epoch.clock
+        return (
+            self.start.clock
+            + self.epochs_of_first * self.epoch_steps.clock
+            + self.evaluations * self.evaluation.clock
+            + (self.first_epochs + self.later_epochs) * self.checkpoint.clock
+        )
 
     def _epochs_in_words(self) -> str:
-        if self.later_epochs == 0:
-            return counted(self.first_epochs, "epoch")
-        return f"{counted(self.first_epochs, 'epoch')}, {self.later_epochs} of later stages, an image as costly there"
+        words = counted(self.first_epochs, "epoch")
+        if self.later_epochs:
+            words += f", {self.later_epochs} of later stages, an image as costly there"
+        if self.evaluations != self.first_epochs + self.later_epochs:
+            words += f", {counted(self.evaluations, 'evaluation')}"
+        return words
 
     def table(self) -> str:
         """The estimate as lines of text."""
@@ -131,7 +144,7 @@ class Estimate:
             (
                 "step",
                 _seconds(self.step.clock),
-                f"{counted(recipe.batch_size, 'image')}, {counted(self.measured_steps, 'step')} measured",
+                f"{counted(self.step_images, 'image')}, {counted(self.measured_steps, 'step')} measured",
             ),
             (
                 "evaluation",
@@ -173,10 +186,14 @@ def estimate(recipe: Recipe, options: RunOptions, *, seconds: float = 15.0) -> E
         The estimate, for the rest of the machine as busy as it is now.
 
     Raises:
-        ValueError: bad options, data that is missing or unusable, or several processes.
+        ValueError: bad options, data that is missing or unusable, several processes, or a run that is resumed.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ValueError("an estimate is for one process; start it without torchrun")
+    if options.resume:
+        raise ValueError(
+            "an estimate (--dry-run) is of a whole run, from its first epoch; leave out --resume, or --dry-run to go on"
+        )
     device = choose_device(options.device)
     recipe = with_precision(recipe, device)
     with torch.random.fork_rng(enabled=True):
@@ -198,7 +215,7 @@ class _Estimator:
         self.stages = self.method.stages()
         if options.init_from is not None:
             start = read_start(options.init_from, recipe, self.data)
-            self.stages = self.method.stages_on(start.method)
+            self.stages = stages_from(self.method, start)
         self.main = set_up_stage(self.stages[0], recipe, self.data, self.method, device, Rank(), options)
         self.method.begin(self.main.stage)
         self.start = self._since(self.began)
@@ -221,12 +238,15 @@ class _Estimator:
         images = self.main.batches.images
         if self.main.stage.drop_last:
             images = self.main.batches.steps * self.main.stage.batch_size
+        step_images = min(self.main.stage.batch_size, images)
+        every = self.options.evaluate_every
         return Estimate(
             recipe=self.recipe,
             device=self.device.type,
             steps=self.main.batches.steps,
+            step_images=step_images,
             start=self.start,
-            step=of_an_image.times(min(self.recipe.batch_size, images)),
+            step=of_an_image.times(step_images),
             epoch_steps=of_an_image.times(images),
             evaluation=evaluation,
             checkpoint=checkpoint,
@@ -244,6 +264,11 @@ class _Estimator:
                 stage.epochs * (stage.images or len(self.data.train)) for stage in self.stages
             )
             / (self.stages[0].images or len(self.data.train)),
+            evaluations=sum(
+                is_evaluated(stage, epoch, every)
+                for stage in self.stages
+                for epoch in range(1, stage.epochs + 1)
+            ),
             notes=self._notes(),
         )
 
@@ -285,7 +310,7 @@ class _Estimator:
             yield from enumerate(loader.epoch(epoch))
 
     def _evaluation(self) -> tuple[Cost, int]:
-        """Time of the whole evaluation, and from how many images, spread over the test set, it is computed."""
+        """Time of an epoch's evaluation, and from how many images, spread over the test set, it is computed."""
         test = self.data.test
         number = min(len(test), EVALUATED_IMAGES)
         chosen = torch.arange(number) * len(test) // number
@@ -301,7 +326,8 @@ class _Estimator:
                 precision=self.recipe.precision,
                 workers=self.options.workers,
             )
-        return self._since(before).times(len(test) / number), number
+        validation = 0 if self.data.validation is None else len(self.data.validation)
+        return self._since(before).times((len(test) + validation) / number), number
 
     def _checkpoint(self) -> tuple[Cost, int]:
         """Time and size of a checkpoint; in the time, the record and the metrics that are written with it."""

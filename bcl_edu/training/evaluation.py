@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,7 @@ def evaluate_method(
     batch_size: int = 1000,
     rank: Rank | None = None,
     workers: int = 0,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Evaluation:
     """Accuracy and geometry on the whole test set, in evaluation mode; the model's mode is restored.
 
@@ -88,9 +90,11 @@ def evaluate_method(
         batch_size: images at a time.
         rank: this process among those that share the work.
         workers: processes that decode image files.
+        stop: asked before each batch of images and while one is waited for; of a single process only.
 
     Raises:
         UnreadableImage: an image file cannot be read.
+        LoadingStopped: `stop` said so.
     """
     rank = rank or Rank()
     num_classes = len(class_counts)
@@ -100,7 +104,7 @@ def evaluate_method(
     confidences: list[Tensor] = []
     of_features, of_embeddings = _ClassSums(num_classes), _ClassSums(num_classes)
     shares = torch.arange(len(test)).tensor_split(rank.world_size)
-    for chosen, images in load_images(test, shares[rank.rank], device, workers, batch_size):
+    for chosen, images in load_images(test, shares[rank.rank], device, workers, batch_size, stop):
         with autocast(device, precision):
             inputs = normalise(images, normalisation.mean, normalisation.std)
             prediction = method.predict(inputs.contiguous(memory_format=torch.channels_last))

@@ -52,6 +52,10 @@ class WorkersLost(ValueError):
     """A worker process died, or none delivers anything; the message says what may help."""
 
 
+class LoadingStopped(Exception):
+    """Images were still to be loaded when `stop` said so."""
+
+
 POLL_SECONDS = 2.0
 """How often a wait for worker processes is interrupted to see whether it should end."""
 
@@ -195,6 +199,7 @@ def load_images(
     device: torch.device,
     workers: int = 0,
     batch_size: int = 1000,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Int64[Tensor, " n"], UInt8[Tensor, "n c height width"]]]:
     """Images as evaluation sees them, in batches: their positions, and the images on the device.
 
@@ -204,23 +209,33 @@ def load_images(
         device: where to bring them.
         workers: processes that decode image files.
         batch_size: images at a time; of image files at most 256.
+        stop: asked before each batch, and while worker processes are waited for.
 
     Raises:
         UnreadableImage: an image file cannot be read. A test image is never replaced.
         WorkersLost: a worker process died, or nothing has come for SECONDS_TO_GIVE_UP.
+        LoadingStopped: `stop` said so.
     """
     if not isinstance(images, ImageFiles):
         for chosen in positions.split(batch_size):
+            if stop():
+                raise LoadingStopped
             yield chosen, images.images[chosen].to(device)
         return
     parts = [chosen.tolist() for chosen in positions.split(min(batch_size, 256))]
     _require_shared_memory(workers, max(map(len, parts), default=0), images.image_size)
     loader = _data_loader(EvalImages(images), device, workers, batch_sampler=parts, lasting=False)
-    with closing(_batches(loader, lambda: False)) as batches:
+    left = len(positions)
+    with closing(_batches(loader, stop)) as batches:
         for batch in batches:
+            if stop():
+                break
             if batch.num_failed:
                 raise UnreadableImage(f"{batch.unreadable[0]}; a test image is never replaced. {_CHECK}")
+            left -= len(batch.indices)
             yield batch.indices, batch.images.to(device, non_blocking=True)
+    if left:
+        raise LoadingStopped
 
 
 _CHECK = "`python -m bcl_edu.data check NAME --decode` finds all such files"

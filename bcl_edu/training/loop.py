@@ -44,7 +44,7 @@ from bcl_edu.training.distributed import (
     process_group,
 )
 from bcl_edu.training.evaluation import Evaluation, evaluate_method
-from bcl_edu.training.loading import BatchLoader, named_worker_errors
+from bcl_edu.training.loading import BatchLoader, LoadingStopped, named_worker_errors
 from bcl_edu.training.run import (
     RunFiles,
     RunState,
@@ -54,9 +54,10 @@ from bcl_edu.training.run import (
     refuse_other_data,
     restored_state,
     session_facts,
+    what_is_kept,
 )
 from bcl_edu.training.stage_run import StageRun, build_seeded, images_of, set_up_stage
-from bcl_edu.training.start import StartRun, read_start, take_over
+from bcl_edu.training.start import StartRun, read_start, stages_from, take_over
 
 EVALUATED_AT_THE_END = 10
 """The last epochs of a stage, which are evaluated whatever `--evaluate-every` says."""
@@ -70,7 +71,7 @@ class LossNotFinite(RuntimeError):
 
 
 class Interrupted(Exception):
-    """The run was asked to stop (Ctrl-C) and has saved a checkpoint."""
+    """The run was asked to stop (Ctrl-C) and did, with everything saved."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class RunResult:
         metrics: one row an epoch.
         evaluation: after the last epoch.
         method: the trained method, on the run's device.
+        was_finished: whether it was finished already, and only loaded.
     """
 
     folder: Path
@@ -103,6 +105,7 @@ class RunResult:
     metrics: list[dict[str, Any]]
     evaluation: Evaluation
     method: Method
+    was_finished: bool = False
 
 
 def train(
@@ -126,6 +129,7 @@ def train(
         CheckpointError: the checkpoint to resume is missing, damaged, or of another recipe or data.
         LossNotFinite: training diverged; the last good checkpoint stays.
         Interrupted: SIGINT or SIGTERM arrived; a checkpoint was saved.
+        KeyboardInterrupt: SIGINT arrived twice, or when no step was under way; the message says what is kept.
         ProcessLost: another process of the run died; the last checkpoint stays.
         WorkersLost: a worker process that loads images died, or none delivers any; likewise.
     """
@@ -133,7 +137,11 @@ def train(
     with process_group(device) as rank, ExitStack() as at_end, named_worker_errors():
         if device.type == "cuda":
             device = torch.device("cuda", rank.local_rank)
-        return _Run(recipe, options, device, rank, at_end).train(on_epoch, on_steps)
+        run = _Run(recipe, options, device, rank, at_end)
+        try:
+            return run.train(on_epoch, on_steps)
+        except KeyboardInterrupt as at_once:
+            raise KeyboardInterrupt(f"stopped at once; {what_is_kept(run.folder)}") from at_once
 
 
 class _Step(NamedTuple):
@@ -171,12 +179,13 @@ class _Run:
             recipe = extended(recipe, options.extend_to)
         options, self.compile_seconds = decide_compile(recipe, options, self.data, device, rank, resumed)
         self.recipe, self.options, self.device, self.rank = recipe, options, device, rank
+        self.asked_to_stop: Callable[[], bool] = lambda: False
         self.method = build_seeded(recipe, self.data)
         start = None
         if options.init_from is not None:
             start = read_start(options.init_from, recipe, self.data)
             self.recipe = recipe = replace(recipe, start_from=start.facts["sha256"])
-        self.stages = self.method.stages() if start is None else self.method.stages_on(start.method)
+        self.stages = self.method.stages() if start is None else stages_from(self.method, start)
         if options.extend_to is not None and not (self.method.extendable and len(self.stages) == 1):
             raise ValueError(
                 f"extend_to is {options.extend_to}, but what the method {recipe.method.name} trains depends on the "
@@ -246,7 +255,8 @@ class _Run:
     ) -> RunResult:
         """Train what is left of the stages."""
         state = self.state
-        if len(state.history) < self.total_epochs:  # a finished run is only loaded
+        was_finished = len(state.history) >= self.total_epochs  # it is only loaded
+        if not was_finished:
             facts = session_facts(
                 self.options, len(state.history), self.rank, self.device, self.compile_seconds
             )
@@ -266,6 +276,9 @@ class _Run:
                 if warning := slow_precision(self.recipe.precision, self.device):
                     progress.say(warning)
             with _interrupt_flag() as interrupted:
+                # what one rank of several hears while it waits, the others do not: they hear it after the step
+                if self.rank.world_size == 1:
+                    self.asked_to_stop = interrupted.is_set
                 while state.stage < len(self.stages):
                     loader = self._loader()
                     try:
@@ -280,9 +293,10 @@ class _Run:
             progress.close()
             if events is not None:
                 events.close()
+            self.asked_to_stop = lambda: False
         if evaluation is None:  # resumed after its last epoch
-            evaluation = self._evaluate()
-        return RunResult(self.folder, self.files.record, state.history, evaluation, self.method)
+            evaluation = self._evaluate(self.data.test)
+        return RunResult(self.folder, self.files.record, state.history, evaluation, self.method, was_finished)
 
     def _next_stage(self) -> bool:
         """Begin the next stage, with a checkpoint from which it can be resumed; False after the last one."""
@@ -349,9 +363,7 @@ class _Run:
         stage_run.step.train_mode()
         clock = self._clock()
         taken: list[_Step] = []  # steps that are taken, but not looked at yet
-        # what one rank of several hears while it waits, the others do not: they hear it after the step
-        stop = interrupted.is_set if self.rank.world_size == 1 else lambda: False
-        for loaded in loader.epoch(number, state.step, stop):
+        for loaded in loader.epoch(number, state.step, self.asked_to_stop):
             clock = self._clock()
             losses = stage_run.step(loaded, clock)
             values = torch.stack(list(losses.values()))
@@ -375,12 +387,15 @@ class _Run:
                 self._look_at(taken)
             self._stop(loader)
         self._note_unreadable(all_gather_unique(loader.all_unreadable()))
-        evaluation = (
-            self._evaluate()
-            if is_evaluated(stage_run.stage, state.epoch + 1, self.options.evaluate_every)
-            else None
-        )
-        self._close_epoch(evaluation, clock.learning_rate, time.monotonic() - began)
+        evaluation = validation = None
+        if is_evaluated(stage_run.stage, state.epoch + 1, self.options.evaluate_every):
+            try:
+                evaluation = self._evaluate(self.data.test)
+                if self.data.validation is not None:
+                    validation = self._evaluate(self.data.validation)
+            except LoadingStopped:
+                self._stop(loader)
+        self._close_epoch(evaluation, validation, clock.learning_rate, time.monotonic() - began)
         return evaluation
 
     def _stop(self, loader: BatchLoader) -> NoReturn:
@@ -401,8 +416,19 @@ class _Run:
 
     @torch.no_grad()
     def _before_epoch(self) -> None:
+        """What the method does before an epoch.
+
+        Raises:
+            Interrupted: stopped in it. Nothing is saved: the last checkpoint is of this moment, and the method may have
+                changed its state in part.
+        """
         self.method.eval()
-        self.method.before_epoch(self._clock(), self._training_pass)
+        try:
+            self.method.before_epoch(self._clock(), self._training_pass)
+        except LoadingStopped:
+            raise Interrupted(
+                f"stopped before epoch {len(self.state.history) + 1}; {what_is_kept(self.folder)}"
+            ) from None
 
     def _training_pass(self, stream: Stream) -> Iterator[Batch]:
         """One pass over the training images of a stream, each rank over all of them."""
@@ -417,11 +443,17 @@ class _Run:
             stream="training pass",
         )
         loader = BatchLoader(images, stream.views, batches, self.device, self.options.workers)
+        left = batches.steps
         try:
-            for loaded in loader.epoch(number):
+            for loaded in loader.epoch(number, stop=self.asked_to_stop):
+                if self.asked_to_stop():
+                    break
+                left -= 1
                 yield self.current.step.whole_batch(loaded)
         finally:
             loader.close()
+        if left:
+            raise LoadingStopped
 
     def _note_unreadable(self, found: list[str]) -> None:
         """Keep in the record which image files could not be read in this stretch of the run."""
@@ -443,19 +475,26 @@ class _Run:
                 sums[name] = sums.get(name, 0.0) + value
         return losses["loss"]
 
-    def _evaluate(self, images: Images | None = None) -> Evaluation:
+    def _evaluate(self, images: Images) -> Evaluation:
         return evaluate_method(
             self.method,
-            self.data.test if images is None else images,
+            images,
             self.data.class_counts,
             self.data.normalisation,
             device=self.device,
             precision=self.recipe.precision,
             rank=self.rank,
             workers=self.options.workers,
+            stop=self.asked_to_stop,
         )
 
-    def _close_epoch(self, evaluation: Evaluation | None, learning_rate: float, seconds: float) -> None:
+    def _close_epoch(
+        self,
+        evaluation: Evaluation | None,
+        validation: Evaluation | None,
+        learning_rate: float,
+        seconds: float,
+    ) -> None:
         """Add the epoch's row, move to the next epoch, save checkpoint, then record."""
         state = self.state
         means = {name: total / self.current.batches.steps for name, total in state.sums.items()}
@@ -466,9 +505,9 @@ class _Run:
         row |= {f"loss_{name}": value for name, value in means.items()}
         if evaluation is not None:
             row |= evaluation.summary()
-            if self.data.validation is not None:
-                validated = self._evaluate(self.data.validation).accuracy
-                row |= {"val_top1": validated.top1, "val_class_average": validated.class_average}
+        if validation is not None:
+            validated = validation.accuracy
+            row |= {"val_top1": validated.top1, "val_class_average": validated.class_average}
         row |= {"learning_rate": learning_rate, "seconds": round(seconds, 3)}
         state.history.append(row)
         if "top1" in row and (state.best is None or row["top1"] > state.best["top1"]):

@@ -193,6 +193,14 @@ def _stranger(folder: Path) -> str | None:
     return next((name for name in names if name not in (METRICS_NAME, "tensorboard")), None)
 
 
+def what_is_kept(folder: Path) -> str:
+    """What a run that ends without saving leaves in its folder, and how to go on."""
+    checkpoint = folder / CHECKPOINT_NAME
+    if checkpoint.exists():
+        return f"{checkpoint} is as it was last saved: continue with --resume"
+    return "nothing was saved yet: the same command begins anew"
+
+
 def refuse_other_data(data: TrainingData, stored: dict[str, Any] | None, rank: Rank) -> None:
     """A run continues only on the images it began with, and all ranks see the same ones.
 

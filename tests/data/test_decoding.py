@@ -42,6 +42,28 @@ def test_damaged_exif_data_say_nothing(tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_picture(path, upright=True), RGB)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+@pytest.mark.filterwarnings("ignore")
+def test_whatever_byte_of_the_exif_data_is_changed_the_picture_is_read(suffix: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif[ExifTags.Base.XResolution] = 72.0
+    path = saved(tmp_path, Image.fromarray(RGB), suffix, exif=exif)
+    shapes = {(2, 3, 3), (3, 2, 3)}
+    assert np.asarray(open_picture(path, upright=True)).shape == (3, 2, 3)
+    if suffix == ".tif":  # its header is its EXIF data, without which there is no picture
+        return
+    content = exif.tobytes()
+    for position in range(6, len(content)):
+        for value in (0, 1, 255):
+            changed = content[:position] + bytes([value]) + content[position + 1 :]
+            for damaged in (changed, content[:position]):
+                picture = open_picture(
+                    saved(tmp_path, Image.fromarray(RGB), suffix, exif=damaged), upright=True
+                )
+                assert np.asarray(picture).shape in shapes
+
+
 def test_colour_is_channel_first_rgb(tmp_path: Path) -> None:
     decoded = decode_image(saved(tmp_path, Image.fromarray(RGB)))
     assert decoded.dtype == np.uint8

@@ -78,6 +78,15 @@ def test_a_sample_that_is_surely_right_or_surely_wrong_has_a_finite_gradient() -
     assert phi.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+def test_of_a_single_class_there_is_nothing_to_learn(gamma: float) -> None:
+    logits = torch.tensor([[0.3], [-2.0]], requires_grad=True)
+    loss = focal_loss(logits, torch.tensor([0, 0]), gamma=gamma)
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.equal(logits.grad, torch.zeros(2, 1))
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_computed_in_float32(dtype: torch.dtype) -> None:
     phi = logits(dtype)

@@ -58,6 +58,7 @@ def test_epochs_and_the_run_are_made_of_their_parts(tiny: Recipe, options: RunOp
         found.epoch_steps.clock + found.evaluation.clock + found.checkpoint.clock
     )
     assert found.run == pytest.approx(found.start.clock + tiny.epochs * found.epoch.clock)
+    assert found.evaluations == tiny.epochs
     assert found.measured_steps >= 3
     assert found.workers_memory == 0
 
@@ -69,7 +70,10 @@ def test_later_stages_count_by_their_images(tiny: Recipe, options: RunOptions) -
     assert (found.first_epochs, found.later_epochs) == (tiny.epochs, 5)
     assert found.epochs_of_first > tiny.epochs + 5  # an epoch of theirs visits more images
     assert "5 of later stages" in found.table()
-    assert found.run == pytest.approx(found.start.clock + found.epochs_of_first * found.epoch.clock)
+    after_epochs = found.evaluation.clock + found.checkpoint.clock
+    assert found.run == pytest.approx(
+        found.start.clock + found.epochs_of_first * found.epoch_steps.clock + (tiny.epochs + 5) * after_epochs
+    )
 
 
 @pytest.mark.parametrize("drop_last", [False, True])
@@ -84,6 +88,25 @@ def test_a_smaller_last_batch_counts_by_its_images(
     assert found.steps == full + (not drop_last)
     in_batches = full + (0 if drop_last else rest / tiny.batch_size)
     assert found.epoch_steps.clock == pytest.approx(in_batches * found.step.clock)
+
+
+def test_a_step_has_no_more_images_than_there_are(tiny: Recipe, options: RunOptions) -> None:
+    recipe = replace(tiny, batch_size=4096, val_fraction=0.3)
+    found = quick(recipe, options)
+    images = train(replace(recipe, epochs=1), options).record["data"]["training_images"]
+    assert (found.steps, found.step_images) == (1, images)
+    assert f"{images} images, " in found.table()
+
+
+def test_epochs_that_are_not_evaluated_take_no_evaluation(tiny: Recipe, options: RunOptions) -> None:
+    found = quick(replace(tiny, epochs=40), replace(options, evaluate_every=10))
+    assert found.evaluations < 40
+    assert f"{found.evaluations} evaluations" in found.table()
+
+
+def test_a_run_that_is_continued_is_not_estimated(tiny: Recipe, options: RunOptions) -> None:
+    with pytest.raises(ValueError, match="leave out --resume"):
+        quick(tiny, replace(options, resume=True))
 
 
 def test_photographs_are_loaded_by_workers_whose_memory_counts(tmp_path: Path, options: RunOptions) -> None:

@@ -15,11 +15,12 @@ import pytest
 import torch
 
 from bcl_edu.augment import EvalImages, FileViews, view_policy, view_seeds
-from bcl_edu.data import ImageFiles, open_dataset
+from bcl_edu.data import ImageFiles, LabelledImages, open_dataset
 from bcl_edu.training import loading
 from bcl_edu.training.batches import EpochBatches, Loaded
 from bcl_edu.training.loading import (
     BatchLoader,
+    LoadingStopped,
     UnreadableImage,
     UnreadableImageWarning,
     WorkersLost,
@@ -192,6 +193,18 @@ def test_who_waits_for_images_can_be_stopped(files: ImageFiles, monkeypatch: pyt
     batches.close()
     workers._workers[0].join(10)  # type: ignore[union-attr]
     assert not workers._workers[0].is_alive()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_evaluation_that_loads_images_can_be_stopped(
+    workers: int, files: ImageFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "POLL_SECONDS", 0.01)  # a worker needs longer to begin
+    with pytest.raises(LoadingStopped):
+        list(load_images(files, torch.arange(7), CPU, workers, stop=lambda: True))
+    images = LabelledImages(torch.zeros(7, 3, 8, 8, dtype=torch.uint8), files.labels, files.class_names)
+    with pytest.raises(LoadingStopped):
+        list(load_images(images, torch.arange(7), CPU, stop=lambda: True))
 
 
 def test_workers_that_deliver_nothing_end_the_run_with_what_may_help(

@@ -21,6 +21,7 @@ from bcl_edu.rows.bcl_rows import TITLES
 from bcl_edu.training import CheckpointError, Interrupted, LossNotFinite, Recipe, RunOptions, RunResult, train
 from bcl_edu.training.checkpoint import load_checkpoint, save_checkpoint
 from bcl_edu.training.display import Progress, StepDisplay
+from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.loop import EpochReport
 from bcl_edu.training.pretrained import export_run, load_trained
 from bcl_edu.training.step import TrainingStep
@@ -112,6 +113,25 @@ def test_an_interrupt_saves_inside_the_epoch_and_the_rest_is_bit_identical(
     assert same(weights(whole.folder), weights(resumed.folder))
     assert without_times(whole) == without_times(resumed)
     assert [session["from_epoch"] for session in resumed.record["sessions"]] == [0, 1]
+
+
+def test_an_interrupt_in_an_evaluation_is_heard_and_the_rest_is_the_same(
+    tiny: Recipe, options: RunOptions, tmp_path: Path
+) -> None:
+    recipe = replace(tiny, epochs=2, val_fraction=0.3)
+    whole = train(recipe, replace(options, output=tmp_path / "whole"))
+
+    def interrupted_evaluation(*arguments: object, **named: object) -> object:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate_method(*arguments, **named)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bcl_edu.training.loop.evaluate_method", interrupted_evaluation)
+        with pytest.raises(Interrupted, match=r"in epoch 1 after step (\d+) of \1; .*--resume"):
+            train(recipe, options)
+    resumed = train(recipe, replace(options, resume=True))
+    assert same(weights(whole.folder), weights(resumed.folder))
+    assert without_times(whole) == without_times(resumed)
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(tiny: Recipe, options: RunOptions) -> None:
