@@ -49,7 +49,7 @@ def missing_value(kind: Any, arguments: Sequence[str]) -> str | None:
     if {"-h", "--help"} & set(arguments):
         return None
     kinds = _kinds_of_values(kind)
-    for word, following in zip(arguments, [*arguments[1:], "--"], strict=True):
+    for word, following in zip(arguments, [*arguments, "--"][1:], strict=True):
         of_option = kinds.get(word.replace("_", "-"))
         if of_option is not None and following.startswith("--"):
             return f"{word} needs {of_option}"

@@ -61,6 +61,7 @@ def test_what_is_no_whole_number_is_named(
         (["--colour"], "--colour needs one of red, green, blue"),
         (["--number", "-3"], None),
         (["--number", "--help"], None),
+        ([], None),
     ],
 )
 def test_an_option_without_its_value_is_answered_with_an_example(words: list[str], said: str | None) -> None:
