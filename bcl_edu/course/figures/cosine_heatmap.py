@@ -24,6 +24,8 @@ NUMBERED_CELL = 32
 """In a smaller cell there is no room for a number."""
 WIDEST = 1060
 """Pixels that a notebook has in a small window."""
+LONG_LABEL = 12
+"""Characters of a row's name beyond which a caption above the square would leave the figure on the right."""
 
 
 def cosine_heatmap(
@@ -119,6 +121,8 @@ def cosine_heatmap(
             },
         },
     )
+    if max(map(len, labels)) > LONG_LABEL:
+        figure.update_layout(title={"xref": "container", "pad": {"l": 10}})
     return figure
 
 

@@ -165,6 +165,13 @@ def test_a_quantity_that_no_epoch_has_is_refused_with_those_there_are() -> None:
 # ---- cosines
 
 
+def test_above_long_class_names_title_and_caption_begin_at_the_left_edge() -> None:
+    """There long names push the square to the right, and a caption that begins with it would be cut off."""
+    short, long = (cosine_heatmap(torch.eye(3), COUNTS, [name] * 3) for name in ("cat", "automobile of 1997"))
+    assert (short.layout.title.xref, long.layout.title.xref) == ("paper", "container")
+    assert long.layout.title.pad.t == short.layout.title.pad.t
+
+
 def test_the_heatmap_is_sorted_and_centred_at_the_simplex() -> None:
     cosines = torch.tensor([[1.0, 0.1, 0.2], [0.1, 1.0, -0.6], [0.2, -0.6, 1.0]])
     figure = cosine_heatmap(cosines, COUNTS, NAMES)
