@@ -234,8 +234,8 @@ def supervised_contrastive(z, y, temperature=0.1):
 # Two views of each image are in the batch, so every anchor has a positive and nothing is divided by zero.
 #
 # The line of the denominator sums over all embeddings but the anchor, each with the same weight. So the denominator of a
-# nine is filled mostly by the three largest classes: zeros, ones and twos are three quarters of the images, and a nine is
-# pushed mainly away from them.
+# nine consists mostly of the three largest classes: zeros, ones and twos are three quarters of the images, and a nine is
+# pushed away mainly from them.
 #
 # ## 5. The balanced contrastive loss
 #

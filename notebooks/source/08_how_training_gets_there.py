@@ -70,7 +70,7 @@ for size in (8, 32, 64):
     assert abs(present - size / sum(counts)) < 0.03
 
 # %% [markdown]
-# It is in one of fifteen batches of 8. Under SCL the other fourteen know nothing of this class.
+# It is in one in fifteen of the batches of 8. Under SCL the other fourteen know nothing of this class.
 #
 # ## 2. Missing classes change the optimum
 #

@@ -63,12 +63,12 @@ assert same_loss == ["crt", "lws", "tau-norm", "tde"]
 assert touched["bcl"] == {"loss", "views", "network"} and parts["bcl"].network == "in training"
 
 # %% [markdown]
-# The loss most, the prediction least. Four leave the loss alone: they change what comes after the features. The number in a mark
-# counts views, stages or parts of the network. BCL's heads are squares: after training they are thrown away. *Look for diamonds*:
-# they cost something in use, too.
+# The loss most, the prediction least. Four leave the loss alone: they change what comes after the features. The number in
+# a mark counts views, stages or parts of the network. BCL's heads are squares: after training they are thrown away. *Look
+# for diamonds*: they also cost something in use.
 #
-# Each method was built and asked: is its loss a multiple of cross-entropy on two random batches, has it
-# other parameters, do its logits depend on them, which stages does it return?
+# Each method was built and asked: is its loss a multiple of cross-entropy on two random batches, does it have other
+# parameters, do its logits depend on them, and which stages does it return?
 #
 # ## 2. A card for each
 #
@@ -187,9 +187,9 @@ print(f"{len(better)} methods are above 77 %: {apart} of their {pairs} pairs are
 assert (len(better), apart) == (14, 19)
 
 # %% [markdown]
-# LDAM-DRW is within one standard error of BCL. `bcl-in-log` is almost three above it: with 33 methods to look at, one or two would
-# get beyond two by luck. So it is a lead to follow with fresh seeds. Of the 14 methods above 77 % most cannot be told apart. In
-# JupyterLab choose your own two or three, and look at the seconds, too.
+# LDAM-DRW is within one standard error of BCL. `bcl-in-log` is almost three above it: with 33 methods to look at, one or
+# two would get beyond two by luck. So it is a lead to follow with fresh seeds. Of the 14 methods above 77 % most cannot
+# be told apart. In JupyterLab choose your own two or three, and compare their seconds as well.
 #
 # ## 5. Do class means near the simplex make a better classifier?
 #
