@@ -19,6 +19,7 @@ import torch
 import tyro
 
 from bcl_edu import terminal
+from bcl_edu.after_training import Asked, figures_after_training
 from bcl_edu.counting import counted
 from bcl_edu.data import (
     PHOTOGRAPH_SETS,
@@ -38,7 +39,6 @@ from bcl_edu.option_values import parse_options
 from bcl_edu.plugins import load_plugins
 from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import Device, RunOptions, own_lists, require_workers
-from bcl_edu.training.after_training import Asked, figures_after_training
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.data import TrainingData, prepare_data
 from bcl_edu.training.device import choose_device

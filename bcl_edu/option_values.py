@@ -81,9 +81,9 @@ def _in_words(kind: Any) -> str:
 
 
 PLAIN_VALUES = ConstructorRegistry()
-"""Around `tyro.cli`, as `with PLAIN_VALUES:`, numbers and choices are read, and refused, as it is said here.
+"""tyro's rules for numbers and choices with clearer errors: `with PLAIN_VALUES:` around `tyro.cli`.
 
-tyro's own rules refuse in the words of Python's int and float, and list choices in an order that changes.
+Its own repeat the words of Python's int and float, and list choices in an order that changes.
 """
 
 _NUMBERS = {int: "a whole number, such as 64", float: "a number, such as 0.5 or 5e-4"}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from bcl_edu.files import read_text, user_path
 from bcl_edu.recipe import MethodOptions
-from bcl_edu.rows.own_losses import FUNCTIONS, LossOnEmbeddings, LossOnLogits
+from bcl_edu.rows.own_loss_options import FUNCTIONS, LossOnEmbeddings, LossOnLogits
 from bcl_edu.rows.registry import METHODS, register_method_options
 
 if TYPE_CHECKING:  # torch, which a command's help need not wait for

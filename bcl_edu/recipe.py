@@ -290,7 +290,7 @@ def above(limit: float, values: object, *names: str) -> None:
         require(value is None or value > limit, name, value, f"above {limit}")
 
 
-NOT_COMPARED = frozenset({"name", "seed"})
+IGNORED_WHEN_COMPARING = frozenset({"name", "seed"})
 """What no comparison of recipes is about: the label of a run, and the randomness that is averaged over."""
 
 

@@ -235,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from bcl_edu.training.loop import Interrupted, LossNotFinite, train
     from bcl_edu.training.memory import keep_freed_memory, out_of_memory
 
-    # under torchrun, one process speaks for all, but each of its own errors
+    # under torchrun rank 0 prints the results, and every rank its own errors
     rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     who = "bcl_edu.train" if world_size == 1 else f"bcl_edu.train, process {rank} of {world_size}"
     keep_freed_memory()

@@ -15,7 +15,7 @@ from pathlib import Path
 from bcl_edu.escape import for_markdown
 from bcl_edu.files import write_atomically
 from bcl_edu.report import build_report
-from bcl_edu.report.row_tables import Line
+from bcl_edu.report.row_tables import TableEntry
 from bcl_edu.rows.registry import METHODS, ROWS
 
 ROOT = Path(__file__).parents[1]
@@ -25,13 +25,13 @@ SERIES = RESULTS / "digits-lt-methods" / "runs.jsonl"
 _BEGIN, _END = "<!-- {}: python -m tools.readme -->", "<!-- end of {} -->"
 
 
-def filled_rows(results: Path = RESULTS) -> list[Line]:
+def filled_rows(results: Path = RESULTS) -> list[TableEntry]:
     """The lines of the paper's tables that runs fill, in the tables' order; not those of the common protocol."""
     lines = [line for of in build_report([results]).tables.values() for line in of]
     return [line for line in lines if line.runs and line.row.recipe.name in ROWS]
 
 
-def row_table(lines: list[Line]) -> str:
+def row_table(lines: list[TableEntry]) -> str:
     """Rows with the paper's figure and ours, in Markdown; one sentence where there are none."""
     if not lines:
         return "No row has been run to its end yet."

@@ -2,7 +2,7 @@
 
 Every image has random parameters of its own, and every operation rounds as Pillow's. The tests make the same views
 through Pillow, one image at a time: they agree to the last bit, except for the blur (one grey level in one of 100,000
-pixels) and for crops of images larger than the view (see ``cut_and_resize``).
+pixels) and for crops of images larger than the view (see ``resized_crop``).
 """
 
 from collections.abc import Callable, Sequence
@@ -15,17 +15,17 @@ from torch.nn import functional
 
 from bcl_edu.augment.augmentations import CODE, OPERATIONS
 from bcl_edu.augment.batched_colour import (
+    adjust_hue,
     autocontrast,
     blend,
     equalize,
-    luminance,
     mean_level,
     posterize,
+    rgb_to_grayscale,
     solarize,
-    turn_hue,
 )
 from bcl_edu.augment.batched_filters import box_weights, gaussian_blur, smooth
-from bcl_edu.augment.batched_geometry import affine_maps, cut_and_resize, cut_out, move, window_maps
+from bcl_edu.augment.batched_geometry import affine, affine_maps, cutout, resized_crop, window_maps
 from bcl_edu.augment.draws import ViewParameters, draw_parameters
 from bcl_edu.augment.policies import ViewPolicy, ViewRecipe
 from bcl_edu.counting import counted
@@ -85,19 +85,19 @@ def _one_view(images: Tensor, recipe: ViewRecipe, drawn: ViewParameters, size: i
     flip = drawn.flip if drawn.flip is not None else np.zeros(len(images), dtype=bool)
     if recipe.crop_scale is not None:
         assert drawn.window is not None
-        images = cut_and_resize(images, drawn.window, flip, size)
+        images = resized_crop(images, drawn.window, flip, size)
     elif drawn.window is not None:
         window = drawn.window
         if recipe.mirrored:
             images = functional.pad(images, (recipe.padding,) * 4, mode="reflect")
             window = window + np.array([recipe.padding, recipe.padding, 0, 0])
-        images = move(images, window_maps(window, flip), 0, size)
+        images = affine(images, window_maps(window, flip), 0, size)
     elif flip.any():
         images = _on_rows(images, flip, lambda some: some.flip(3))
     if drawn.jitter is not None:
         images = _jitter(images, recipe, drawn)
     if drawn.grey is not None:
-        images = _on_rows(images, drawn.grey, lambda some: luminance(some).expand_as(some))
+        images = _on_rows(images, drawn.grey, lambda some: rgb_to_grayscale(some).expand_as(some))
     if drawn.operations is not None:
         assert drawn.magnitudes is not None
         for codes, magnitudes in zip(drawn.operations.T, drawn.magnitudes.T, strict=True):
@@ -109,7 +109,7 @@ def _one_view(images: Tensor, recipe: ViewRecipe, drawn: ViewParameters, size: i
             images + torch.from_numpy(drawn.noise).to(images, non_blocking=True).reshape(images.shape)
         ).clamp_(0, 255)
     if drawn.cutout is not None:
-        images = cut_out(images, drawn.cutout)
+        images = cutout(images, drawn.cutout)
     return images
 
 
@@ -148,7 +148,7 @@ def _augment(images: Tensor, codes: np.ndarray, magnitudes: np.ndarray, fill: in
     if moving.any():
         names = [OPERATIONS[code] for code in codes[moving]]
         maps = affine_maps(names, magnitudes[moving], images.shape[-1])
-        images = _on_rows(images, moving, lambda some: move(some, maps, fill, some.shape[-1]))
+        images = _on_rows(images, moving, lambda some: affine(some, maps, fill, some.shape[-1]))
     for name, step in _PIXEL_STEPS.items():
         # a change of brightness, color, contrast or sharpness says how far the factor is from 1
         values = 1 + magnitudes if name in _FACTORS else magnitudes
@@ -161,11 +161,11 @@ def _brightness(images: Tensor, factors: Tensor) -> Tensor:
 
 
 def _contrast(images: Tensor, factors: Tensor) -> Tensor:
-    return blend(mean_level(luminance(images)), images, factors[:, None, None, None])
+    return blend(mean_level(rgb_to_grayscale(images)), images, factors[:, None, None, None])
 
 
 def _saturation(images: Tensor, factors: Tensor) -> Tensor:
-    return blend(luminance(images), images, factors[:, None, None, None])
+    return blend(rgb_to_grayscale(images), images, factors[:, None, None, None])
 
 
 def _sharpness(images: Tensor, factors: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ def _sharpness(images: Tensor, factors: Tensor) -> Tensor:
 def _hue(images: Tensor, turns: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
-    return turn_hue(images, (turns.double() * 255).trunc().remainder(256))
+    return adjust_hue(images, (turns.double() * 255).trunc().remainder(256))
 
 
 _JITTER_STEPS = (_brightness, _contrast, _saturation, _hue)  # in the order of parameters.JITTER

@@ -11,7 +11,7 @@ from torch import Tensor
 RED, GREEN, BLUE = 19595, 38470, 7471  # ITU-R 601 luminance: 0.299, 0.587, 0.114 in 65536ths
 
 
-def luminance(images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n 1 h w"]:
+def rgb_to_grayscale(images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n 1 h w"]:
     """Grey level of each pixel, rounded; a grey image's own."""
     if images.shape[1] == 1:
         return images
@@ -36,7 +36,7 @@ def blend(
     return (images - origin).mul_(factors).add_(origin).clamp_(0, 255).floor_()
 
 
-def turn_hue(images: Float[Tensor, "n 3 h w"], steps: Float[Tensor, " n"]) -> Float[Tensor, "n 3 h w"]:
+def adjust_hue(images: Float[Tensor, "n 3 h w"], steps: Float[Tensor, " n"]) -> Float[Tensor, "n 3 h w"]:
     """Turn each image's hue by a whole number (0 to 255) of 256ths of the circle.
 
     Through bytes of hue, saturation and value, as Pillow does; equal to Pillow for every colour and every turn.

@@ -49,7 +49,7 @@ def resampling_weights(
     return weights if dtype == torch.float32 else round_half_up(weights.mul_(2**22)).div_(2**22)
 
 
-def cut_and_resize(
+def resized_crop(
     images: Float[Tensor, "n c height width"],
     window: Int64[np.ndarray, "n 4"],
     mirrored: Bool[np.ndarray, " n"],
@@ -91,7 +91,7 @@ def window_maps(
     return maps
 
 
-def cut_out(
+def cutout(
     images: Float[Tensor, "n c height width"], square: Int64[np.ndarray, "n 4"]
 ) -> Float[Tensor, "n c height width"]:
     """Blacken the rectangle from (top, left) to (bottom, right), those excluded, in each image."""
@@ -144,7 +144,7 @@ def affine_maps(
     return maps
 
 
-def move(
+def affine(
     images: Float[Tensor, "n c height width"], maps: Float64[np.ndarray, "n 6"], fill: int, size: int
 ) -> Float[Tensor, "n c size size"]:
     """Read each pixel from the nearest source pixel of its image's affine map, or take the grey level ``fill``.

@@ -22,7 +22,6 @@ from bcl_edu.geometry.bounds import (
     theorem_3_steps,
 )
 from bcl_edu.geometry.compositions import BatchCompositions, every_batch, full_batch, sampled_batches
-from bcl_edu.geometry.dynamics import Dynamics, embeddings_in_a_cone, unconstrained_dynamics
 from bcl_edu.geometry.gradient_shares import gradient_shares
 from bcl_edu.geometry.measures import (
     ClassifierAlignment,
@@ -49,6 +48,7 @@ from bcl_edu.geometry.optimum import (
 )
 from bcl_edu.geometry.simplex import SimplexCheck, check_regular_simplex, regular_simplex
 from bcl_edu.geometry.symmetry import average_over_equal_classes, first_order_gram, first_order_ratio
+from bcl_edu.geometry.unconstrained_features import Dynamics, embeddings_in_a_cone, unconstrained_dynamics
 from bcl_edu.losses.named import LOSSES, CrossEntropy
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""From a loss and a distribution of batches to the convex programme that its collapsed classes minimise.
+"""From a loss and a distribution of batches to the convex program that its collapsed classes minimise.
 
 Why collapse costs nothing for losses without prototypes. Let G hold the products of all samples.
 
@@ -12,7 +12,7 @@ Why collapse costs nothing for losses without prototypes. Let G hold the product
 So the optimum found here is the optimum over *all* configurations.
 
 With *free prototypes* step 2 is no proof, since a prototype far from its class resists, and nothing here proves
-collapse. It was optimal in each of 160 random programmes that left it open, and a certificate of a free optimum is one
+collapse. It was optimal in each of 160 random programs that left it open, and a certificate of a free optimum is one
 among collapsed configurations. L3 is the exception: its samples meet only the prototypes, so all samples of a class
 minimise one and the same function, and collapse is optimal with free prototypes too.
 With prototypes tied to their class means, c_y = mu_y, the optimum found is that among tied configurations.
@@ -28,7 +28,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bcl_edu.geometry.compositions import BatchCompositions
-from bcl_edu.geometry.programme import Programme
+from bcl_edu.geometry.convex_program import ConvexProgram
 from bcl_edu.losses import Contrastive
 from bcl_edu.losses.named import CrossEntropy
 
@@ -127,13 +127,13 @@ def group_classes(
     return ClassGroups(rank[inverse], kinds)
 
 
-def contrastive_programme(
+def contrastive_program(
     loss: Contrastive,
     compositions: BatchCompositions,
     temperature: float,
     groups: ClassGroups,
-) -> Programme:
-    """The programme of a contrastive loss; two kinds of rows in `groups` mean free prototypes.
+) -> ConvexProgram:
+    """The program of a contrastive loss; two kinds of rows in `groups` mean free prototypes.
 
     Each anchor's logits are: its own class (constant 1/tau) and, if free, its own prototype; then the class means
     of each group and, if free, the prototypes of each group. L3 with free prototypes has prototypes only.
@@ -202,15 +202,15 @@ def contrastive_programme(
     )
 
 
-def cross_entropy_programme(
+def cross_entropy_program(
     loss: CrossEntropy,
     compositions: BatchCompositions,
     temperature: float,
     groups: ClassGroups,
     *,
     average_norms: bool,
-) -> Programme:
-    """The programme of cross-entropy over features and classifier rows of norm at most 1, jointly.
+) -> ConvexProgram:
+    """The program of cross-entropy over features and classifier rows of norm at most 1, jointly.
 
     Logits are h . w / tau: bounds a and b of the two norms are tau = 1 / (a b).
 
@@ -325,7 +325,7 @@ class _LogitMap:
     def matrix(self, row_scale: Float[np.ndarray, " r"]) -> sparse.csr_array:
         """M, for rows that are multiplied by `row_scale` before their products are taken."""
         where, entry, value = (np.concatenate(parts) for parts in zip(*self._entries, strict=True))
-        from scipy import sparse  # see programme.py
+        from scipy import sparse  # see program.py
 
         row, other = np.divmod(entry, self.groups.num_rows)
         shape = (self.offset.size, self.groups.num_rows**2)
@@ -368,7 +368,7 @@ def _assemble(
     norms: _Norms,
     *,
     at_most: bool,
-) -> Programme:
+) -> ConvexProgram:
     # terms that are the same function become one; the order of anchors stays
     key = np.column_stack([anchor, own, others])
     _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
@@ -378,7 +378,7 @@ def _assemble(
     own_total = own.sum(axis=1)
     with np.errstate(divide="ignore"):  # a class that takes no part has coefficient 0 and bias -inf
         bias = np.log(others) - np.log(own_total)[:, None]
-    return Programme(
+    return ConvexProgram(
         logit_map=logits.matrix(norms.row_scale),
         offset=logits.offset,
         anchor=anchor,

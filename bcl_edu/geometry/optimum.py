@@ -1,8 +1,8 @@
 r"""Certified optimal geometry: where the class means end up if a loss is minimised completely.
 
-At collapse every loss of the paper is a convex function of the Gram matrix of the class means (see `programme`), so the
+At collapse every loss of the paper is a convex function of the Gram matrix of the class means (see `program`), so the
 best geometry can be computed and, unlike a picture of a training run, proved: weak duality bounds how far the value
-found is above the minimum (`programme.certify`).
+found is above the minimum (`program.certify`).
 
 What is fixed and what is free:
 
@@ -34,13 +34,13 @@ from torch import Tensor
 
 from bcl_edu.geometry.collapsed import (
     ClassGroups,
-    contrastive_programme,
-    cross_entropy_programme,
+    contrastive_program,
+    cross_entropy_program,
     group_classes,
 )
 from bcl_edu.geometry.compositions import BatchCompositions, full_batch
+from bcl_edu.geometry.convex_program import ConvexProgram, certify
 from bcl_edu.geometry.measures import SimplexDeviation, simplex_deviation
-from bcl_edu.geometry.programme import Programme, certify
 from bcl_edu.geometry.solver import Solution, minimise
 from bcl_edu.losses.named import CrossEntropy, loss_named
 
@@ -134,14 +134,14 @@ def certified_optimum(
     _check_arguments(compositions, temperature, dimension, tolerance)
 
     initial = _initial_gram(start, compositions.num_classes)
-    groups, programme = _programme(compositions, loss, temperature, prototypes, average_norms)
+    groups, program = _program(compositions, loss, temperature, prototypes, average_norms)
     if initial is None and prototypes == "free":
         # free prototypes are stiff at low temperature; tied ones are an excellent guess
-        tied = _programme(compositions, loss, temperature, "tied", average_norms)
+        tied = _program(compositions, loss, temperature, "tied", average_norms)
         rough = _solve(*tied, _initial_rows(tied[0], None), 1e-6)
         initial = tied[0].to_classes(_gram_of_rows(tied[1], rough.embeddings))
-    solution = _solve(groups, programme, _initial_rows(groups, initial), tolerance)
-    gram = groups.to_classes(_gram_of_rows(programme, solution.embeddings))
+    solution = _solve(groups, program, _initial_rows(groups, initial), tolerance)
+    gram = groups.to_classes(_gram_of_rows(program, solution.embeddings))
     lower_bound = solution.point.excess - solution.certificate.gap
 
     vectors = _principal_coordinates(gram)
@@ -168,8 +168,8 @@ def certified_optimum(
         means=torch.from_numpy(vectors[:size].copy()),
         keys=torch.from_numpy(vectors[size:].copy()) if groups.kinds == 2 else None,
         gram=torch.from_numpy(gram[:size, :size].copy()),
-        value=programme.floor + solution.point.excess,
-        lower_bound=programme.floor + lower_bound,
+        value=program.floor + solution.point.excess,
+        lower_bound=program.floor + lower_bound,
         relative_gap=relative_gap,
         certified=relative_gap <= tolerance,
         newton_steps=solution.newton_steps,
@@ -248,17 +248,17 @@ def optimality(
             "expected the products of unit vectors"
         )
     groups = group_classes(compositions.class_counts, 1, separate=True)
-    programme = contrastive_programme(kind, compositions, temperature, groups)
-    point = programme.at(matrix)
-    gap = certify(programme, matrix, point).gap
-    return Optimality(programme.floor + point.excess, gap, gap / point.scale)
+    program = contrastive_program(kind, compositions, temperature, groups)
+    point = program.at(matrix)
+    gap = certify(program, matrix, point).gap
+    return Optimality(program.floor + point.excess, gap, gap / point.scale)
 
 
 @dataclass(frozen=True)
 class Terms:
     """A loss at collapse as a list: f(G) = sum_t w_t log(own_t + sum_j c_tj exp((G[y_t, j] - 1) / tau)).
 
-    All that a solver in another language needs; see `programme` for gradient and certificate.
+    All that a solver in another language needs; see `program` for gradient and certificate.
 
     Attributes:
         weight: w_t, shape (T,).
@@ -297,12 +297,12 @@ def collapsed_terms(
             f"loss {loss!r} depends on classifier rows too; only contrastive losses are lists of terms"
         )
     groups = group_classes(compositions.class_counts, 1, separate=True)
-    programme = contrastive_programme(kind, compositions, temperature, groups)
-    others = np.exp(programme.bias) * programme.own_total[:, None]
-    return Terms(programme.weight, programme.anchor, programme.own_total, others, temperature)
+    program = contrastive_program(kind, compositions, temperature, groups)
+    others = np.exp(program.bias) * program.own_total[:, None]
+    return Terms(program.weight, program.anchor, program.own_total, others, temperature)
 
 
-def _programme(
+def _program(
     compositions: BatchCompositions,
     loss: str,
     temperature: float,
@@ -310,19 +310,19 @@ def _programme(
     average_norms: bool,
     *,
     separate: bool = False,
-) -> tuple[ClassGroups, Programme]:
+) -> tuple[ClassGroups, ConvexProgram]:
     kind = loss_named(loss)
     if isinstance(kind, CrossEntropy):
         if prototypes == "free":
             raise ValueError(f"loss {loss!r} has no prototypes; its classifier rows are always free")
         groups = group_classes(compositions.class_counts, 2, separate=separate)
-        return groups, cross_entropy_programme(
+        return groups, cross_entropy_program(
             kind, compositions, temperature, groups, average_norms=average_norms
         )
     if average_norms:
         raise ValueError(f"average_norms is for cross-entropy; the embeddings of {loss!r} are on the sphere")
     groups = group_classes(compositions.class_counts, 1 if prototypes == "tied" else 2, separate=separate)
-    return groups, contrastive_programme(kind, compositions, temperature, groups)
+    return groups, contrastive_program(kind, compositions, temperature, groups)
 
 
 def _initial_gram(
@@ -359,13 +359,13 @@ def _initial_rows(groups: ClassGroups, gram: Float[np.ndarray, "n n"] | None) ->
 
 
 def _solve(
-    groups: ClassGroups, programme: Programme, start: Float[np.ndarray, "r d"], tolerance: float
+    groups: ClassGroups, program: ConvexProgram, start: Float[np.ndarray, "r d"], tolerance: float
 ) -> Solution:
-    return minimise(programme, start / programme.row_scale[:, None], tolerance=tolerance)
+    return minimise(program, start / program.row_scale[:, None], tolerance=tolerance)
 
 
-def _gram_of_rows(programme: Programme, rows: Float[np.ndarray, "r d"]) -> Float[np.ndarray, "r r"]:
-    vectors = programme.row_scale[:, None] * rows
+def _gram_of_rows(program: ConvexProgram, rows: Float[np.ndarray, "r d"]) -> Float[np.ndarray, "r r"]:
+    vectors = program.row_scale[:, None] * rows
     return vectors @ vectors.T
 
 
@@ -389,13 +389,13 @@ def _best_in_dimension(
     seed: int,
 ) -> tuple[Solution, Float[np.ndarray, "n d"]]:
     """Best local minimum in too few dimensions, where exchangeable classes need not sit symmetrically."""
-    _, programme = _programme(compositions, loss, temperature, prototypes, average_norms, separate=True)
+    _, program = _program(compositions, loss, temperature, prototypes, average_norms, separate=True)
     generator = np.random.default_rng(seed)
     noise = 1e-3 * generator.standard_normal(projected.shape)
     starts = [projected + noise] + [generator.standard_normal(projected.shape) for _ in range(num_starts)]
-    solutions = [minimise(programme, start, tolerance=1e-8) for start in starts]
+    solutions = [minimise(program, start, tolerance=1e-8) for start in starts]
     best = min(solutions, key=lambda solution: solution.point.excess)
-    vectors = programme.row_scale[:, None] * best.embeddings
+    vectors = program.row_scale[:, None] * best.embeddings
     # turn to principal axes: the same Gram matrix, easier to look at
     _, _, axes = np.linalg.svd(vectors, full_matrices=False)
     return best, vectors @ axes.T

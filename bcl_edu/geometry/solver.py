@@ -1,4 +1,4 @@
-r"""Trust-region Newton method on embeddings: minimises a `Programme` and stops on its certificate.
+r"""Trust-region Newton method on embeddings: minimises a `ConvexProgram` and stops on its certificate.
 
 X = V V' with as many columns as rows, so every positive semidefinite X is reachable and no local minimum is bad: a
 stationary V with S >= 0 is a global optimum, and where S has a negative eigenvalue its eigenvector leads down.
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from bcl_edu.geometry.programme import Certificate, Point, Programme, certify
+from bcl_edu.geometry.convex_program import Certificate, ConvexProgram, Point, certify
 
 FIRST_SLACK = 1e-3
 """Share of a bounded squared norm that is left unused at the start: norms are bounds, most are attained."""
@@ -57,7 +57,7 @@ class Solution:
 
 
 def minimise(
-    programme: Programme,
+    program: ConvexProgram,
     start: Float[np.ndarray, "r d"],
     *,
     tolerance: float,
@@ -66,7 +66,7 @@ def minimise(
     """Minimise over V of the shape of `start`, until the certified gap is `tolerance` times f - floor.
 
     Args:
-        programme: what to minimise.
+        program: what to minimise.
         start: V to start from; its rows need not be normalised.
         tolerance: on the relative gap.
         max_steps: trust-region steps at most, over all escapes.
@@ -75,7 +75,7 @@ def minimise(
         The best V found. With fewer columns than an optimum has rank the gap does not close; the solution is then
         only a local minimum.
     """
-    search = _Search(programme, start)
+    search = _Search(program, start)
     decrease = tolerance  # of the squared Newton decrement, relative to f - floor
     escapes = 0
     while True:
@@ -101,19 +101,19 @@ def minimise(
 class _Search:
     """A point on the product of spheres, with what a step needs."""
 
-    def __init__(self, programme: Programme, start: Float[np.ndarray, "r d"]) -> None:
-        self.programme = programme
+    def __init__(self, program: ConvexProgram, start: Float[np.ndarray, "r d"]) -> None:
+        self.program = program
         self.columns = start.shape[1]
-        if programme.at_most:
+        if program.at_most:
             # what a norm falls short of its bound is one more column, private to the group's first row
-            _, first = np.unique(programme.norm_group, return_index=True)
-            self.slack = np.zeros(programme.num_rows)
+            _, first = np.unique(program.norm_group, return_index=True)
+            self.slack = np.zeros(program.num_rows)
             self.slack[first] = 1.0
-            norms = np.sqrt(programme.sum_by_group((start**2).sum(axis=1)))
-            start = math.sqrt(1 - FIRST_SLACK) * start / norms[programme.norm_group][:, None]
+            norms = np.sqrt(program.sum_by_group((start**2).sum(axis=1)))
+            start = math.sqrt(1 - FIRST_SLACK) * start / norms[program.norm_group][:, None]
             start = np.column_stack([start, math.sqrt(FIRST_SLACK) * self.slack])
         self.v = self.retract(start)
-        self.point = programme.at(self.gram(self.v))
+        self.point = program.at(self.gram(self.v))
         self.radius = 0.0
         self.steps = self.products = 0
         self.stalled = False
@@ -124,10 +124,10 @@ class _Search:
 
     def over_group(self, per_row: np.ndarray) -> np.ndarray:
         """Sum over the rows of the same norm group, as a column that multiplies rows."""
-        programme = self.programme
-        if programme.num_groups == programme.num_rows:
+        program = self.program
+        if program.num_groups == program.num_rows:
             return per_row[:, None]
-        return programme.sum_by_group(per_row)[programme.norm_group][:, None]
+        return program.sum_by_group(per_row)[program.norm_group][:, None]
 
     def retract(self, v: np.ndarray) -> np.ndarray:
         return v / np.sqrt(self.over_group((v * v).sum(axis=1)))
@@ -135,7 +135,7 @@ class _Search:
     def gram_gradient_times(self, gradient: np.ndarray, v: np.ndarray) -> np.ndarray:
         """2 g V, with nothing in the columns of slack norms."""
         result = 2 * gradient @ v[:, : self.columns]
-        if self.programme.at_most:
+        if self.program.at_most:
             result = np.column_stack([result, np.zeros(len(v))])
         return result
 
@@ -191,7 +191,7 @@ class _Search:
     def step(self, residual: np.ndarray, radial: np.ndarray, metric: np.ndarray, decrement: float) -> bool:
         """One trust-region step; False if it was rejected."""
         self.steps += 1
-        largest = 4 * math.sqrt(self.programme.num_groups * float(metric.mean()))
+        largest = 4 * math.sqrt(self.program.num_groups * float(metric.mean()))
         self.radius = min(self.radius or largest / 8, largest)
         move, moved, at_edge = self.truncated_newton(residual, radial, metric, decrement)
         slope, bend = self.dot(residual, move), self.dot(move, moved)
@@ -200,7 +200,7 @@ class _Search:
         # a step that was too long is tried shorter before its conjugate gradients are thrown away
         for share in (1.0, 1 / 4, 1 / 16):
             v = self.retract(self.v + share * move)
-            point = self.programme.at(self.gram(v))
+            point = self.program.at(self.gram(v))
             predicted = -(share * slope + share**2 * bend / 2)
             achieved = reference * math.log(reference / point.logarithmic)
             ratio = (achieved + rounding) / (predicted + rounding)
@@ -257,12 +257,12 @@ class _Search:
             v = self.v.copy()
             v[:, : self.columns] += size * np.outer(direction, vectors[:, 0]) * math.sqrt(len(direction))
             v = self.retract(v)
-            point = self.programme.at(self.gram(v))
+            point = self.program.at(self.gram(v))
             if point.excess < self.point.excess:
                 self.v, self.point, self.radius = v, point, 0.0
                 return True
         return False
 
     def solution(self) -> Solution:
-        certificate = certify(self.programme, self.gram(self.v), self.point)
+        certificate = certify(self.program, self.gram(self.v), self.point)
         return Solution(self.v[:, : self.columns], self.point, certificate, self.steps, self.products)

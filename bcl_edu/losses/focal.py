@@ -1,4 +1,4 @@
-"""Focal loss: cross-entropy that looks away from what the network already knows."""
+"""Focal loss: cross-entropy that gives less weight to samples that are classified well already."""
 
 import math
 

@@ -240,7 +240,7 @@ def _over_positives(batch: Batch, form: Form, has_gradient: bool) -> Denominator
     def write_bias(block: Tensor, rows: slice) -> None:
         own = labels[rows, None] == key_labels
         own[:, rows].diagonal().fill_(False)
-        block[:, : len(key_labels)] = torch.where(own, -log_number[rows, None], _lowest(z))
+        block[:, : len(key_labels)] = torch.where(own, -log_number[rows, None], _neg_inf(z))
 
     log, dz, (_, *rest), _ = _log_sum_exp(batch, keys, write_bias, form.temperature, has_gradient)
     return Denominator(log, dz, rest[0] if rest else None)
@@ -279,7 +279,7 @@ def _over_samples(batch: Batch, form: Form, has_gradient: bool) -> Denominator:
                 block[:, n:].scatter_(1, own, of_own[n:][own])
         else:
             block.zero_()
-        block[:, rows].diagonal().fill_(_lowest(z))  # l_ii = -infinity
+        block[:, rows].diagonal().fill_(_neg_inf(z))  # l_ii = -infinity
 
     log, dz, (_, *rest), _ = _log_sum_exp(batch, keys, write_bias, form.temperature, has_gradient)
     return Denominator(log, dz, rest[0] if rest else None)
@@ -309,7 +309,7 @@ def _over_class_means(batch: Batch, form: Form, has_gradient: bool) -> Denominat
         total = batch.c.index_add(0, column, batch.z)
     else:
         column, size, total = batch.slot, batch.class_count, batch.class_sum
-    absent = torch.zeros_like(size).masked_fill(size == 0, _lowest(batch.z))
+    absent = torch.zeros_like(size).masked_fill(size == 0, _neg_inf(batch.z))
     divisor = size.clamp(min=1)[:, None]
 
     z, slot = batch.z, batch.slot
@@ -391,7 +391,7 @@ def _log_sum_exp(
         pieces = block[:, :width].split([len(piece) for piece in keys], dim=1)
 
         write_bias(block, rows)
-        block[:, width:] = _lowest(z)  # what fills the row up has probability 0
+        block[:, width:] = _neg_inf(z)  # what fills the row up has probability 0
         for logits, vectors in zip(pieces, keys, strict=True):
             logits.addmm_(z[rows], vectors.T, alpha=1 / temperature)
         if own is not None:
@@ -426,6 +426,6 @@ def _row_length(keys: int) -> int:
     return keys + -keys % CACHE_LINE
 
 
-def _lowest(like: Tensor) -> float:
+def _neg_inf(like: Tensor) -> float:
     """Stands for minus infinity: exp of it is 0, but a row of nothing else still gives no NaN."""
     return torch.finfo(like.dtype).min / 2

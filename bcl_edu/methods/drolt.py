@@ -153,7 +153,7 @@ class DistributionallyRobust(Method):
         logits = self.classifier(features)
         if clock.stage != "features":
             return {"loss": functional.cross_entropy(logits, labels)}
-        weights = self.class_counts / self.class_counts.max()
+        weights = self.class_counts.double() / self.class_counts.max()
         classification = functional.cross_entropy(logits, labels, weight=weights.to(logits.dtype))
         with torch.autocast(features.device.type, enabled=False):
             robust = robust_loss(

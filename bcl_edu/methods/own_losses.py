@@ -14,7 +14,7 @@ from bcl_edu.methods.protocol import Batch, Clock, Method
 from bcl_edu.methods.stage import Stage, main_stage
 from bcl_edu.models import ProjectionHead, PrototypeHead, build_classifier
 from bcl_edu.recipe import Recipe
-from bcl_edu.rows.own_losses import FUNCTIONS, LossOnEmbeddings, LossOnLogits
+from bcl_edu.rows.own_loss_options import FUNCTIONS, LossOnEmbeddings, LossOnLogits
 
 
 class ClassifierWithOwnLoss(Method):

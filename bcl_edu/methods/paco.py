@@ -44,9 +44,9 @@ def paco_loss(
 ) -> Float[Tensor, ""]:
     """PaCo's loss of the anchors q_i, whose contrast A is the other queries, keys and queue.
 
-        L_i = -(log p(y_i) + α sum_{a in A: y_a = y_i} log p(a)) / (1 + α |P_i|)
+        L_i = -(log p(y_i) + α sum_{a in A_i} log p(a)) / (1 + α |A_i|),    A_i = {a in A: y_a = y_i}
 
-    where p is one softmax over z_k + log(N_k / N) of the K classes and q_i . a / T of all samples.
+    where p is one softmax over z_k + log(N_k / N) of the K classes and q_i . a / T of all samples a in A.
 
     Args:
         class_logits: z of the anchors, shape (n, k).

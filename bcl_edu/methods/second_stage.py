@@ -6,7 +6,7 @@ from bcl_edu.augment import ViewPolicy
 from bcl_edu.methods.samplers import ByClass, ClassAware, Sampler, Shuffled
 from bcl_edu.methods.stage import Schedule, Stage
 from bcl_edu.recipe import Recipe
-from bcl_edu.rows.second_stage import SecondStage
+from bcl_edu.rows.second_stage_options import SecondStage
 
 NAME = "second"
 

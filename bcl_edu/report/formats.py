@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bcl_edu.counting import counted
 from bcl_edu.escape import for_html, for_markdown, for_terminal
 from bcl_edu.recipe import OWN_IMAGES
-from bcl_edu.report.row_tables import Apart, Line, Report, records, subset
+from bcl_edu.report.row_tables import Report, TableEntry, UnmatchedRun, records, subset
 
 if TYPE_CHECKING:
     import pandas
@@ -129,7 +129,7 @@ def _without_empty_columns(section: _Section) -> _Section:
     return _Section(section.title, tuple(section.columns[n] for n in kept), rows)
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _cells(line: TableEntry) -> tuple[str, ...]:
     groups = [line.figure(name) for name in ("many", "medium", "few")]
     return (
         line.row.recipe.name,
@@ -146,7 +146,7 @@ def _cells(line: Line) -> tuple[str, ...]:
     )
 
 
-def _apart_cells(one: Apart) -> tuple[str, ...]:
+def _apart_cells(one: UnmatchedRun) -> tuple[str, ...]:
     reasons = "; ".join(one.reasons)
     nearest = "-" if one.nearest is None else one.nearest.recipe.name
     if one.nearest is not None and one.nearest.paper is not None:

@@ -10,7 +10,7 @@ import torch
 from bcl_edu.counting import counted
 from bcl_edu.data import PHOTOGRAPH_SETS, long_tailed_subset, subset_sha256
 from bcl_edu.data.cifar import CIFAR
-from bcl_edu.recipe import AUTO, NOT_COMPARED, Recipe, flat, same_value, unused
+from bcl_edu.recipe import AUTO, IGNORED_WHEN_COMPARING, Recipe, flat, same_value, unused
 from bcl_edu.report.runs import StoredRun
 from bcl_edu.rows import RECIPES, ROWS, Row
 from bcl_edu.rows.common import under_common_protocol
@@ -21,10 +21,10 @@ _PROFILE = {"dataset", "profile", "imbalance_factor", "head_count"}
 
 def rows_of(run: StoredRun) -> list[Row]:
     """The rows that the run fills: finished, on the row's images, with every value that the paper states."""
-    return [row for row in ROWS.values() if not obstacles(run, row)]
+    return [row for row in ROWS.values() if not mismatches(run, row)]
 
 
-def obstacles(run: StoredRun, row: Row) -> list[str]:
+def mismatches(run: StoredRun, row: Row) -> list[str]:
     """What keeps a run out of a row, one phrase each; empty if nothing does."""
     found = []
     if not run.finished:
@@ -55,7 +55,7 @@ def nearest_row(run: StoredRun) -> Row | None:
         for row in ROWS.values()
         if (row.recipe.dataset, row.recipe.method.name) == (run.recipe.dataset, run.recipe.method.name)
     ]
-    return min(candidates, key=lambda row: len(obstacles(run, row)), default=None)
+    return min(candidates, key=lambda row: len(mismatches(run, row)), default=None)
 
 
 def choices(run: StoredRun, row: Row) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ def differences(recipe: Recipe, other: Recipe) -> list[tuple[str, str, str]]:
     """Name and both values of each field that differs and changes what is computed; seeds and names do not
     count."""
     ours, theirs = flat(recipe), flat(other)
-    ignored = NOT_COMPARED | (unused(recipe) & unused(other))
+    ignored = IGNORED_WHEN_COMPARING | (unused(recipe) & unused(other))
     return [
         (name, _plain(ours.get(name, "none")), _plain(theirs.get(name, "none")))
         for name in dict.fromkeys([*ours, *theirs])

@@ -10,14 +10,14 @@ from statistics import mean, stdev
 from typing import Any, cast
 
 from bcl_edu.counting import counted
-from bcl_edu.recipe import NOT_COMPARED, flat
-from bcl_edu.report.matching import choices, common_row, nearest_row, obstacles, own_choices, rows_of
+from bcl_edu.recipe import IGNORED_WHEN_COMPARING, flat
+from bcl_edu.report.matching import choices, common_row, mismatches, nearest_row, own_choices, rows_of
 from bcl_edu.report.runs import StoredRun, UnreadableRun, find_runs
 from bcl_edu.rows import METHODS, ROWS, Row
 
 
 @dataclass(frozen=True)
-class Figure:
+class MeanStd:
     """A mean over seeds, and its sample standard deviation; no deviation from a single seed."""
 
     mean: float
@@ -28,7 +28,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Line:
+class TableEntry:
     """One row of a table, and the runs that fill it, which differ in the seed alone.
 
     Attributes:
@@ -41,13 +41,13 @@ class Line:
     runs: tuple[StoredRun, ...] = ()
     choices: tuple[str, ...] = ()
 
-    def figure(self, name: str, epoch: str = "last") -> Figure | None:
+    def figure(self, name: str, epoch: str = "last") -> MeanStd | None:
         """Mean and deviation of "top1", "many", "medium", "few" or "class_average" (which older records have not), of
         the last or of the best epoch."""
         values = [run.record[epoch].get(name) for run in self.runs]
         if not values or None in values:
             return None
-        return Figure(mean(values), stdev(values) if len(values) > 1 else None)
+        return MeanStd(mean(values), stdev(values) if len(values) > 1 else None)
 
     @property
     def difference(self) -> float | None:
@@ -67,7 +67,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Apart:
+class UnmatchedRun:
     """A run that fills no row, and why."""
 
     folder: Path
@@ -83,9 +83,9 @@ class Report:
     In Jupyter it shows itself as HTML; `bcl_edu.report.formats` writes it as text, Markdown, HTML or a DataFrame.
     """
 
-    tables: dict[str, list[Line]]
-    apart: list[Apart]
-    own: list[Line] = field(default_factory=list)
+    tables: dict[str, list[TableEntry]]
+    apart: list[UnmatchedRun]
+    own: list[TableEntry] = field(default_factory=list)
     """The finished ones of these, those that differ in the seed alone in one line: mean and deviation of one's own."""
 
     def _repr_html_(self) -> str:
@@ -110,10 +110,10 @@ def build_report(paths: Iterable[Path | str], *, all_tables: bool = False) -> Re
         ValueError: a folder does not exist.
     """
     runs, unreadable = find_runs(paths)
-    lines: dict[str, list[Line]] = {name: [] for name in ROWS}
+    lines: dict[str, list[TableEntry]] = {name: [] for name in ROWS}
     apart = [_unreadable(one) for one in unreadable]
-    own: dict[str, Line] = {}
-    in_common: dict[tuple[str, str], list[Line]] = {}
+    own: dict[str, TableEntry] = {}
+    in_common: dict[tuple[str, str], list[TableEntry]] = {}
     for run in runs:
         if run.recipe.protocol == "common" and run.finished:
             row = common_row(run)
@@ -128,16 +128,16 @@ def build_report(paths: Iterable[Path | str], *, all_tables: bool = False) -> Re
             repeated = _add(lines[row.recipe.name], run, row)
             if repeated is not None:
                 apart.append(repeated)
-    tables: dict[str, list[Line]] = {}
+    tables: dict[str, list[TableEntry]] = {}
     for name, row in ROWS.items():
-        tables.setdefault(row.table, []).extend(_recipe_first(lines[name]) or [Line(row)])
+        tables.setdefault(row.table, []).extend(_recipe_first(lines[name]) or [TableEntry(row)])
     filled = {title: of for title, of in tables.items() if all_tables or any(line.runs for line in of)}
     for (title, _), of in sorted(in_common.items(), key=lambda one: list(METHODS).index(one[0][1])):
         filled.setdefault(title, []).extend(_recipe_first(of))
     return Report(filled, _once(apart), list(own.values()))
 
 
-def _add(lines: list[Line], run: StoredRun, row: Row) -> Apart | None:
+def _add(lines: list[TableEntry], run: StoredRun, row: Row) -> UnmatchedRun | None:
     """Put a run into the line that it shares everything but the seed with; refuse a seed that is there already."""
     chosen = choices(run, row)
     for position, line in enumerate(lines):
@@ -146,27 +146,27 @@ def _add(lines: list[Line], run: StoredRun, row: Row) -> Apart | None:
         first = line.runs[0]
         if subset(run) != subset(first):
             reason = f"training subset {subset(run)[:12]}, but {subset(first)[:12]} in {first.folder}"
-            return Apart(run.folder, (reason,), run, row)
+            return UnmatchedRun(run.folder, (reason,), run, row)
         for other in line.runs:
             if other.recipe.seed == run.recipe.seed:
                 reason = f"seed {run.recipe.seed} of this row is already taken, by {other.folder}"
-                return Apart(run.folder, (reason,), run, row)
-        lines[position] = Line(row, (*line.runs, run), chosen)
+                return UnmatchedRun(run.folder, (reason,), run, row)
+        lines[position] = TableEntry(row, (*line.runs, run), chosen)
         return None
-    lines.append(Line(row, (run,), chosen))
+    lines.append(TableEntry(row, (run,), chosen))
     return None
 
 
-def _add_own(lines: dict[str, Line], run: StoredRun) -> None:
+def _add_own(lines: dict[str, TableEntry], run: StoredRun) -> None:
     """Put a finished run that fills no row beside those that differ in the seed alone; each seed counts once."""
     if not run.finished:
         return
-    same = {name: value for name, value in flat(run.recipe).items() if name not in NOT_COMPARED}
+    same = {name: value for name, value in flat(run.recipe).items() if name not in IGNORED_WHEN_COMPARING}
     key = json.dumps([same, subset(run), run.record["data"].get("test_images_sha256")], sort_keys=True)
     row = Row("", run.recipe.method.name, run.recipe, None, frozenset())
-    line = lines.setdefault(key, Line(row, choices=own_choices(run)))
+    line = lines.setdefault(key, TableEntry(row, choices=own_choices(run)))
     if all(run.recipe.seed != other.recipe.seed for other in line.runs):
-        lines[key] = Line(row, (*line.runs, run), line.choices)
+        lines[key] = TableEntry(row, (*line.runs, run), line.choices)
 
 
 def subset(run: StoredRun) -> str:
@@ -174,25 +174,25 @@ def subset(run: StoredRun) -> str:
     return str(run.record["data"]["subset_sha256"])
 
 
-def _recipe_first(lines: Sequence[Line]) -> list[Line]:
+def _recipe_first(lines: Sequence[TableEntry]) -> list[TableEntry]:
     return sorted(lines, key=lambda line: line.choices)
 
 
-def _apart(run: StoredRun) -> Apart:
+def _apart(run: StoredRun) -> UnmatchedRun:
     row = nearest_row(run)
     if row is not None:
-        return Apart(run.folder, tuple(obstacles(run, row)), run, row)
+        return UnmatchedRun(run.folder, tuple(mismatches(run, row)), run, row)
     reasons = [f"no row of the tables has data set {run.recipe.dataset} and method {run.recipe.method.name}"]
     if not run.finished:
         reasons.insert(0, f"unfinished, {run.record['epochs_finished']} of {counted(run.epochs, 'epoch')}")
-    return Apart(run.folder, tuple(reasons), run)
+    return UnmatchedRun(run.folder, tuple(reasons), run)
 
 
-def _unreadable(one: UnreadableRun) -> Apart:
-    return Apart(one.folder, (one.reason,))
+def _unreadable(one: UnreadableRun) -> UnmatchedRun:
+    return UnmatchedRun(one.folder, (one.reason,))
 
 
-def _once(apart: Iterable[Apart]) -> list[Apart]:
+def _once(apart: Iterable[UnmatchedRun]) -> list[UnmatchedRun]:
     """A run that repeats a seed in two rows at once is listed once."""
     return list({one.folder: one for one in apart}.values())
 
@@ -206,7 +206,7 @@ def records(report: Report) -> list[dict[str, Any]]:
     return of_tables + [_record("", line) for line in report.own]
 
 
-def _record(table: str, line: Line) -> dict[str, Any]:
+def _record(table: str, line: TableEntry) -> dict[str, Any]:
     paper = line.row.paper
     values: dict[str, Any] = {
         "table": table,

@@ -12,7 +12,7 @@ from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.ldam_rows import OF_CIFAR
 from bcl_edu.rows.paper import Printed
 from bcl_edu.rows.row import BENCHMARK, TRAINING, Row
-from bcl_edu.rows.second_stage import SecondStage
+from bcl_edu.rows.second_stage_options import SecondStage
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from bcl_edu.rows.bcl_rows import benchmark
 from bcl_edu.rows.decoupling_rows import STATED_OF_PHOTOGRAPHS
 from bcl_edu.rows.paper import Printed
 from bcl_edu.rows.row import Row
-from bcl_edu.rows.second_stage import SecondStage
+from bcl_edu.rows.second_stage_options import SecondStage
 
 
 @dataclass(frozen=True, kw_only=True)

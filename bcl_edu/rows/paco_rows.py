@@ -31,7 +31,8 @@ class PaCo(MethodOptions):
     temperature: float = 0.05
     """Temperature T of similarities between samples; class logits have none."""
     divide: bool = True
-    """Divide an anchor's loss by the sum 1 + α |P| of its weights, as the authors' code does."""
+    """Divide an anchor's loss by the sum 1 + α |A_i| of its weights, as the authors' code does; A_i are the samples
+    of its class."""
     queue_size: int = 1024
     """Keys in the queue, a multiple of the batch size."""
     key_momentum: float = 0.999

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bcl_edu.recipe import NOT_COMPARED, Recipe, flat, unused
+from bcl_edu.recipe import IGNORED_WHEN_COMPARING, Recipe, flat, unused
 from bcl_edu.rows.paper import PaperFigure
 
 BENCHMARK = frozenset(
@@ -61,7 +61,7 @@ class Row:
 def provenance(row: Row) -> str:
     """Which of a row's values are published, where, and which are our choice, as two paragraphs."""
     values = flat(row.recipe)
-    left_out = NOT_COMPARED | unused(row.recipe) | {"protocol", "start_from"}
+    left_out = IGNORED_WHEN_COMPARING | unused(row.recipe) | {"protocol", "start_from"}
     active = [name for name in values if name not in left_out]
 
     def listed(names: list[str]) -> str:

@@ -53,8 +53,7 @@ RECORD_BYTES = 5000
 
 
 class Cost(NamedTuple):
-    """Time of something, in seconds: by the clock, and of this process's processors (of all its threads
-    together)."""
+    """Wall-clock time and this process's CPU time, summed over its threads, in seconds."""
 
     clock: float
     processor: float

@@ -192,7 +192,7 @@ class _Run:
                 "number of epochs; start anew from the run's weights with --init-from"
             )
         self.current = self._set_up(0)
-        # only now, when every value has been looked at: that the folder is taken would hide a mistyped one
+        # lock the folder last, so that a mistyped option is reported before a folder that is in use
         stored = broadcast_object(
             lambda: claim_folder(
                 self.folder, recipe, resume=options.resume, at_end=at_end, extend_to=options.extend_to
@@ -202,7 +202,7 @@ class _Run:
         # On a GPU, looking at each loss would make the host wait for every step. Steps with photographs take long, and
         # it is when looking that the run notices that it is to stop.
         small = max(self.data.train.image_shape[1:]) <= SHORT_STEPS
-        self.look_every = 1 if device.type == "cpu" else 20 if small else 4
+        self.loss_interval = 1 if device.type == "cpu" else 20 if small else 4
         self.state = RunState() if stored is None else restored_state(stored)
         self.files = RunFiles(
             self.folder, recipe, self.data, self.method, self.state, rank, epochs=self.total_epochs
@@ -370,9 +370,9 @@ class _Run:
             taken.append(_Step(state.step, tuple(losses), values, loaded, clock.learning_rate))
             state.step += 1
             state.seconds = time.monotonic() - began
-            if len(taken) < self.look_every and state.step < stage_run.batches.steps:
+            if len(taken) < self.loss_interval and state.step < stage_run.batches.steps:
                 continue
-            loss = self._look_at(taken)
+            loss = self._read_losses(taken)
             progress.advance(len(taken), number + 1, loss)
             taken = []
             if any_rank(interrupted.is_set(), self.device):
@@ -384,7 +384,7 @@ class _Run:
 
         if state.step < stage_run.batches.steps:  # stopped while it waited for images
             if taken:
-                self._look_at(taken)
+                self._read_losses(taken)
             self._stop(loader)
         self._note_unreadable(all_gather_unique(loader.all_unreadable()))
         evaluation = validation = None
@@ -461,7 +461,7 @@ class _Run:
         if known := {*session.get("unreadable_images", []), *found}:
             session["unreadable_images"] = sorted(known)
 
-    def _look_at(self, steps: list[_Step]) -> float:
+    def _read_losses(self, steps: list[_Step]) -> float:
         """Add the steps' losses to the epoch's sums and return the last; refuse one that is not finite.
 
         Only here does the host wait for the device, once for all the steps.

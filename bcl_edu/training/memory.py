@@ -1,4 +1,4 @@
-"""Memory of a run: freed memory is kept for the next step, and too little of it is told from other errors."""
+"""Memory of a run: keep freed memory in the allocator, and recognise out-of-memory errors."""
 
 import ctypes
 import platform

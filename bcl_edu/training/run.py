@@ -107,7 +107,7 @@ def claim_folder(
         ValueError: the folder holds another run, or another process is training into it.
         CheckpointError: there is no checkpoint to resume, or it cannot be used.
     """
-    stored = _look_at_folder(folder, recipe, resume=resume, extend_to=extend_to)
+    stored = _find_checkpoint(folder, recipe, resume=resume, extend_to=extend_to)
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK_NAME)
     if _locked(lock, seconds=0):
@@ -122,7 +122,7 @@ def claim_folder(
         )
     at_end.callback(lock.release)
     # the other one has gone on in the meantime
-    return _look_at_folder(folder, recipe, resume=resume, extend_to=extend_to)
+    return _find_checkpoint(folder, recipe, resume=resume, extend_to=extend_to)
 
 
 def _locked(lock: BaseFileLock, seconds: float) -> bool:
@@ -142,7 +142,7 @@ def _locked(lock: BaseFileLock, seconds: float) -> bool:
     return True
 
 
-def _look_at_folder(
+def _find_checkpoint(
     folder: Path, recipe: Recipe, *, resume: bool, extend_to: int | None
 ) -> dict[str, Any] | None:
     path = folder / CHECKPOINT_NAME

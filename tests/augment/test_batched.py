@@ -17,9 +17,9 @@ from bcl_edu.augment import (
 )
 from bcl_edu.augment.augmentations import CODE, OPERATIONS, SIGNED, magnitude_of
 from bcl_edu.augment.batched import CPU_CHUNK, _augment
-from bcl_edu.augment.batched_colour import luminance, turn_hue
+from bcl_edu.augment.batched_colour import adjust_hue, rgb_to_grayscale
 from bcl_edu.augment.batched_filters import BOX_REACH, box_weights
-from bcl_edu.augment.batched_geometry import cut_and_resize, resampling_weights
+from bcl_edu.augment.batched_geometry import resampling_weights, resized_crop
 from bcl_edu.augment.draws import BLUR_SIGMA
 from bcl_edu.seeds import derive_seed
 from tests.augment.images import from_pillow, pictures, to_pillow
@@ -101,7 +101,7 @@ def test_a_turn_of_the_hue_is_pillows_for_every_colour(step: int) -> None:
     hsv[:, :, 0] += np.uint8(step)
     expected = np.array(Image.frombytes("HSV", hsv.shape[1::-1], hsv.tobytes()).convert("RGB"))
     images = torch.from_numpy(colours.transpose(2, 0, 1).copy())[None].float()
-    ours = turn_hue(images, torch.tensor([float(step)]))
+    ours = adjust_hue(images, torch.tensor([float(step)]))
     assert torch.equal(ours[0], torch.from_numpy(expected.transpose(2, 0, 1).copy()).float())
 
 
@@ -111,7 +111,7 @@ def test_luminance_is_pillows_for_every_colour() -> None:
     colours = np.stack([red, green, blue], axis=-1).reshape(1024, -1, 3)
     expected = torch.from_numpy(np.array(Image.fromarray(colours).convert("L"))).float()
     images = torch.from_numpy(colours.transpose(2, 0, 1).copy())[None].float()
-    assert torch.equal(luminance(images)[0, 0], expected)
+    assert torch.equal(rgb_to_grayscale(images)[0, 0], expected)
 
 
 @pytest.mark.parametrize(("height", "width", "size"), [(32, 32, 32), (28, 28, 28), (8, 8, 8), (20, 24, 32)])
@@ -132,7 +132,7 @@ def test_whole_images_are_reduced_as_pillow_reduces_them(height: int, width: int
     if height > width:  # Pillow 13 reduces tall images along the columns first, older versions along the rows
         images = images.transpose(2, 3).contiguous()
     window = np.array([[0, 0, *images.shape[2:]]] * 20)
-    ours = cut_and_resize(images.float(), window, np.zeros(20, dtype=bool), size)
+    ours = resized_crop(images.float(), window, np.zeros(20, dtype=bool), size)
     theirs = [from_pillow(to_pillow(i).resize((size, size), Image.Resampling.BILINEAR)) for i in images]
     assert torch.equal(ours, torch.stack(theirs).float())
 

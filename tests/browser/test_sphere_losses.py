@@ -13,8 +13,8 @@ from torch import Tensor
 from bcl_edu.course.widgets import bundle
 from bcl_edu.course.widgets.sphere import LOSSES
 from bcl_edu.course.widgets.sphere.sphere_page import BROWSER
-from bcl_edu.geometry.dynamics import unconstrained_dynamics
 from bcl_edu.geometry.gradient_shares import gradient_shares
+from bcl_edu.geometry.unconstrained_features import unconstrained_dynamics
 from bcl_edu.losses import CONTRASTIVE_LOSSES, contrastive_loss, logit_compensated_cross_entropy
 
 pytestmark = pytest.mark.browser

@@ -13,10 +13,10 @@ from playwright.sync_api import Browser, expect
 
 from bcl_edu.course.figures import style
 from bcl_edu.course.widgets.sphere import LOSSES, TrainingSettings, write_sphere_page
-from bcl_edu.geometry.dynamics import unconstrained_dynamics
 from bcl_edu.geometry.gradient_shares import gradient_shares
 from bcl_edu.geometry.measures import class_means, cosine_matrix, simplex_deviation
 from bcl_edu.geometry.optimum import certified_optimum
+from bcl_edu.geometry.unconstrained_features import unconstrained_dynamics
 from tests.browser.jupyterlab import keep_picture
 from tests.browser.sphere_page import PHONE, SpherePage, embeddings_and_labels, opened_sphere
 

@@ -41,7 +41,7 @@ def loss_of_samples(name: str, embeddings: Tensor, labels: Tensor, prototypes: T
     ).item()
 
 
-# ---- the programme is the loss
+# ---- the program is the loss
 
 
 @pytest.mark.parametrize("tau", [0.1, 1.0])
@@ -108,7 +108,7 @@ def test_losses_are_convex_along_segments_of_gram_matrices(
 
 
 def independent_minimum(terms: geometry.Terms) -> tuple[float, np.ndarray]:
-    """The same convex programme handed to cvxpy and Clarabel, term by term."""
+    """The same convex program handed to cvxpy and Clarabel, term by term."""
     size = terms.others.shape[1]
     gram = cvxpy.Variable((size, size), PSD=True)
     value = 0

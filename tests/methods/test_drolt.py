@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from bcl_edu.methods import build_method
 from bcl_edu.methods.drolt import robust_loss
@@ -102,6 +103,19 @@ def test_centroids_are_the_class_means_of_a_pass_before_each_epoch() -> None:
         method.before_epoch(
             replace(clock_of(stage), stage="classifier"), lambda stream: pytest.fail("a pass")
         )
+
+
+def test_the_cross_entropy_of_the_features_stage_is_weighted_by_class_counts_in_full_precision() -> None:
+    method = built(digits("dro-lt")).double()
+    _, stage, _ = method.stages()
+    batch = share_of(noise(1, 9), Rank(), torch.float64)
+    found = method(batch, clock_of(stage))["classification"].item()
+    logits = method.logits(method.features(batch.views[0]))
+    weights = torch.tensor(
+        [1, 1 / 3, 1 / 6], dtype=torch.float64
+    )  # of 30, 10 and 5 images; in float32 1e-8 away
+    expected = functional.cross_entropy(logits, batch.labels, weight=weights).item()
+    assert found == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_radius_a_class_is_all_that_it_adds_to_a_classifier() -> None:

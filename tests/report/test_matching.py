@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bcl_edu.data import exponential_profile, long_tailed_subset, subset_sha256
-from bcl_edu.report.matching import choices, expected_subset_sha256, nearest_row, obstacles, rows_of
+from bcl_edu.report.matching import choices, expected_subset_sha256, mismatches, nearest_row, rows_of
 from bcl_edu.report.runs import StoredRun, find_runs
 from bcl_edu.rows import ROWS
 from bcl_edu.training import RECIPES
@@ -56,12 +56,12 @@ def test_what_differs_is_named_with_both_values(
 ) -> None:
     run = only(store_run("a", "cifar100-lt-if100-bcl", 50.0, **changed))
     assert names(run) == []
-    assert obstacles(run, ROWS["cifar100-lt-if100-bcl"]) == [reason]
+    assert mismatches(run, ROWS["cifar100-lt-if100-bcl"]) == [reason]
 
 
 def test_another_subset_seed_is_another_subset(store_run: StoreRun) -> None:
     run = only(store_run("a", "cifar100-lt-if100-bcl", 50.0, subset_seed=1))
-    (reason,) = obstacles(run, ROWS["cifar100-lt-if100-bcl"])
+    (reason,) = mismatches(run, ROWS["cifar100-lt-if100-bcl"])
     assert reason.startswith("training subset ")
     assert reason.endswith(", the row's is 6941f3a64765")
 
@@ -70,7 +70,7 @@ def test_photographs_are_counted_where_no_subset_can_be_expected(store_run: Stor
     name = "imagenet-lt-resnext50-bcl"
     assert names(only(store_run("a", name, 50.0))) == [name]
     short = only(store_run("b", name, 50.0, data={"training_images": 1003, "test_images": 30}))
-    assert obstacles(short, ROWS[name]) == [
+    assert mismatches(short, ROWS[name]) == [
         "trained on 1,003 images, the row's training set has 115,846",
         "tested on 30 images, the row's test set has 50,000",
     ]

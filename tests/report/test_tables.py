@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from bcl_edu.report import as_html_page, as_markdown, as_text, build_report, records
-from bcl_edu.report.row_tables import Line, Report
+from bcl_edu.report.row_tables import Report, TableEntry
 from tests.report.conftest import StoreRun
 
 
-def lines_of(report: Report, recipe: str) -> list[Line]:
+def lines_of(report: Report, recipe: str) -> list[TableEntry]:
     return [line for lines in report.tables.values() for line in lines if line.row.recipe.name == recipe]
 
 

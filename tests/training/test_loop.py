@@ -336,9 +336,9 @@ def test_tensorboard_events_are_written(tiny: Recipe, options: RunOptions) -> No
     assert list((result.folder / "tensorboard").glob("events*"))
 
 
-@pytest.mark.parametrize("look_every", [3, 20])
+@pytest.mark.parametrize("loss_interval", [3, 20])
 def test_looking_at_several_losses_at_once_as_on_a_gpu_changes_nothing(
-    look_every: int, tiny: Recipe, options: RunOptions, tmp_path: Path
+    loss_interval: int, tiny: Recipe, options: RunOptions, tmp_path: Path
 ) -> None:
     from bcl_edu.training.distributed import Rank
     from bcl_edu.training.loop import _Run
@@ -347,7 +347,7 @@ def test_looking_at_several_losses_at_once_as_on_a_gpu_changes_nothing(
     each = train(short, replace(options, output=tmp_path / "each"))
     with ExitStack() as at_end:
         run = _Run(short, options, torch.device("cpu"), Rank(), at_end)
-        run.look_every = look_every
+        run.loss_interval = loss_interval
         grouped = run.train(None, None)
     assert without_times(each) == without_times(grouped)
     assert same(weights(each.folder), weights(grouped.folder))

@@ -1,5 +1,5 @@
 """Every row of the tables starts as `python -m bcl_edu.train ROW` does, and takes a step, on data of the real
-format.
+format. Of a row of photographs, every later stage takes a step, too.
 
 The data are few and made up: of CIFAR, class folders with as many images as the imbalance factor asks for at
 least, so that the rarest class has one; of ImageNet-LT and iNaturalist 2018, their trees with lists and
@@ -12,9 +12,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from bcl_edu.data import exponential_profile
@@ -22,7 +24,10 @@ from bcl_edu.data.cifar import CIFAR
 from bcl_edu.recipe import flat
 from bcl_edu.rows import ROWS
 from bcl_edu.training import Recipe, RunOptions, train
+from bcl_edu.training.data import prepare_data
+from bcl_edu.training.distributed import Rank
 from bcl_edu.training.run import run_folder
+from bcl_edu.training.stage_run import build_seeded, set_up_stage
 from tests.photographs import imagenet_tree, inaturalist_tree
 
 
@@ -111,11 +116,14 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if name not in CIFAR_ROWS])
-def test_a_row_of_photographs_takes_a_step(
-    name: str, photographs: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BCL_EDU_CACHE", str(cache))
+SIZES = {"pretext_batch_size", "second_batch_size", "linear_batch_size", "router_batch_size"}
+"""Options that say how many images a batch of another stage has."""
+
+
+def reduced_photographs(
+    name: str, photographs: Path, output: Path, **values: Any
+) -> tuple[Recipe, RunOptions]:
+    """A row's recipe for two small images a step, and where its images are."""
     recipe = ROWS[name].recipe
     folder = photographs / recipe.dataset
     ending = "txt" if recipe.dataset == "imagenet-lt" else "json"
@@ -123,18 +131,90 @@ def test_a_row_of_photographs_takes_a_step(
         data_dir=folder,
         train_list=folder / f"my_train.{ending}",
         test_list=folder / ("my_test.txt" if ending == "txt" else "my_val.json"),
-        output=tmp_path,
+        output=output,
         device="cpu",
         workers=0,
         tensorboard=False,
         progress=False,
+        **values,
     )
-    reduced = replace(recipe, batch_size=2, image_size=32)
-    if "router_top" in flat(recipe):
-        reduced = reduced.change(router_top=5)  # as many logits as there are classes here
-    if "pretext_batch_size" in flat(recipe):
-        reduced = reduced.change(pretext_batch_size=2)
-    assert math.isfinite(first_loss(reduced, options))
+    known = flat(recipe).keys()
+    smaller: dict[str, Any] = {size: 2 for size in SIZES & known}
+    if "router_top" in known:
+        smaller["router_top"] = 5  # as many logits as there are classes here
+    return replace(recipe, batch_size=2, image_size=32).change(**smaller), options
+
+
+PHOTOGRAPH_ROWS = [name for name in ROWS if name not in CIFAR_ROWS]
+LATER_STAGES = {"second_epochs", "linear_epochs", "router_epochs"}
+ROWS_WITH_LATER_STAGES = {
+    (row.recipe.method.name, row.recipe.dataset): name
+    for name, row in ROWS.items()
+    if name in PHOTOGRAPH_ROWS and LATER_STAGES & flat(row.recipe).keys()
+}
+"""One of each method and data set: with another backbone the later stages are the same."""
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPH_ROWS)
+def test_a_row_of_photographs_takes_a_step(
+    name: str, photographs: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BCL_EDU_CACHE", str(cache))
+    assert math.isfinite(first_loss(*reduced_photographs(name, photographs, tmp_path)))
+
+
+@pytest.mark.parametrize("name", ROWS_WITH_LATER_STAGES.values())
+def test_every_later_stage_of_a_row_of_photographs_takes_a_step(
+    name: str, photographs: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BCL_EDU_CACHE", str(cache))
+    recipe, options = reduced_photographs(name, photographs, tmp_path)
+    recipe = replace(recipe, precision="float32")
+    data, device = prepare_data(recipe, options), torch.device("cpu")
+    method = build_seeded(recipe, data)
+    later = method.stages()[1:]
+    assert later
+    for stage in later:
+        stage_run = set_up_stage(stage, recipe, data, method, device, Rank(), options)
+        method.begin(stage)
+        stage_run.step.train_mode()
+        loader = stage_run.loader(recipe, data, device, workers=0)
+        losses = stage_run.step(next(iter(loader.epoch(0))), stage_run.clock(recipe.seed, 0, 0))
+        loader.close()
+        assert math.isfinite(losses["loss"].item()), stage.name
+
+
+@pytest.fixture(scope="module")
+def finished(photographs: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of cross-entropy with ResNet-50 on ImageNet-LT's tree."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BCL_EDU_CACHE", str(cache))
+        folder = tmp_path_factory.mktemp("start") / "ce"
+        recipe, options = reduced_photographs("imagenet-lt-resnet50-ce", photographs, folder)
+        return train(replace(recipe, epochs=1, batch_size=11).change(classifier="linear"), options).folder
+
+
+@pytest.mark.parametrize("method", ["crt", "lws"])
+def test_the_last_stage_of_a_row_of_photographs_starts_from_a_finished_run(
+    method: str,
+    finished: Path,
+    photographs: Path,
+    cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BCL_EDU_CACHE", str(cache))
+    name = f"imagenet-lt-resnet50-{method}"
+    recipe, options = reduced_photographs(name, photographs, tmp_path, init_from=finished)
+    assert math.isfinite(first_loss(recipe, options))
+
+
+def test_experts_for_photographs_learn_from_a_teacher(
+    finished: Path, photographs: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BCL_EDU_CACHE", str(cache))
+    recipe, options = reduced_photographs("imagenet-lt-resnet50-ride", photographs, tmp_path)
+    assert math.isfinite(first_loss(recipe.change(teacher=str(finished)), options))
 
 
 def test_the_folder_of_a_row_says_its_loss_once() -> None:

@@ -58,7 +58,7 @@ def _explains(exercise: Exercise, mistake: Mistake, trial: Trial) -> bool:
 
 
 def _remark(exercise: Exercise, wrong: Sequence[Trial]) -> str:
-    """What the exercise itself says of the first wrong answer that it has something to say of."""
+    """The exercise's own remark on the first wrong answer that it has one for; empty without one."""
     for trial in wrong:
         remark = exercise.remark(trial.answer) if trial.answer is not None else ""
         if remark:

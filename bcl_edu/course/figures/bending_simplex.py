@@ -83,6 +83,6 @@ def clearest_view(scenes: Float[Tensor, "scenes k 3"], distance: float = 1.48) -
 
 
 def turned_onto(points: Float[Tensor, "k dim"], target: Float[Tensor, "k dim"]) -> Float[Tensor, "k dim"]:
-    """The same points, turned (and mirrored, if that helps) as near to the target as can be: no loss minds it."""
+    """The same points, rotated (and mirrored, if that helps) as near to the target as possible; no loss changes."""
     turn, _ = orthogonal_procrustes(points.numpy(), target.numpy())
     return points @ torch.from_numpy(turn)

@@ -22,7 +22,7 @@ from bcl_edu.course.figures.film import frame_slider
 from bcl_edu.course.figures.projection import Projection, best_projection
 
 FEW_SAMPLES = 50
-"""Up to so many samples are looked at one by one, and drawn large enough for it; more are a cloud."""
+"""Up to this many samples are drawn large enough to tell them apart; more are drawn as a cloud."""
 
 LOOK_AT = "One arrow a class, thick and large for the head, thin and small for the tail."
 

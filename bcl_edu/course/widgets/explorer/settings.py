@@ -49,7 +49,7 @@ class Settings:
     batch_size: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what no slider can say."""
+        """Refuse values outside the range of their slider."""
         check_imbalance_factor(self.imbalance_factor)
         check_temperature(self.temperature)
         check_num_classes(self.num_classes)

@@ -6,7 +6,7 @@
 //
 // one term t for a class y_t of a batch. For the contrastive losses x_yj = (mu_y . mu_j - 1) / tau; for cross-entropy,
 // features h_y against classifier rows w_j, x_yj = (h_y . w_j - h_y . w_y) / tau. The mathematics is that of
-// bcl_edu.geometry.programme, whose table this file follows; tests compare the two.
+// bcl_edu.geometry.convex_program, whose table this file follows; tests compare the two.
 
 /**
  * The losses by the names that bcl_edu uses.

@@ -1,4 +1,4 @@
-// Free embeddings under a loss: gradient descent on the sphere, as in bcl_edu.geometry.dynamics.
+// Free embeddings under a loss: gradient descent on the sphere, as in bcl_edu.geometry.unconstrained_features.
 //
 // A step moves each vector against its gradient within the tangent plane and back to the sphere. A sample steps on the
 // sum of the batch's losses, a prototype or classifier row on their mean.

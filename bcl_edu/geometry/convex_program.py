@@ -1,4 +1,4 @@
-r"""The convex programme behind every loss at collapse: log-sum-exp of affine functions of a Gram matrix.
+r"""The convex program behind every loss at collapse: log-sum-exp of affine functions of a Gram matrix.
 
 **The mathematics, complete enough to port.** Put every sample of class k at the class mean mu_k, a unit vector, and
 its prototype there too. With G = (mu_i . mu_j) and batch counts n, each contrastive loss of the paper becomes
@@ -59,7 +59,7 @@ if (
 
 
 @dataclass(frozen=True)
-class Programme:
+class ConvexProgram:
     """Minimise f(X) over X >= 0 with unit sums of the diagonal over groups of rows.
 
     Shapes: R rows of X, A anchors (the first A rows), T terms, O own columns and C others, O + C logits an anchor.
@@ -174,59 +174,59 @@ class Point:
     """f at one X.
 
     Attributes:
-        programme: whose f.
+        program: whose f.
         excess: f(X) - floor, to full relative precision.
         pull: derivative of each term with respect to its logits, its softmax less q, shape (T, O + C).
     """
 
-    programme: Programme
+    program: ConvexProgram
     excess: float
     pull: Float[np.ndarray, "t m"]
 
     @cached_property
     def gradient(self) -> Float[np.ndarray, "r r"]:
         """Symmetric gradient of f, shape (R, R)."""
-        return self._to_gram(self.programme.weight[:, None] * self.pull)
+        return self._to_gram(self.program.weight[:, None] * self.pull)
 
     @property
     def scale(self) -> float:
         """What a gap is compared with: f - floor, or the least that float64 resolves."""
-        return max(self.excess, self.programme.scale)
+        return max(self.excess, self.program.scale)
 
     @property
     def logarithmic(self) -> float:
         """f - floor, kept above zero so that its logarithm can be minimised instead."""
-        return max(self.excess, 0.0) + self.programme.scale
+        return max(self.excess, 0.0) + self.program.scale
 
     @cached_property
     def share(self) -> Float[np.ndarray, "t m"]:
         """Softmax of each term."""
-        own = self.programme.own_share
+        own = self.program.own_share
         share = self.pull.copy()
         share[:, : own.shape[1]] += own
         return share
 
     def hessian_times(self, change: Float[np.ndarray, "r r"]) -> Float[np.ndarray, "r r"]:
         """Directional derivative of the gradient along a symmetric change of X."""
-        programme = self.programme
-        logits = (programme.logit_map @ change.ravel()).reshape(programme.offset.shape)
-        seen = logits if programme.one_term_an_anchor else logits[programme.anchor]
+        program = self.program
+        logits = (program.logit_map @ change.ravel()).reshape(program.offset.shape)
+        seen = logits if program.one_term_an_anchor else logits[program.anchor]
         weighted = self.share * seen
         per_term = weighted - self.share * weighted.sum(axis=1, keepdims=True)
-        return self._to_gram(programme.weight[:, None] * per_term)
+        return self._to_gram(program.weight[:, None] * per_term)
 
     def curvature(self) -> Float[np.ndarray, " r"]:
         """Sum over its entries of the second derivatives of f, for each row of X: what preconditions a solver."""
-        programme = self.programme
-        per_term = programme.weight[:, None] * self.share * (1 - self.share)
-        return programme.row_curvature @ self._to_logits(per_term).ravel()
+        program = self.program
+        per_term = program.weight[:, None] * self.share * (1 - self.share)
+        return program.row_curvature @ self._to_logits(per_term).ravel()
 
     def _to_logits(self, per_term: Float[np.ndarray, "t m"]) -> Float[np.ndarray, "a m"]:
-        return per_term if self.programme.one_term_an_anchor else self.programme.by_anchor @ per_term
+        return per_term if self.program.one_term_an_anchor else self.program.by_anchor @ per_term
 
     def _to_gram(self, per_term: Float[np.ndarray, "t m"]) -> Float[np.ndarray, "r r"]:
-        size = self.programme.num_rows
-        flat = self.programme.adjoint @ self._to_logits(per_term).ravel()
+        size = self.program.num_rows
+        flat = self.program.adjoint @ self._to_logits(per_term).ravel()
         gradient = flat.reshape(size, size)
         return (gradient + gradient.T) / 2
 
@@ -246,7 +246,7 @@ class Certificate:
     direction: Float[np.ndarray, " r"]
 
 
-def certify(programme: Programme, gram: Float[np.ndarray, "r r"], point: Point) -> Certificate:
+def certify(program: ConvexProgram, gram: Float[np.ndarray, "r r"], point: Point) -> Certificate:
     """Bound f(X) - min f by weak duality.
 
     With g the gradient at X and lambda any multiplier of the diagonal sums (not negative where they are bounds),
@@ -259,11 +259,11 @@ def certify(programme: Programme, gram: Float[np.ndarray, "r r"], point: Point) 
     lambda = -(gX)_ii summed over each group makes the first two terms cancel and S X = 0 at a stationary point.
     """
     gradient = point.gradient
-    multiplier = -programme.sum_by_group((gradient * gram).sum(axis=1))
-    if programme.at_most:
+    multiplier = -program.sum_by_group((gradient * gram).sum(axis=1))
+    if program.at_most:
         multiplier = np.maximum(multiplier, 0.0)
     slack = gradient.copy()
-    slack[np.diag_indices_from(slack)] += multiplier[programme.norm_group]
+    slack[np.diag_indices_from(slack)] += multiplier[program.norm_group]
     values, vectors = np.linalg.eigh(slack)
-    gap = (gradient * gram).sum() + multiplier.sum() + programme.num_groups * max(0.0, -values[0])
+    gap = (gradient * gram).sum() + multiplier.sum() + program.num_groups * max(0.0, -values[0])
     return Certificate(max(float(gap), 0.0), slack, vectors[:, 0])

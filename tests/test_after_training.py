@@ -9,11 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from bcl_edu.data.fake_trees import write_practice_tree
-from bcl_edu.evaluate import evaluate_checkpoint, main
-from bcl_edu.rows import RECIPES
-from bcl_edu.run_options import RunOptions
-from bcl_edu.training.after_training import (
+from bcl_edu.after_training import (
     Asked,
     Outputs,
     choose,
@@ -23,6 +19,10 @@ from bcl_edu.training.after_training import (
     shifted_logits,
     target_frequencies,
 )
+from bcl_edu.data.fake_trees import write_practice_tree
+from bcl_edu.evaluate import evaluate_checkpoint, main
+from bcl_edu.rows import RECIPES
+from bcl_edu.run_options import RunOptions
 from bcl_edu.training.data import prepare_data
 from bcl_edu.training.loop import train
 from tests.methods.harness import digits, options

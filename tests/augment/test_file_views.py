@@ -19,7 +19,7 @@ from bcl_edu.augment import (
     normalise,
     view_policy,
 )
-from bcl_edu.augment.files import transformed, view_transform
+from bcl_edu.augment.file_views import transformed, view_transform
 from bcl_edu.data import ImageFiles, open_dataset
 from bcl_edu.data.decoding import resize_center_crop
 from tests.augment.images import pictures, to_pillow

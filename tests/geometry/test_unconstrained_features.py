@@ -6,7 +6,7 @@ from bcl_edu import geometry
 
 @pytest.mark.parametrize("loss", ["scl", "scl-averaging", "bcl", "bcl-class-anchors", "ce", "lc"])
 def test_full_batches_reach_the_certified_optimum(loss: str) -> None:
-    """Free samples and free prototypes, a random start: the convex programme predicts where they end."""
+    """Free samples and free prototypes, a random start: the convex program predicts where they end."""
     counts = [6, 3, 2]
     path = geometry.unconstrained_dynamics(
         counts, loss, temperature=1.0, steps=700, learning_rate=0.3, record_every=100
