@@ -18,8 +18,7 @@ def better_features(imbalance_factor: float = 100.0) -> float:
     The boundary is at log(IF) / d and the rare class's mean at d / 2, so its accuracy is that of distance 2
     where d / 2 - log(IF) / d = 1. That is d^2 - 2 d - 2 log(IF) = 0, with one positive root. At IF = 100 the
     classes must be 4.2 standard deviations apart instead of 2. Subtracting the log-prior has the same effect
-    on the rare class at no cost but the one that the frequent class then pays: it falls from nearly 100 % to
-    84 %, too.
+    on the rare class, and the frequent class pays for it: it falls from nearly 100 % to 84 % as well.
     """
     distance = 1 + math.sqrt(1 + 2 * math.log(imbalance_factor))
     boundary = math.log(imbalance_factor) / distance

@@ -323,8 +323,8 @@ assert means["compensated"][0] < means["IF 50"][0] - 2  # and what the frequent 
 # %% [markdown]
 # Both corrections help the tail on average over seeds, and both have a price: logit compensation takes four to five
 # points from the frequent digits. And the two do not agree here. Section 2 is about a classifier that estimates
-# $p(y \mid x)$ exactly, and a network trained on 371 images need not be one. Subtracting $\log P_y$ afterwards moves the
-# boundaries of what was learned; compensation changes what is learned.
+# $p(y \mid x)$ exactly, and nothing guarantees that of a network trained on 371 images. Subtracting $\log P_y$ afterwards
+# moves the boundaries of what was learned; compensation changes what is learned.
 #
 # ### How much could any correction of the prior give back?
 #

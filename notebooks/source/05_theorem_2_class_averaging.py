@@ -451,9 +451,9 @@ def class_averaged_denominator(embeddings, labels, temperature):
 check("class_averaged_denominator", class_averaged_denominator)
 
 # %% [markdown]
-# **2. Near or many?** Put ten classes of the sizes of section 2 on ten coordinate axes, and turn class 0 towards class 9. At
-# which cosine does class 0 have half of the push on class 9 under the averaged loss ($\tau = 0.1$)? Which share does it have
-# under SCL at right angles?
+# **2. Near or many?** Put ten classes of the sizes of section 2 on ten coordinate axes, and turn class 0 towards class 9.
+# At which cosine does class 0 have half of the push on class 9 under the averaged loss ($\tau = 0.1$)? What share does it
+# have under SCL at right angles?
 #
 # **3. When the second step is everything.** Build a batch for which line 1 and line 2 of the proof agree and line 3 is far
 # below. Check it with `proof_lines`. *(Two classes cannot do it. Why?)*

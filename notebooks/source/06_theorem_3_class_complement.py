@@ -86,9 +86,9 @@ assert abs(claim.gap) < 1e-12
 #
 # ## 2. The argument, line by line
 #
-# Write $\psi(x) = \log(1 + (K-1)e^x)$ and $x_i = (r_i - a_i)/\tau$. The slope of $\psi$ is $\frac{(K-1)e^x}{1 + (K-1)e^x}$:
-# it is positive, so $\psi$ is increasing, and it increases itself, so $\psi$ is convex. This is the argument from Theorem 2
-# onwards; the paper sets $\tau = 1$.
+# Write $\psi(x) = \log(1 + (K-1)e^x)$ and $x_i = (r_i - a_i)/\tau$. The slope of $\psi$ is
+# $\frac{(K-1)e^x}{1 + (K-1)e^x}$: it is positive, so $\psi$ is increasing, and it is itself increasing, so $\psi$ is
+# convex. This is the argument from Theorem 2 onwards; the paper sets $\tau = 1$.
 #
 # 1. **Theorem 2**, for every anchor: $\;L_i \ge \psi(x_i)$.
 # 2. **Jensen**, over the anchors: $\;\frac1{|D|}\sum_i \psi(x_i) \ge \psi(\bar x)$ with $\bar x = \frac1{|D|}\sum_i
@@ -199,10 +199,10 @@ figures.counter_example([0, 180, 180], [200, 2, 2])
 # both tail classes are now as far away as possible, and the head has 98 % of the anchors. Averaging the *denominator* over
 # classes has not balanced the *anchors*.
 #
-# **Drag the classes around the circle** (or use the sliders; each answers the arrow keys). Start from the simplex: does
-# moving one tail class a little towards the other lower or raise the loss? Then change the size of the head: for which
-# sizes is the simplex the best place? *(Where no circle can be dragged, the figure above shows one of its positions and the
-# figure below all of them.)*
+# **Drag the classes around the circle** (or use the sliders; each responds to the arrow keys). Start from the simplex:
+# does moving one tail class a little towards the other lower or raise the loss? Then change the size of the head: for
+# which sizes is the simplex the best place? *(Where no circle can be dragged, the figure above shows one of its positions
+# and the figure below all of them.)*
 
 # %%
 widgets.counter_example()
@@ -396,7 +396,8 @@ for counts in ([5, 5, 5], [300, 7]):
 # $$\bar r = \frac{1}{K(K-1)} \sum_y \sum_{j \ne y} \mu_y \cdot \mu_j = \frac{\bigl\|\sum_y \mu_y\bigr\|^2 - \sum_y
 # \|\mu_y\|^2}{K(K-1)} \;\ge\; \frac{0 - K}{K(K-1)} = -\frac{1}{K-1}, \qquad \bar a \le 1 .$$
 #
-# So $\bar x \ge -\frac{1}{\tau}\bigl(\frac{1}{K-1} + 1\bigr) = -\frac{K}{(K-1)\tau}$, and $\psi$ grows. $\;\blacksquare$
+# So $\bar x \ge -\frac{1}{\tau}\bigl(\frac{1}{K-1} + 1\bigr) =
+# -\frac{K}{(K-1)\tau}$, and $\psi$ is increasing. $\;\blacksquare$
 #
 # *Equality.* (4) needs $\bar a = 1$, that is, all samples of a class at one point, and $\sum_y \mu_y = 0$. In (3)
 # $\psi$ is strictly convex, so all $r_i$ are equal, and their mean is $-\frac1{K-1}$. (2) needs $\mu_y \cdot \mu_j$ to be
@@ -571,9 +572,9 @@ for temperature in (0.1, 0.5, 1.0):
 # simplex, whatever the class counts. Its first two steps are Jensen's inequality and always hold. The third needs the
 # product of the mean of all samples and the mean of the class means to be non-negative; equal counts guarantee that,
 # unequal counts do not. For three or more classes of unequal counts the simplex is not even a stationary point, because
-# the mean loss pushes every class away from the mean of all samples, which leans towards the larger classes. With 200,
-# 2 and 2 samples and temperature 1, the optimum merges the two tail classes, at a loss of 0.25 where the theorem claims
-# at least 0.369. Averaging the anchors per class too makes the theorem true, at every temperature and with prototypes
+# the mean loss pushes every class away from the mean of all samples, which leans towards the larger classes. With 200, 2
+# and 2 samples and temperature 1, the optimum merges the two tail classes, at a loss of 0.25 where the theorem claims at
+# least 0.369. Averaging the anchors per class as well makes the theorem true, at every temperature and with prototypes
 # anywhere, with equality only at a collapsed regular simplex.
 #
 # ## Exercises

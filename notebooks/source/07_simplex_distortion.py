@@ -52,8 +52,8 @@ torch.set_num_threads(1)  # many small matrices: more threads would only wait fo
 # 5. With anchors averaged per class the optimum of the full data stays at the simplex (notebook 06). Choose that loss in
 #    place of BCL, and then batches of 8: does it stay there?
 #
-# Every slider answers the arrow keys. With up to four classes the picture is exact. With more it is a projection; rely on the
-# angles and the curve.
+# Every slider responds to the arrow keys. With up to four classes the picture is exact. With more it is a projection;
+# rely on the angles and the curve.
 
 # %%
 explorer = SimplexExplorer(imbalance_factor=100, temperature=0.5, losses=["scl", "bcl"])
@@ -208,8 +208,8 @@ assert abs(ends[0] - ends[1]) < 1e-12 < 0.01 < between - ends[0]
 #
 # $$f(G) - f^* \;\le\; \langle g, G \rangle + \sum_i \lambda_i + K \max\bigl(0, -\lambda_{\min}(S)\bigr) .$$
 #
-# The right side is the **duality gap**. It is true for any $\lambda$ and small for $\lambda_i = -(gG)_{ii}$: this
-# choice cancels the first two terms and leaves $K \max(0, -\lambda_{\min}(S))$, which at an optimum is 0 (its
+# The right side is the **duality gap**. The bound holds for any $\lambda$, and it is small for $\lambda_i = -(gG)_{ii}$:
+# this choice cancels the first two terms and leaves $K \max(0, -\lambda_{\min}(S))$, which at an optimum is 0 (its
 # optimality condition). In code, first compute $g$ by automatic differentiation (`terms` lists the terms of $f$), then
 # the gap and $S$:
 
@@ -235,8 +235,8 @@ def gap_and_slack(gram, terms):
 
 
 # %% [markdown]
-# **Before you run the cell:** it computes the gap at the optimum, at the regular simplex, and at a random geometry. The gap
-# is an upper bound of what could still be gained. How much can really be gained?
+# **Before you run the cell:** it computes the gap at the optimum, at the regular simplex, and at a random geometry. The
+# gap is an upper bound on what could still be gained. How much can really be gained?
 
 # %%
 counts = profile(100, 6)
@@ -608,7 +608,7 @@ check("duality_gap", duality_gap)
 
 # %% [markdown]
 # **3. The first lost dimension.** At factor 10 the optimum of BCL at temperature 1 uses all nine dimensions, at 30 only
-# eight. At which whole factor does it lose the first? How far apart are the two smallest classes there?
+# eight. At which integer factor does it lose the first? How far apart are the two smallest classes there?
 #
 # **4. Half a correction.** Weight the anchors of a class by $n_y^{\,a}$ in total: $a = 1$ is Eq. 9, $a = 0$ gives
 # class-averaged anchors. *(At collapse* `certified_optimum(counts ** a, "bcl")` *computes it.)* How much of the deviation

@@ -74,10 +74,11 @@ for size in (8, 32, 64):
 #
 # ## 2. Missing classes change the optimum
 #
-# At collapse a mini-batch is described by its class counts alone, so `geometry.certified_optimum` can minimise the average loss
-# over the distribution of batches. Prototypes stand in for missing classes. They can be *tied* to the class means (as in
-# notebook 07) or *free*: vectors of their own, as in the paper. We compare SCL and both kinds of BCL, and $L_3$ of notebook 05
-# (Eq. 8), in which samples meet only prototypes.
+# At collapse a mini-batch is described by its class counts alone, so `geometry.certified_optimum` can minimise the
+# average loss over the distribution of batches. Prototypes stand in for missing classes. They can be *tied* to the class
+# means (as in notebook 07) or *free*: vectors of their own. (In the paper a small network computes them, and nothing ties
+# them to the class means.) We compare SCL and both kinds of BCL, and $L_3$ of notebook 05 (Eq. 8), in which samples meet
+# only prototypes.
 #
 # **Before you look:** which loss suffers most from small batches? Can small batches *help* a loss?
 

@@ -16,8 +16,8 @@
 # **In networks trained on long-tailed digits, BCL's class means are closer to the simplex than SCL's. When does that
 # difference arise, and what explains it: the optimum, missing classes, or something else?**
 #
-# You will watch a small network from before its first step, compare five seeds of each loss, and rule out missing classes by
-# training on the whole data set as one batch.
+# You will watch a small network from before its first step, compare five seeds of each loss, and find out whether missing
+# classes matter by training on the whole data set as one batch.
 #
 # *Half a minute of computing, half an hour of reading; exercises take longer. You need the simplex deviation
 # (notebook 03), the certified optimum (notebook 07) and the free embeddings of notebook 08. Longer runs are read from
@@ -199,8 +199,8 @@ assert gained["bcl"] > gained["scl-averaging"] > 2 * gained["scl-complement"] > 
 #
 # ## 3. Are missing classes the reason?
 #
-# In batches of 64 the smallest class occurs in every third. In another setting of the stored runs, each batch is the whole
-# training set, with as many steps. **Before you run the cell:** will the difference between SCL and BCL vanish?
+# The smallest class is in one in three of the batches of 64. In another setting of the stored runs, each batch is the
+# whole training set, with as many steps. **Before you run the cell:** will the difference between SCL and BCL vanish?
 
 # %%
 drawn = geometry.sampled_batches(class_counts, 64, num_batches=4000)

@@ -199,12 +199,12 @@ for name in ("theorem-1", "theorem-3", "scl-long-tailed", "eq-9"):
 #
 # ## In one paragraph
 #
-# Each checkable statement of the paper is one row, with a verdict computed from cases and failures. Most of what it says
-# about supervised contrastive learning, about its losses and about the data is true as it stands. The statements that are
-# false as printed are the bracket in Eq. 3, the limits of the medium-shot group, some remarks about compared figures, and
-# Theorem 3, whose bound is violated as soon as there are three or more classes that are not all equally large. That BCL
-# leads to a regular simplex is true for equal classes, and with anchors averaged per class for all. The tables of trained
-# networks wait for full training runs.
+# About fifty statements of the paper have a row each, with a verdict computed from cases and failures. Most of what it
+# says about supervised contrastive learning, about its losses and about the data is true as it stands. The statements
+# that are false as printed are the bracket in Eq. 3, the limits of the medium-shot group, some remarks about compared
+# figures, and Theorem 3, whose bound is violated as soon as there are three or more classes that are not all equally
+# large. That BCL leads to a regular simplex is true for equal classes, and with anchors averaged per class for all. The
+# tables of trained networks wait for full training runs.
 #
 # ## Exercises
 #

@@ -52,10 +52,9 @@ print(row.title)
 Markdown(provenance(row))
 
 # %% [markdown]
-# The classifier is a cosine classifier (its logits are scaled cosines), λ is 1 instead of 2, μ is 0.35 instead of 0.6,
-# τ is 0.07, and the learning rate falls along a cosine. And the long tail is not cut by us: it consists of two
-# published lists of files (Liu et al., CVPR 2019), so the recipe says `profile as-found`, and a run records the hash of
-# the list.
+# The classifier is a cosine classifier (its logits are scaled cosines), λ is 1 instead of 2, μ is 0.35 instead of 0.6, τ
+# is 0.07, and the learning rate falls along a cosine. And the long tail is not cut by us: it is given by two published
+# lists of files (Liu et al., CVPR 2019), so the recipe says `profile as-found`, and a run records the hash of the list.
 #
 # $v_1$ is a random part of the photograph with colour jitter and RandAugment; $v_2$ and $v_3$ are SimAugment. Here they are for
 # two photographs that come with scikit-learn, at 64 pixels instead of 224. **Before you look:** a crop may keep as little as

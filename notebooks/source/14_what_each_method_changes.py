@@ -17,7 +17,7 @@
 #
 # You see 34 methods in one picture, read a card for each, compare some on ten runs each, and combine two in one file.
 #
-# *Less than a minute of computing, 15 minutes of reading with three or four of the cards; all 34, and the exercise, take
+# *Less than a minute of computing, 25 minutes of reading with three or four of the cards; all 34, and the exercise, take
 # longer. You need notebook 01b for the method, notebook 02 for logit compensation, and notebook 13 for standard errors.*
 
 # %%
