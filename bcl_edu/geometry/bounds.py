@@ -58,6 +58,7 @@ from torch import Tensor
 
 from bcl_edu.counting import counted
 from bcl_edu.losses import anchor_losses
+from bcl_edu.losses.checks import check_batch
 
 UNIT_TOLERANCE = 1e-3
 
@@ -332,13 +333,7 @@ def _checked(
     temperature: float,
 ) -> tuple[Float[Tensor, "n dim"], Int[Tensor, " n"]]:
     """Embeddings in float64 and labels in int64, or one clear error."""
-    if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1] or len(labels) == 0:
-        raise ValueError(
-            f"embeddings have shape {tuple(embeddings.shape)} and labels {tuple(labels.shape)}; "
-            "expected (n, dim) and (n,) with n >= 1"
-        )
-    if not temperature > 0:
-        raise ValueError(f"temperature is {temperature}; expected a number above 0")
+    check_batch(embeddings, labels, temperature)
     for name, vectors in (("embedding", embeddings), ("prototype", prototypes)):
         if vectors is None:
             continue

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from bcl_edu.losses.checks import check_batch
 from bcl_edu.losses.definition import class_sizes
 from bcl_edu.losses.named import contrastive_named
 
@@ -51,13 +52,7 @@ def gradient_shares(
     kind = contrastive_named(loss)
     if kind.needs_prototypes and prototypes is None:
         raise ValueError(f"loss {loss!r} needs prototypes, one row for each class")
-    if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1] or len(labels) == 0:
-        raise ValueError(
-            f"embeddings have shape {tuple(embeddings.shape)} and labels {tuple(labels.shape)}; "
-            "expected (n, dim) and (n,) with n >= 1"
-        )
-    if not temperature > 0:
-        raise ValueError(f"temperature is {temperature}; expected a number above 0")
+    check_batch(embeddings, labels, temperature)
     labels = labels.long()
     num_classes = int(labels.max()) + 1 if prototypes is None else len(prototypes)
     if int(labels.min()) < 0 or int(labels.max()) >= num_classes:

@@ -194,3 +194,18 @@ def as_class_counts(class_counts: object, *, device: torch.device | None = None)
         raise ValueError(
             f"class_counts is {class_counts!r}; expected one number for each class, in a tensor, list or array"
         ) from None
+
+
+def check_batch(embeddings: Tensor, labels: Tensor, temperature: float) -> None:
+    """Refuse anything but one label for each of n >= 1 rows of embeddings, and a temperature above 0.
+
+    Raises:
+        ValueError: with both shapes, or the temperature.
+    """
+    if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1] or len(labels) == 0:
+        raise ValueError(
+            f"embeddings have shape {tuple(embeddings.shape)} and labels {tuple(labels.shape)}; "
+            "expected (n, dim) and (n,) with n >= 1"
+        )
+    if not temperature > 0:
+        raise ValueError(f"temperature is {temperature}; expected a number above 0")

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from bcl_edu.losses import CONTRASTIVE_LOSSES, contrastive_loss, logit_compensated_cross_entropy
 from bcl_edu.methods.protocol import Batch, Clock, Method
+from bcl_edu.methods.two_branches import both_branches
 from bcl_edu.models import ProjectionHead, PrototypeHead, build_classifier
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows.bcl_rows import BCL
@@ -55,20 +56,10 @@ class BalancedContrastive(Method):
         Raises:
             ValueError: not three views.
         """
-        views, number = batch.views.shape[:2]
-        if views != 3:
-            raise ValueError(
-                f"{views} views of each image, expected v1, v2 and v3 (the policy of --views makes them)"
-            )
-        # One pass over all views: batch normalisation sees them together, as in the authors' code.
-        features = self.extract(batch.views.flatten(0, 1))
-        logits = batch.gather(self.classifier(features[:number]))
-        labels = batch.gather(batch.labels)
-        embeddings = self.projection(features[number:]).unflatten(0, (2, number))  # v2, then v3
-        embeddings = batch.gather(embeddings.transpose(0, 1)).transpose(0, 1).flatten(0, 1)
+        logits, embeddings, labels = both_branches(self, batch)
         classification = logit_compensated_cross_entropy(logits, labels, self.class_counts, check=False)
         contrastive = contrastive_loss(
-            embeddings,
+            embeddings.flatten(0, 1),  # v2, then v3
             labels.repeat(2),
             self.prototypes(),
             temperature=self.options.temperature,

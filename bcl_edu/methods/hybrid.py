@@ -27,6 +27,7 @@ from bcl_edu.methods.curriculum import parabolic
 from bcl_edu.methods.protocol import Batch, Clock, Method
 from bcl_edu.methods.samplers import ByClass
 from bcl_edu.methods.stage import Stage, Stream, main_stage
+from bcl_edu.methods.two_branches import gathered_views
 from bcl_edu.models import LinearClassifier
 from bcl_edu.models.heads import PlainHead
 from bcl_edu.models.precision import unit_rows
@@ -61,7 +62,6 @@ class SupervisedHybrid(Method):
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """alpha times the contrastive loss and 1 - alpha times the cross-entropy of the balanced batch."""
         balanced = batch.streams["balanced"]
-        number = len(batch.labels)
         if self.options.joint_pass:
             features = self.extract(torch.cat([*batch.views, balanced.views[0]]))
             of_contrast, of_balanced = features.split(
@@ -70,8 +70,7 @@ class SupervisedHybrid(Method):
         else:
             of_contrast = self.extract(batch.views.flatten(0, 1))
             of_balanced = self.extract(balanced.views[0])
-        embeddings = self.projection(of_contrast).unflatten(0, (-1, number))  # views, then samples
-        embeddings = batch.gather(embeddings.transpose(0, 1)).transpose(0, 1)
+        embeddings = gathered_views(self.projection(of_contrast), batch, len(batch.views))
         contrastive = self.contrast(
             embeddings.flatten(0, 1), batch.gather(batch.labels).repeat(len(embeddings))
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 from bcl_edu.losses import logit_compensated_cross_entropy
 from bcl_edu.methods.protocol import Batch, Clock, Method
 from bcl_edu.methods.stage import Stage, main_stage
+from bcl_edu.methods.two_branches import both_branches
 from bcl_edu.models import ProjectionHead, PrototypeHead, build_classifier
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows.own_loss_options import FUNCTIONS, LossOnEmbeddings, LossOnLogits
@@ -54,15 +55,10 @@ class TwoBranchesWithOwnLoss(Method):
 
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """The loss, and both its parts unweighted."""
-        number = batch.views.shape[1]
-        features = self.extract(batch.views.flatten(0, 1))
-        logits = batch.gather(self.classifier(features[:number]))
-        labels = batch.gather(batch.labels)
-        embeddings = self.projection(features[number:]).unflatten(0, (2, number))  # v2, then v3
-        embeddings = batch.gather(embeddings.transpose(0, 1)).transpose(0, 1).flatten(0, 1)
+        logits, embeddings, labels = both_branches(self, batch)
         classification = logit_compensated_cross_entropy(logits, labels, self.class_counts, check=False)
         prototypes = self.prototype_head(self.classifier.weight)
-        own = self.loss(embeddings, labels.repeat(2), prototypes, self.class_counts)
+        own = self.loss(embeddings.flatten(0, 1), labels.repeat(2), prototypes, self.class_counts)
         total = self.options.lambda_ * classification + self.options.mu * own
         return {"loss": total, "classification": classification, "own": own}
 

@@ -23,6 +23,7 @@ from torch.nn import functional
 from bcl_edu.losses import logit_compensated_cross_entropy
 from bcl_edu.losses.bessel import log_bessel_ratio
 from bcl_edu.methods.protocol import Batch, Clock, Method, TrainingPass
+from bcl_edu.methods.two_branches import both_branches
 from bcl_edu.models import ProjectionHead, build_classifier
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows.proco_rows import ProCo
@@ -136,17 +137,7 @@ class ProbabilisticContrastive(Method):
         Raises:
             ValueError: not three views.
         """
-        views, number = batch.views.shape[:2]
-        if views != 3:
-            raise ValueError(
-                f"{views} views of each image, expected v1, v2 and v3 (the policy of --views makes them)"
-            )
-        features = self.extract(batch.views.flatten(0, 1))
-        logits = batch.gather(self.classifier(features[:number]))
-        labels = batch.gather(batch.labels)
-        embeddings = self.projection(features[number:]).unflatten(0, (2, number))
-        embeddings = batch.gather(embeddings.transpose(0, 1)).transpose(0, 1)  # v2 and v3 of all ranks
-
+        logits, embeddings, labels = both_branches(self, batch)
         log_prior = (self.class_counts.double() / self.class_counts.sum()).log()
         means, epoch = ClassMeans(self.mean, self.count), ClassMeans(self.epoch_mean, self.epoch_count)
         contrastive = logits.new_zeros((), dtype=torch.float64)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-from bcl_edu.recipe import MethodOptions, Recipe
+from bcl_edu.recipe import FIRST_STAGE, MethodOptions, Recipe
 from bcl_edu.rows.bcl_rows import BENCHMARKS
 from bcl_edu.rows.registry import METHODS, RECIPES, method_options
 from bcl_edu.rows.starters import SHORT_NAMES, STARTERS
@@ -19,16 +19,9 @@ COMMON = (
     "views",
     "crop_scale",
     "blur",
-    "epochs",
+    *sorted(FIRST_STAGE),
     "schedule_epochs",
     "batch_size",
-    "learning_rate",
-    "schedule",
-    "warmup_epochs",
-    "warmup_from",
-    "milestones",
-    "decay",
-    "rate_per_epoch",
     "momentum",
     "nesterov",
     "weight_decay",

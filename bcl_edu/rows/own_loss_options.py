@@ -15,16 +15,11 @@ FUNCTIONS: dict[str, tuple[str, Callable[..., Any]]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
-class LossOnLogits(MethodOptions):
-    """Options of a classifier that is trained with a loss of one's own."""
-
-    implementation: ClassVar[str] = "bcl_edu.methods.own_losses:ClassifierWithOwnLoss"
-    idle = ONE_VIEW
+class OwnLoss(MethodOptions):
+    """Options of a method that trains a registered loss, which names it."""
 
     loss: tyro.conf.Suppress[str] = field(metadata={"kept": False})
     """Which loss; chosen by --method."""
-    classifier: Literal["linear", "cosine"] = "linear"
-    """Last layer; 'cosine' has scale 30."""
 
     @property
     def name(self) -> str:
@@ -38,7 +33,18 @@ class LossOnLogits(MethodOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LossOnEmbeddings(MethodOptions):
+class LossOnLogits(OwnLoss):
+    """Options of a classifier that is trained with a loss of one's own."""
+
+    implementation: ClassVar[str] = "bcl_edu.methods.own_losses:ClassifierWithOwnLoss"
+    idle = ONE_VIEW
+
+    classifier: Literal["linear", "cosine"] = "linear"
+    """Last layer; 'cosine' has scale 30."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossOnEmbeddings(OwnLoss):
     """Options of the two-branch network with a loss of one's own on its embeddings.
 
     Raises:
@@ -47,8 +53,6 @@ class LossOnEmbeddings(MethodOptions):
 
     implementation: ClassVar[str] = "bcl_edu.methods.own_losses:TwoBranchesWithOwnLoss"
 
-    loss: tyro.conf.Suppress[str] = field(metadata={"kept": False})
-    """Which loss; chosen by --method."""
     lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 2.0
     """Weight λ of the classification loss (Eq. 11)."""
     mu: float = 0.6
@@ -64,13 +68,3 @@ class LossOnEmbeddings(MethodOptions):
         """Refuse values outside their range."""
         at_least(0, self, "lambda_", "mu")
         at_least(1, self, "head_hidden", "head_dim")
-
-    @property
-    def name(self) -> str:
-        """The loss's name."""
-        return self.loss
-
-    @property
-    def title(self) -> str:
-        """What whoever registered the loss says of it."""
-        return FUNCTIONS[self.loss][0]
