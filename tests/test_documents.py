@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,25 +30,39 @@ def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_losses_train_in_a_loop_of_ones_own_and_under_lightnings_hooks() -> None:
-    names = run_python("losses_in_your_loop.md")
-    model, labels = names["Balanced"](), torch.repeat_interleave(torch.arange(3), torch.tensor([8, 4, 2]))
+@pytest.fixture
+def lightning_class() -> Any:
+    """The class of the page, and data of three classes for it."""
+    module = run_python("losses_in_your_loop.md")["Balanced"]()
+    labels = torch.repeat_interleave(torch.arange(3), torch.tensor([8, 4, 2]))
     views = torch.randn(len(labels), 3, 3, 8, 8)
-    data = [(views[i], labels[i]) for i in range(len(labels))]
-    before = [value.clone() for value in model.parameters()]
-    if find_spec("lightning") is not None:
-        from lightning.pytorch import Trainer
+    return module, DataLoader([(views[i], labels[i]) for i in range(len(labels))], batch_size=7)  # type: ignore[arg-type]
 
-        trainer = Trainer(max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False)
-        trainer.fit(model, DataLoader(data, batch_size=7))  # type: ignore[arg-type]
-    else:
-        optimizer = model.configure_optimizers()
-        for number, batch in enumerate(DataLoader(data, batch_size=7)):  # type: ignore[arg-type]
-            loss = model.training_step(batch, number)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    assert all(not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
+
+def copies(module: torch.nn.Module) -> list[torch.Tensor]:
+    return [value.detach().clone() for value in module.parameters()]
+
+
+def test_the_losses_train_in_a_loop_of_ones_own_and_under_lightnings_hooks(lightning_class: Any) -> None:
+    module, data = lightning_class
+    before = copies(module)
+    optimizer = module.configure_optimizers()
+    for number, batch in enumerate(data):
+        loss = module.training_step(batch, number)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert all(not torch.equal(old, new) for old, new in zip(before, copies(module), strict=True))
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning's own, of few workers and no logger
+def test_lightnings_trainer_trains_the_class_of_the_page(lightning_class: Any) -> None:
+    lightning = pytest.importorskip("pytorch_lightning")
+    module, data = lightning_class
+    before = copies(module)
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    lightning.Trainer(max_epochs=1, accelerator="cpu", **quiet).fit(module, data)
+    assert all(not torch.equal(old, new) for old, new in zip(before, copies(module), strict=True))
 
 
 def test_exported_weights_load_in_plain_pytorch(in_tmp: Path) -> None:

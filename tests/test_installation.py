@@ -1,5 +1,6 @@
 """The check of the installation: what it finds, and that every remedy is one line that helps."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,12 @@ def test_in_a_notebook_it_is_a_table_that_shows_text_as_text() -> None:
     assert "&lt;b&gt;" in table
     assert "<b>do &amp; this</b>" in table
     assert "✗" in table
+
+
+def test_where_the_encoding_lacks_a_mark_it_is_written_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+    monkeypatch.setattr(installation, "check_installation", lambda: Installation((Finding("a", "there"),)))
+    installation.main()
+    assert b"\\u2713" in written.getvalue()
+    assert b"there" in written.getvalue()

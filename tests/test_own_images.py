@@ -113,17 +113,70 @@ def test_a_dry_run_of_ones_own_images(pictures: Path, capsys: pytest.CaptureFixt
     assert "estimated, nothing was written" in capsys.readouterr().out
 
 
-def test_lists_train_what_they_name_and_a_profile_cuts_by_size(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def write_lists(pictures: Path, folder: Path) -> None:
+    """train.txt, test.txt and val.txt, the last with the first training picture of each class."""
     for split, validation in (("train", False), ("test", False), ("train", True)):
         lines = [
             f"{path.relative_to(pictures)} {label}\n"
             for label, name in enumerate(COUNTS)
             for path in sorted((pictures / split / name).iterdir())[: 1 if validation else None]
         ]
-        (tmp_path / f"{'val' if validation else split}.txt").write_text("".join(lines))
+        (folder / f"{'val' if validation else split}.txt").write_text("".join(lines))
+
+
+def test_a_run_of_own_lists_is_estimated_resumed_exported_evaluated_and_reported(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_lists(pictures, tmp_path)
+    own = ["--data-dir", str(pictures), "--test-list", "test.txt"]
+    command = ["lists", *own, "--train-list", "train.txt", *QUICK, *QUIET]
+    train.main([*command, "--dry-run"])
+    assert "23 images, " in capsys.readouterr().out
+
+    def ctrl_c(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bcl_edu.training.loop._Run._tell", ctrl_c)  # after the checkpoint
+        with pytest.raises(SystemExit):
+            train.main([*command, "--output", "run"])
+    train.main([*command, "--output", "run", "--resume"])
+    export.main(["run", "kept"])
+    capsys.readouterr()
+    found = []
+    for folder in ("run", "kept"):
+        evaluate.main([folder, *own, "--json", "--device", "cpu", "--workers", "0"])
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] == found[1]
+    assert found[0]["top1"] == record(tmp_path / "run")["last"]["top1"]
+    assert [row["class"] for row in found[0]["per_class"]] == list(COUNTS)
+    report(["kept"])
+    printed = capsys.readouterr().out
+    assert "data set lists" in printed
+    assert "balanced test set" not in printed
+    assert "mean over classes" in printed
+
+
+@pytest.mark.parametrize("image_size", [20, 72], ids=["in memory", "on disk"])
+def test_an_unreadable_picture_is_replaced_in_training_only_if_that_was_asked_for(
+    image_size: int, pictures: Path, tmp_path: Path
+) -> None:
+    own = shutil.copytree(pictures, tmp_path / "own")
+    (own / "train" / "bee" / "3.png").write_text("no image")
+    command = ["folder", "--data-dir", str(own), *QUICK, *QUIET, "--image-size", str(image_size)]
+    with pytest.raises(SystemExit, match=r"cannot read the image .*3\.png"):
+        train.main([*command, "--output", str(tmp_path / "refused")])
+    with pytest.warns(UserWarning, match=r"3\.png.*replaced by"):
+        train.main([*command, "--output", str(tmp_path / "run"), "--unreadable-images", "replace"])
+    assert record(tmp_path / "run")["data"]["class_counts"] == list(COUNTS.values())
+
+
+def test_lists_train_what_they_name_and_a_profile_cuts_by_size(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_lists(pictures, tmp_path)
     train.main(
         [
             *("lists", "--data-dir", str(pictures), *QUICK, *QUIET, "--output", "run"),
@@ -140,10 +193,8 @@ def test_a_validation_split_is_a_list_or_a_fraction_not_both(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    lines = [f"{path.relative_to(pictures)} 0\n" for path in sorted((pictures / "train" / "ant").iterdir())]
-    (tmp_path / "train.txt").write_text("".join(lines))
-    (tmp_path / "val.txt").write_text(lines[0])
-    lists = ["--train-list", "train.txt", "--test-list", "train.txt", "--val-list", "val.txt"]
+    write_lists(pictures, tmp_path)
+    lists = ["--train-list", "train.txt", "--test-list", "test.txt", "--val-list", "val.txt"]
     with pytest.raises(SystemExit, match=r"val_fraction is 0\.1"):
         train.main(["lists", "--data-dir", str(pictures), *QUICK, *lists, "--val-fraction", "0.1"])
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from bcl_edu.evaluate import evaluate_checkpoint
-from bcl_edu.training import load_pretrained
+from bcl_edu.training import CheckpointError, load_pretrained
 from bcl_edu.training.display import figure
 from bcl_edu.training.pretrained import SMALL_ENOUGH
 from benchmarks.digits_methods import read, table
@@ -68,6 +70,26 @@ def test_kept_weights_are_small_and_load_with_their_record(path: Path) -> None:
     assert path.stat().st_size <= SMALL_ENOUGH
     record = json.loads((path.parent / "run.json").read_text())
     assert load_pretrained(path.parent).epoch == record["epochs_finished"] == record["recipe"]["epochs"]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_the_record_has_the_hashes_of_what_is_kept_beside_it(row: tuple[str, ...]) -> None:
+    path = RESULTS / row[0]
+    kept = {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in path.parent.iterdir()
+        if file != path
+    }
+    assert json.loads(path.read_text())["sha256"] == kept
+
+
+def test_one_changed_bit_of_kept_weights_is_noticed(tmp_path: Path) -> None:
+    kept = shutil.copytree(RESULTS / "digits-lt" / "bcl", tmp_path / "kept")
+    content = bytearray((kept / "model.safetensors").read_bytes())
+    content[65319] ^= 1 << 6  # which once cost 77 points of accuracy, without a word
+    (kept / "model.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is damaged"):
+        evaluate_checkpoint(kept, device="cpu")
 
 
 @pytest.mark.parametrize("loss", ["bcl", "lc"])

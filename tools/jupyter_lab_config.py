@@ -6,13 +6,31 @@
 """
 
 import os
+import secrets
 import sys
 from pathlib import Path
+
+from jupyter_server.auth.identity import PasswordIdentityProvider
+from traitlets import validate
 
 c = get_config()  # type: ignore[name-defined]
 
 # Only this machine can connect, and only with the token that the server prints.
 c.ServerApp.ip = "127.0.0.1"
+
+
+class AlwaysAToken(PasswordIdentityProvider):
+    """Jupyter's own; an empty token, which lets anybody in, in a reader's own configuration is replaced."""
+
+    @validate("token")
+    def _never_empty(self, proposal):  # type: ignore[no-untyped-def]
+        if proposal["value"]:
+            return proposal["value"]
+        self.token_generated = True  # so that the server prints it
+        return secrets.token_hex(24)
+
+
+c.ServerApp.identity_provider_class = AlwaysAToken
 
 # JupyterLab would ask the internet for news, for a newer version of itself and for a list of extensions.
 c.LabApp.news_url = None

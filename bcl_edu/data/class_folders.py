@@ -37,6 +37,9 @@ _NOT_IMAGES = {"Thumbs.db", "desktop.ini"}
 # what the decoded images may take in memory
 _LARGEST_BYTES = 8 * 2**30
 
+# the array of a cache file that says which images were replaced
+_REPLACED = "replaced"
+
 # images a thread decodes at a time: enough to make handing them out cheap
 _CHUNK = 64
 
@@ -216,15 +219,17 @@ def decoded(
         ValueError: an image cannot be read, sizes differ, or the images together would not fit in memory.
     """
 
-    def build() -> dict[str, NDArray[np.uint8]]:
-        arrays = _decode(files, image_size, replace_unreadable)
+    def build() -> dict[str, NDArray[Any]]:
+        arrays, replaced = _decode(files, image_size, replace_unreadable)
         if order is not None:
             arrays = {split: a[order(a, files[split].files.labels)] for split, a in arrays.items()}
-        return arrays
+        return {**arrays, _REPLACED: np.array(replaced, dtype=np.str_)}
 
     upright = ("upright",) if any(images.upright for images in files.values()) else ()
     path = cache_file(cache_dir, name, root, image_size, replace_unreadable, order is not None, *upright)
     arrays = cached_arrays(path, fingerprint(_facts(files)), build)
+    for said in arrays.get(_REPLACED, ()):  # also by a run that finds them in the cache
+        warnings.warn(str(said), ReplacedImageWarning, stacklevel=2)
     return {
         split: LabelledImages(torch.from_numpy(arrays[split]), images.labels, images.class_names)
         for split, images in files.items()
@@ -317,8 +322,8 @@ def _require_room(number: int, height: int, width: int) -> None:
 
 def _decode(
     files: Mapping[str, ImageFiles], image_size: int | None, replace_unreadable: bool
-) -> dict[str, NDArray[np.uint8]]:
-    """All images of each split in one array, with three channels unless every image is grey."""
+) -> tuple[dict[str, NDArray[np.uint8]], list[str]]:
+    """All images of each split in one array, with three channels unless every image is grey; what was replaced."""
     every_file = [(images, index) for images in files.values() for index in range(len(images))]
     if image_size is None:
         height, width = decode_image(every_file[0][0].file(0), upright=every_file[0][0].upright).shape[1:]
@@ -326,6 +331,7 @@ def _decode(
         height = width = image_size
     _require_room(len(every_file), height, width)
     pixels = np.empty((len(every_file), 3, height, width), dtype=np.uint8)
+    replaced: list[str] = []
 
     def decode(start: int) -> list[bool]:
         """Fill one chunk of rows; return for each whether it is in colour."""
@@ -334,7 +340,7 @@ def _decode(
             images, index = every_file[position]
             may_replace = replace_unreadable and images is files["train"]
             image = (
-                _readable(images, index, image_size)
+                _readable(images, index, image_size, replaced)
                 if may_replace
                 else decode_image(images.file(index), image_size, upright=images.upright)
             )
@@ -363,11 +369,13 @@ def _decode(
     if not any_colour:
         pixels = np.ascontiguousarray(pixels[:, :1])
     ends = np.cumsum([len(images) for images in files.values()])[:-1]
-    return dict(zip(files, np.split(pixels, ends), strict=True))
+    return dict(zip(files, np.split(pixels, ends), strict=True)), sorted(replaced)
 
 
-def _readable(images: ImageFiles, index: int, image_size: int | None) -> NDArray[np.uint8]:
-    """The image, or the next one of its class that can be read, with a warning."""
+def _readable(
+    images: ImageFiles, index: int, image_size: int | None, replaced: list[str]
+) -> NDArray[np.uint8]:
+    """The image, or the next one of its class that can be read, which `replaced` then says."""
     members = np.flatnonzero(images.files.labels == images.files.labels[index])
     reasons = []
     for candidate in np.roll(members, -int(np.searchsorted(members, index))).tolist():
@@ -377,8 +385,6 @@ def _readable(images: ImageFiles, index: int, image_size: int | None) -> NDArray
             reasons.append(str(error))
             continue
         if reasons:
-            warnings.warn(
-                f"{reasons[0]}; replaced by {images.file(candidate)}", ReplacedImageWarning, stacklevel=2
-            )
+            replaced.append(f"{reasons[0]}; replaced by {images.file(candidate)}")
         return pixels
     raise ValueError(f"{reasons[0]}; no other image of its class can be read either")

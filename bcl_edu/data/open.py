@@ -193,6 +193,10 @@ def _own(
     parts = own_images(
         name, folder, cache, files, image_size, replace_unreadable=replace_unreadable, upright=upright
     )
+    if parts["train"].num_classes < 2:
+        raise ValueError(
+            f"{folder} has a single class, {parts['train'].class_names[0]}; expected two or more to tell apart"
+        )
     facts = {**facts, "image_size": parts["train"].image_shape[1]}
     return Dataset(name, parts["train"], parts["test"], facts, parts.get("validation"))
 

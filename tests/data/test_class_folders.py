@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from bcl_edu.data import ImageFiles, Images, LabelledImages, class_folders, open_dataset, open_test_images
+from bcl_edu.data.check import check_dataset
 from bcl_edu.data.class_folders import ReplacedImageWarning, read_class_folders
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -80,9 +81,9 @@ def test_own_photographs_are_upright_and_published_ones_as_stored(tmp_path: Path
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 3  # stored upside down
     stored = Image.fromarray(np.repeat(np.uint8([[0], [255]]), 8, axis=0).repeat(16, axis=1)).convert("RGB")
-    for split in ("train", "test"):
-        (tmp_path / "tree" / split / "one").mkdir(parents=True)
-        stored.save(tmp_path / "tree" / split / "one" / "1.png", exif=exif)
+    for folder in ("train/one", "train/two", "test/one", "test/two"):
+        (tmp_path / "tree" / folder).mkdir(parents=True)
+        stored.save(tmp_path / "tree" / folder / "1.png", exif=exif)
 
     def top(images: Images) -> int:
         if isinstance(images, ImageFiles):
@@ -92,7 +93,9 @@ def test_own_photographs_are_upright_and_published_ones_as_stored(tmp_path: Path
     tree, cache = tmp_path / "tree", tmp_path / "cache"
     for upright, expected in ((True, 255), (False, 0)):
         dataset = open_dataset("folder", tree, cache_dir=cache, image_size=image_size, upright=upright)
-        tested = open_test_images("folder", tree, ["one"], image_size, cache_dir=cache, upright=upright)
+        tested = open_test_images(
+            "folder", tree, ["one", "two"], image_size, cache_dir=cache, upright=upright
+        )
         assert [top(images) for images in (dataset.train, dataset.test, tested)] == [expected] * 3
     assert top(read_class_folders("published", tree, cache).train) == 0
 
@@ -264,12 +267,19 @@ def test_an_unreadable_training_image_is_replaced_if_asked_to_and_a_test_image_n
         data = open_dataset("folder", tree, image_size=image_size, replace_unreadable=True)
     assert torch.equal(data.train.images[4], data.train.images[5])
     assert data.train.class_counts.tolist() == [3, 5]
-    (tree / "test/dog/10.png").write_text("no image")
-    with (
-        pytest.warns(ReplacedImageWarning),
-        pytest.raises(ValueError, match=r"10\.png"),
-    ):
+    with pytest.warns(ReplacedImageWarning, match=r"04\.png.*05\.png"):  # now from the cache
         open_dataset("folder", tree, image_size=image_size, replace_unreadable=True)
+    (tree / "test/dog/10.png").write_text("no image")
+    with pytest.raises(ValueError, match=r"10\.png"):
+        open_dataset("folder", tree, image_size=image_size, replace_unreadable=True)
+
+
+def test_a_single_class_is_nothing_to_tell_apart(tree: Path) -> None:
+    for split in ("train", "test"):
+        shutil.rmtree(tree / split / "dog")
+    with pytest.raises(ValueError, match="single class, cat"):
+        open_dataset("folder", tree)
+    assert check_dataset("folder", tree).problems == ["it cannot be opened"]
 
 
 def test_a_validation_folder_is_the_validation_split(tree: Path) -> None:

@@ -75,10 +75,23 @@ def test_no_file_of_ours_says_that_it_is_paired(twin: Path) -> None:
     assert "formats:" not in twin.read_text("utf-8").partition("# %%")[0]
 
 
-def test_make_lab_lists_notebooks_and_opens_each_as_one_file() -> None:
-    assert list(NOTEBOOKS.glob("*.py")) == []
+def configuration_of_make_lab() -> Config:
     config = Config()
     source = (NOTEBOOKS.parent / "tools" / "jupyter_lab_config.py").read_text("utf-8")
-    exec(source, {"get_config": lambda: config, "__file__": "tools/jupyter_lab_config.py"})
-    loaded = config.ServerApp.jpserver_extensions
+    exec(source, {"get_config": lambda: config, "__file__": "tools/jupyter_lab_config.py", "__name__": "c"})
+    return config
+
+
+def test_make_lab_lists_notebooks_and_opens_each_as_one_file() -> None:
+    assert list(NOTEBOOKS.glob("*.py")) == []
+    loaded = configuration_of_make_lab().ServerApp.jpserver_extensions
     assert (loaded["jupytext"], loaded["jupyterlab_jupytext"]) == (False, False)
+
+
+def test_make_lab_asks_for_a_token_whatever_the_readers_configuration_says() -> None:
+    provider = configuration_of_make_lab().ServerApp.identity_provider_class
+    empty = provider(config=Config({"IdentityProvider": {"token": ""}}))
+    assert len(empty.token) == 48
+    assert (empty.auth_enabled, empty.token_generated) == (True, True)
+    assert len(provider().token) == 48
+    assert provider(config=Config({"IdentityProvider": {"token": "of my own"}})).token == "of my own"
