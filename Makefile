@@ -15,6 +15,9 @@ LAB_READY  := $(VENV)/.bcl-lab
 TEST_READY := $(VENV)/.bcl-test
 FIRST_NOTEBOOK := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 
+# Every kernel and worker imports the package: where bytecode is not kept, each compiles it anew, a second each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Worker processes share the cores, so each computes on one thread.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
