@@ -56,7 +56,7 @@ CARDS: dict[str, MethodCard] = {
     ),
     "focal-detached": MethodCard(
         r"L = -\omega \log p_y, \qquad \omega = (1 - p_y)^{\gamma} \text{ without gradient}",
-        "The factor only weighs samples, since no gradient passes through it. A published comparison trained this "
+        "The factor only weights samples, since no gradient passes through it. A published comparison trained this "
         "under the name of focal loss.",
     ),
     "focal-sigmoid": MethodCard(
@@ -85,7 +85,7 @@ CARDS: dict[str, MethodCard] = {
         r"L = \text{mean}_i\, L_{LDAM, i}, \text{ from epoch } t_1 \text{ on } "
         r"\frac{\sum_i \omega_{y_i} L_{LDAM, i}}{\sum_i \omega_{y_i}}, \qquad "
         r"\omega_k \propto \frac{1 - \beta}{1 - \beta^{n_k}}",
-        "All samples count alike while features are learned. Classes are weighed only from the epoch "
+        "All samples count alike while features are learned. Classes are weighted only from the epoch "
         "$t_1$ of the first fall of the learning rate on.",
     ),
     "metasaug": MethodCard(
@@ -93,7 +93,7 @@ CARDS: dict[str, MethodCard] = {
         r"\tilde\varphi_k = \varphi_k + \frac{\lambda t}{2 T} (w_k - w_y)^{\top} \Sigma_y (w_k - w_y) "
         r"- [k = y]\, \Delta_y",
         "Four fifths of the epochs are plain cross-entropy; then features are augmented along the directions in which "
-        "their class varies, by a bound instead of by sampling, and classes are weighed as in `ldam-drw`. "
+        "their class varies, by a bound instead of by sampling, and classes are weighted as in `ldam-drw`. "
         "Images set aside say in each step how the covariances should move.",
     ),
     # ---- what is trained after the features
@@ -148,7 +148,7 @@ CARDS: dict[str, MethodCard] = {
         r"\text{KL}(\bar p\, \Vert\, p^e), \qquad p^e_k \propto e^{\varphi^e_k / \tau_k}, \quad "
         r"\bar p_k \propto e^{\bar\varphi_k / \tau_k}",
         "Experts share the early layers, learn with margins, and are pushed apart; in the last fifth of the epochs "
-        "classes are weighed as in `ldam-drw`, and rare ones have lower temperatures τ (1 before). A router, trained "
+        "classes are weighted as in `ldam-drw`, and rare ones have lower temperatures τ (1 before). A router, trained "
         "afterwards, asks a further expert only where that is worth it.",
     ),
     # ---- contrast
@@ -172,7 +172,7 @@ CARDS: dict[str, MethodCard] = {
     "bcl-prior": MethodCard(
         r"D_i = \sum_j \frac{P_j}{P_{y_i}} \frac{1}{m_{ij}} \sum_{k \in B_j \cup \{c_j\},\, k \neq i} "
         r"e^{z_i \cdot z_k / \tau}",
-        "Each class's average is weighed by the class's share of the training set, relative to the anchor's. Large "
+        "Each class's average is weighted by the class's share of the training set, relative to the anchor's. Large "
         "classes push harder again, by the counts of the training set and not of the batch.",
     ),
     "bcl-in-log-prior": MethodCard(

@@ -86,7 +86,7 @@ MARGIN_LOSS = Exercise(
         ),
         _mistake(
             "margin of every class",
-            "Every class loses its margin in your answer. Which of the logits of a sample has to lead by one?",
+            "Every class loses its margin in your answer. Which of a sample's logits has to lead by a margin?",
             of="every class",
         ),
         _mistake(
@@ -123,7 +123,7 @@ MARGIN_LOSS = Exercise(
         ),
         _mistake(
             "prior without logarithm",
-            "The margins are right. You add the shares themselves. What of them belongs to a logit?",
+            "The margins are right. You add the shares themselves. On which scale are logits?",
             compensation="counts",
         ),
         _mistake(

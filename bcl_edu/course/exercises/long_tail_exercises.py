@@ -239,12 +239,12 @@ LOGIT_COMPENSATION = Exercise(
         ),
         Mistake(
             "class weights",
-            "This weighs the samples of a class; Eq. 10 moves the logits and leaves every sample its weight.",
+            "This weights the samples of a class; Eq. 10 moves the logits and leaves every sample its weight.",
             partial(_weighted, normalised=False),
         ),
         Mistake(
             "normalised class weights",
-            "This weighs the samples of a class, as the `weight` of a loss function does; Eq. 10 moves the logits.",
+            "This weights the samples of a class, as the `weight` of a loss function does; Eq. 10 moves the logits.",
             partial(_weighted, normalised=True),
         ),
         Mistake(

@@ -146,7 +146,7 @@ SUPERVISED_CONTRASTIVE_LOSS = Exercise(
         _scl(
             "anchor never excluded",
             "The anchor is nowhere left out: it is its own positive, its own contrast, and in a class by itself it "
-            "even has a loss. Which sample is a comparison of an anchor with itself about?",
+            "even has a loss. What would an anchor learn from a comparison with itself?",
             contrast="all",
             positives="all",
             anchors="itself a positive",
@@ -452,7 +452,7 @@ CLASS_COMPLEMENT = Exercise(
         ),
         _complement(
             "prototype not counted among positives",
-            "The positives are the right ones, but their number is not. How many are there after a prototype joined?",
+            "The positives are the right ones, but their number is not. How many are there with the prototype?",
             counted="samples only",
         ),
         _complement(

@@ -266,12 +266,12 @@ SHOT_ACCURACY = Exercise(
         ),
         _shots(
             "100 is many",
-            "A class of exactly 100 images is in another group. What does 'more than 100' say of it?",
+            "A class of exactly 100 images is in another group. What does 'more than 100' say about it?",
             hundred="many",
         ),
         _shots(
             "20 is few",
-            "A class of exactly 20 images is in another group. What does 'fewer than 20' say of it?",
+            "A class of exactly 20 images is in another group. What does 'fewer than 20' say about it?",
             twenty="few",
         ),
         _shots(

@@ -86,7 +86,7 @@ REGULAR_SIMPLEX = Exercise(
         ),
         Mistake(
             "all in one point",
-            "All your points are the same one.",
+            "All your points coincide.",
             lambda num_classes, dimension: _in_dimension(
                 torch.ones(num_classes, 1, dtype=torch.float64), dimension
             ),
@@ -296,7 +296,7 @@ SIMPLEX_DEVIATION = Exercise(
         ),
         Mistake(
             "largest deviation",
-            "This is the largest deviation. Asked for is one of all pairs together.",
+            "This is the largest deviation. The answer should take all pairs into account.",
             lambda means: (_off_diagonal(means) + 1 / (len(means) - 1)).abs().max(),
         ),
     ),
