@@ -45,7 +45,7 @@ class RunOptions:
     (--val-fraction, --val-list or a folder val), as best.pt."""
     init_from: Path | None = None
     """Start from the weights of a finished run (its folder or an exported one), with a fresh optimizer: all of them
-    if it trained the same method on the same images, else its backbone. Of crt, say, only the later stage is trained."""
+    if it trained the same method on the same images, else its backbone. Of crt, say, only the later stage."""
     device: Device = "auto"
     """Where to compute; auto takes the GPU if there is one."""
     workers: int = 2
