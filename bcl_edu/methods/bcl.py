@@ -3,8 +3,8 @@
 A classifier branch with logit compensation and a contrastive branch share one backbone: v1 goes to the
 classifier, v2 and v3 to the projection head, and a second head makes one prototype a class from the
 classifier's weight rows. Which contrastive loss is used is an option: SCL, BCL, and everything between them. Three
-switches go beyond the paper: the mean over positives inside the logarithm, classes weighed by the training prior (with
-it a 2 x 2 of BCL's own loss), and anchors weighed by the inverse of their class's size.
+switches go beyond the paper: the mean over positives inside the logarithm, classes weighted by the training prior (with
+it a 2 x 2 of BCL's own loss), and anchors weighted by the inverse of their class's size.
 
 Source: Zhu et al., CVPR 2022, Figure 3, Eq. 9 to 11. The authors published code for photographs only
 (https://github.com/FlamieZhu/Balanced-Contrastive-Learning).

@@ -64,7 +64,7 @@ class LabelDistributionAwareMargin(Method):
         return [main_stage(self.recipe, self.policy(views=1))]
 
     def weights_from(self, epochs: int) -> int:
-        """The epoch, from 0, from which classes are weighed: the first at which the learning rate falls."""
+        """The epoch, from 0, from which classes are weighted: the first at which the learning rate falls."""
         recipe, options = self.recipe, self.options
         if not isinstance(options, DeferredLDAM):
             return epochs  # never

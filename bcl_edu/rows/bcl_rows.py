@@ -34,7 +34,7 @@ TITLES: dict[ContrastiveName, str] = {
 
 TWO_BY_TWO: dict[tuple[bool, bool], tuple[str, str]] = {
     (True, False): ("bcl-in-log", "BCL, the mean over positives inside the logarithm (not in the paper)"),
-    (False, True): ("bcl-prior", "BCL, classes weighed by the training prior (not in the paper)"),
+    (False, True): ("bcl-prior", "BCL, classes weighted by the training prior (not in the paper)"),
     (True, True): ("bcl-in-log-prior", "BCL with both, the form of GML's loss (not in the paper)"),
 }
 """BCL by (positives inside the logarithm, training prior), but for (False, False), which is BCL: name and title.

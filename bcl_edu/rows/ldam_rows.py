@@ -50,7 +50,7 @@ class DeferredLDAM(LDAM):
     weights_beta: float = 0.9999
     """Beta of the effective numbers."""
     weights_from: int | None = None
-    """Epoch, of as many as the schedule is stated for, from which classes are weighed; by default the first at
+    """Epoch, of as many as the schedule is stated for, from which classes are weighted; by default the first at
     which the learning rate falls (under a cosine schedule four fifths of the run, our choice)."""
 
     def __post_init__(self) -> None:
