@@ -106,14 +106,15 @@ class TrainingStep:
             average_gradients(self.method)
             return own
 
-        def loss(part: int, gather: Gather | None) -> Mapping[str, Tensor]:
-            batch = micro_batches[part]
-            return self.loss(batch if gather is None else replace(batch, gather=gather), clock)
-
         if len(micro_batches) > 1:
+
+            def loss(part: int, gather: Gather | None) -> Mapping[str, Tensor]:
+                batch = micro_batches[part]
+                return self.loss(batch if gather is None else replace(batch, gather=gather), clock)
+
             gathers = [batch.gather for batch in micro_batches]
             return grad_cache(loss, gathers, self._backward, self.module)
-        losses = loss(0, None)
+        losses = self.loss(micro_batches[0], clock)
         self._backward(losses["loss"])
         return losses
 
