@@ -70,6 +70,14 @@ def test_the_loop_names_no_method() -> None:
             assert not strings & METHODS.keys(), module
 
 
+def test_contributing_names_files_and_folders_that_are_there() -> None:
+    named = set(re.findall(r"`([\w/]+(?:\.py|\.md|/))`", (ROOT / "CONTRIBUTING.md").read_text()))
+    assert len(named) > 20
+    homes = (ROOT, ROOT / "bcl_edu", ROOT / "tests" / "methods")
+    missing = {one for one in named if "NAME" not in one and not any((home / one).exists() for home in homes)}
+    assert missing == set()
+
+
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bcl_edu.report.row_tables import Line
+from bcl_edu.report.row_tables import TableEntry
 from bcl_edu.report.runs import find_runs
 from bcl_edu.rows.registry import ROWS
 from tools.readme import README, RESULTS, filled_rows, method_table, row_table, with_tables
@@ -37,7 +37,9 @@ def test_a_filled_row_stands_beside_the_figure_of_the_paper() -> None:
     seeds[1] = replace(seeds[1], record=record)
     row = ROWS["table1-l1"]
     assert row.paper is not None
-    cells = [cell.strip() for cell in row_table([Line(row, tuple(seeds))]).splitlines()[-1].split("|")[1:-1]]
+    cells = [
+        cell.strip() for cell in row_table([TableEntry(row, tuple(seeds))]).splitlines()[-1].split("|")[1:-1]
+    ]
     last = run.record["last"]
     assert cells[0] == "`table1-l1`"
     assert float(cells[2]) == row.paper.top1
