@@ -231,6 +231,33 @@ def test_an_uncertified_picture_says_so(explorer: ExplorerPage) -> None:
     expect(explorer.page.locator(".summary")).to_contain_text("Not certified")
 
 
+def test_what_is_not_solved_within_a_frame_is_shown_as_such_and_certified_in_the_next(
+    explorer: ExplorerPage,
+) -> None:
+    explorer.show(Settings(num_classes=10, temperature=1.0, losses=("scl", "bcl")))
+    badges, remembered, gaps_are_small = explorer.page.evaluate(
+        """() => {
+            const badges = () => [...document.querySelectorAll('.certificate button')].map(e => e.textContent);
+            const solve = explorer.optima.solve.bind(explorer.optima);
+            explorer.optima.solve = (settings, loss, deadline) =>  // one step, and it is late
+                solve(settings, loss, deadline === Infinity ? Infinity : 0);
+            explorer.request({ imbalanceFactor: 200 });
+            const { settings, optima, shown } = explorer;
+            return [badges(), settings.losses.some(loss => optima.known(settings, loss)),
+                    shown.every(({ gap }) => gap > 0 && gap < 0.1)];
+        }"""
+    )
+    assert badges == ["solving", "solving"]
+    assert (remembered, gaps_are_small) == (False, True)
+    explorer.page.wait_for_function("!explorer.painting")
+    settings = Settings(200, 1.0, 10, ("scl", "bcl"))
+    for index, loss in enumerate(settings.losses):
+        expect(explorer.panel(index).locator(".certificate button")).to_have_text("✓ certified")
+        expected = certified_optimum(settings.compositions, loss, temperature=1.0)
+        cosines = explorer.page.evaluate("i => [...explorer.shown[i].gram]", index)
+        assert cosines == pytest.approx(expected.gram.ravel().tolist(), abs=2e-4)
+
+
 def test_markers_shrink_and_change_from_blue_to_orange_towards_the_tail(explorer: ExplorerPage) -> None:
     explorer.show(Settings(num_classes=6))
     dots = explorer.panel(0).locator("circle.class-mean")

@@ -9,6 +9,9 @@ const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowD
 const CAPTION = 22;
 const ROW = { few: 27, many: 24 };
 const MANY = 6;
+/** Width and height in pixels of a number, and how many of the numbers from 0° to 180° stand in a row of their sheet. */
+const NUMBER = { width: 44, height: 20 };
+const IN_A_ROW = 14;
 
 /**
  * The lower triangle of the matrix of angles, in degrees, head first; one cell can be pointed at.
@@ -32,6 +35,10 @@ export class AngleTable {
     this.table.addEventListener("pointerleave", () => this.point(this.focused ?? null));
     new ResizeObserver(() => this.resize()).observe(this.root);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.resize());
+    document.fonts.addEventListener("loadingdone", () => {
+      this.looks = null;
+      this.resize();
+    });
   }
 
   /** Show the angles of an optimum. */
@@ -55,7 +62,7 @@ export class AngleTable {
     this.resize();
   }
 
-  /** Fit the canvas to the page and to the theme. */
+  /** Fit the canvas to the page and to the theme, and paint everything anew if that changes anything. */
   resize() {
     if (!this.optimum || !this.root.clientWidth) return; // on a phone one of two panels is hidden
     const style = getComputedStyle(this.root);
@@ -68,8 +75,10 @@ export class AngleTable {
     const scale = window.devicePixelRatio || 1;
     this.width = this.root.clientWidth;
     this.height = this.root.clientHeight;
-    const size = { width: Math.round(this.width * scale), height: Math.round(this.height * scale) };
-    if (this.canvas.width !== size.width || this.canvas.height !== size.height) Object.assign(this.canvas, size);
+    const looks = JSON.stringify([this.look, scale, this.width, this.height, this.optimum.numClasses]);
+    if (looks === this.looks) return;
+    this.looks = looks;
+    Object.assign(this.canvas, { width: Math.round(this.width * scale), height: Math.round(this.height * scale) });
     const context = this.canvas.getContext("2d");
     context.setTransform(scale, 0, 0, scale, 0, 0);
     Object.assign(this, { context, scale });
@@ -96,7 +105,7 @@ export class AngleTable {
       if (k < numClasses - 1) context.fillText(name, above.x + above.width / 2, above.y + above.height / 2, above.width);
     }
     this.painted = [];
-    this.numbers = new Map();
+    this.sheet = null;
   }
 
   /** The angles that are not as they are painted. */
@@ -104,9 +113,10 @@ export class AngleTable {
     if (!this.context) return;
     const { context, look } = this;
     const { gram, numClasses } = this.optimum;
+    this.sheet ??= this.numbers();
     this.cells.forEach(({ pair: [i, j] }, position) => {
       const cosine = gram[i * numClasses + j];
-      const angle = degrees(cosine, 0);
+      const angle = Number.parseInt(degrees(cosine, 0));
       const colour = angleColour(cosine, numClasses);
       const lit = this.pair !== null && this.pair.includes(i) && this.pair.includes(j);
       const state = `${angle} ${colour} ${lit}`;
@@ -119,23 +129,36 @@ export class AngleTable {
       context.strokeStyle = lit ? look.ink : look.line;
       context.lineWidth = lit ? 2 : 1;
       context.strokeRect(x + 1.5, y + 1.5, width - 3, height - 3);
-      context.drawImage(this.number(angle), x, y, width, height);
+      this.paintNumber(angle, x + width / 2, y + height / 2);
     });
   }
 
-  /** An angle as a picture of a cell's size. Text on a canvas of the page makes browsers lay out the page at once. */
-  number(angle) {
-    if (!this.numbers.has(angle)) {
-      const { width, height } = this.place(1, 0);
-      const cell = new OffscreenCanvas(Math.ceil(width * this.scale), Math.ceil(height * this.scale));
-      const context = cell.getContext("2d");
-      context.setTransform(cell.width / width, 0, 0, cell.height / height, 0, 0);
-      Object.assign(context, { fillStyle: this.look.ink, textAlign: "center", textBaseline: "middle" });
-      context.font = `${this.optimum.numClasses > MANY ? 13 : 14}px ${this.look.family}`;
-      context.fillText(angle, width / 2, height / 2, width - 4);
-      this.numbers.set(angle, cell);
+  /** Copy a number to the canvas, pixel by pixel. */
+  paintNumber(angle, x, y) {
+    const { sheet: { picture, cell }, scale } = this;
+    const whole = (pixels) => Math.round(pixels * scale) / scale;
+    const [width, height] = [cell.width / scale, cell.height / scale];
+    const [left, top] = onSheet(angle, cell);
+    this.context.drawImage(
+      picture, left, top, cell.width, cell.height, whole(x - width / 2), whole(y - height / 2), width, height);
+  }
+
+  /**
+   * All numbers from 0° to 180°, written once. Text on a canvas of the page makes browsers lay out the page at once, and
+   * a new picture for each number that turns up costs more than copying a part of one.
+   */
+  numbers() {
+    const width = Math.min(NUMBER.width, this.place(1, 0).width);
+    const cell = { width: Math.ceil(width * this.scale), height: Math.ceil(NUMBER.height * this.scale) };
+    const canvas = new OffscreenCanvas(IN_A_ROW * cell.width, Math.ceil(181 / IN_A_ROW) * cell.height);
+    const context = canvas.getContext("2d");
+    Object.assign(context, { fillStyle: this.look.ink, textAlign: "center", textBaseline: "middle" });
+    context.font = `${this.scale * (this.optimum.numClasses > MANY ? 13 : 14)}px ${this.look.family}`;
+    for (let angle = 0; angle <= 180; angle++) {
+      const [left, top] = onSheet(angle, cell);
+      context.fillText(`${angle}°`, left + cell.width / 2, top + cell.height / 2, cell.width);
     }
-    return this.numbers.get(angle);
+    return { picture: canvas.transferToImageBitmap(), cell }; // a canvas would be brought up to date for every copy
   }
 
   /** Where the angle between classes i and j is; column -1 has the names of the rows. */
@@ -148,6 +171,7 @@ export class AngleTable {
   build(numClasses) {
     this.focused = null;
     this.pair = null;
+    this.looks = null;
     put(this.root, { style: `height: ${CAPTION + numClasses * rowHeight(numClasses)}px` });
     this.table.replaceChildren();
     html("caption", { style: `height: ${CAPTION}px` }, this.table, caption(numClasses));
@@ -191,6 +215,11 @@ export class AngleTable {
     for (const { cell } of this.cells) put(cell, { tabindex: cell === next.cell ? 0 : -1 });
     next.cell.focus();
   }
+}
+
+/** Where a number is on the sheet of all of them. */
+function onSheet(angle, { width, height }) {
+  return [(angle % IN_A_ROW) * width, Math.floor(angle / IN_A_ROW) * height];
 }
 
 function caption(numClasses) {

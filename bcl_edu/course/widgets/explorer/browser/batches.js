@@ -28,6 +28,8 @@ export function sampledBatches(classCounts, batchSize) {
   const probabilities = new Float64Array(number);
   const left = new Int32Array(numClasses);
   const random = randomWords(number, batchSize);
+  // 32 random bits choose one of the images that are left
+  const scale = Float64Array.from({ length: batchSize }, (_, t) => (total - t) / 4294967296);
   let sum = 0;
   for (let m = 0; m < number; m++) {
     const pair = m % (numClasses * numClasses);
@@ -35,8 +37,7 @@ export function sampledBatches(classCounts, batchSize) {
     left[Math.floor(pair / numClasses)] -= 1;
     left[pair % numClasses] -= 1;
     for (let t = 2; t < batchSize; t++) {
-      // 32 random bits of (m, t) choose one of the images that are left
-      let position = Math.floor(random[m * batchSize + t] * ((total - t) / 4294967296));
+      let position = (random[m * batchSize + t] * scale[t]) | 0;
       let k = 0;
       while (position >= left[k]) position -= left[k++];
       left[k] -= 1;

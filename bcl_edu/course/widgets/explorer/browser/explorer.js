@@ -14,9 +14,17 @@ import { Camera } from "./sphere.js";
 import { html, put, write } from "./svg.js";
 import { optimumInWords, settingsInWords } from "./words.js";
 
-/** Milliseconds without input before the curve goes on, and before what is shown is put in words and read out. */
-const PAUSE_BEFORE_CURVE = 100;
+/**
+ * Milliseconds without input before the curve goes on, nearest settings first, so that the next key finds its picture
+ * solved; and before what is shown is put in words and read out.
+ */
+const PAUSE_BEFORE_CURVE = 40;
 const PAUSE_BEFORE_WORDS = 350;
+/**
+ * Milliseconds of a frame in which both optima are solved. What is not certified by then is painted as it is, says so,
+ * and is finished in the next frame, unless another change waits.
+ */
+const SOLVING_IN_A_FRAME = 3;
 /** Slider positions that may wait for a frame of their own; if the machine cannot keep up, the oldest are passed over. */
 const MOST_WAITING = 30;
 
@@ -30,7 +38,7 @@ export class Explorer {
   /**
    * @param {HTMLElement} parent
    * @param {Partial<Settings>} settings
-   * @param {function(Explorer): void} changed - called after every drawing
+   * @param {function(Explorer): void} changed - called when other settings are shown
    * @param {{name: string, text: function(Settings): string}} link - what is copied for others, and the button's name
    */
   constructor(parent, settings = {}, changed = () => {}, link = PAGE) {
@@ -58,7 +66,7 @@ export class Explorer {
     this.counts = new ClassCounts(beside);
     this.summary = html("p", { class: "summary", "aria-live": "polite" }, this.root);
     this.legend = html("p", { class: "legend" }, this.root);
-    this.draw();
+    this.take({});
     this.say();
   }
 
@@ -79,23 +87,41 @@ export class Explorer {
 
   drawNext() {
     const change = this.waiting.shift();
-    this.painting = change !== undefined;
+    this.painting = change !== undefined || this.unfinished;
     if (!this.painting) return;
-    this.settings = { ...this.settings, ...change };
-    this.draw();
+    if (change) this.take(change, SOLVING_IN_A_FRAME);
+    else this.finish();
     requestAnimationFrame(() => setTimeout(() => this.drawNext()));
   }
 
   /** Change some settings from outside and draw what belongs to them, at once; nothing older comes after it. */
   set(change) {
     this.waiting = [];
-    this.settings = { ...this.settings, ...change };
-    this.draw();
+    this.take(change);
   }
 
-  draw() {
+  take(change, milliseconds) {
+    this.settings = { ...this.settings, ...change };
+    this.draw(milliseconds);
+    this.changed(this);
+  }
+
+  /** Whether what is shown is not solved to the end. */
+  get unfinished() {
+    return this.shown.some(({ unfinished }) => unfinished);
+  }
+
+  /** Solve what is shown to the end, and draw it. */
+  finish() {
+    if (this.unfinished) this.draw();
+  }
+
+  /** Solve both optima, in so many milliseconds or to the end, and draw them. */
+  draw(milliseconds = Infinity) {
     const { settings } = this;
-    this.shown = settings.losses.map((loss) => this.optima.solve(settings, loss));
+    const start = performance.now();
+    this.shown = settings.losses.map((loss, side, { length }) =>
+      this.optima.solve(settings, loss, start + (milliseconds * (side + 1)) / length));
     const wanted = this.wanted();
     this.controls.update(settings, wanted, settings.losses.map((loss) => LOSSES[loss].label), this.side);
     this.panels.forEach((panel, i) => panel.update(this.shown[i], wanted.losses[i]));
@@ -106,11 +132,11 @@ export class Explorer {
     clearTimeout(this.wordsTimer);
     this.curveTimer = setTimeout(() => this.continueCurve(), PAUSE_BEFORE_CURVE);
     this.wordsTimer = setTimeout(() => this.say(), PAUSE_BEFORE_WORDS);
-    this.changed(this);
   }
 
   /** Put in words what is shown. */
   say() {
+    this.finish();
     const { settings } = this;
     put(this.summary, { class: "summary" });
     write(this.summary, `${settingsInWords(settings)} ${this.shown.map(optimumInWords).join(" ")}`);
@@ -138,6 +164,7 @@ export class Explorer {
 
   /** Save both spheres as a picture. */
   async save() {
+    this.finish();
     const address = URL.createObjectURL(await photograph(this));
     const link = Object.assign(document.createElement("a"), { href: address, download: "class-means.png" });
     link.click();
@@ -174,6 +201,7 @@ export class Explorer {
 
   /** Settings and what is shown for them, as plain data. */
   state() {
+    this.finish();
     return {
       settings: this.settings,
       optima: this.shown.map((optimum) => ({

@@ -29,8 +29,8 @@ export class Optima {
   }
 
   /** Images of each class, shape (K,). */
-  classCounts(settings) {
-    return this.problemOf(settings).classCounts;
+  classCounts({ imbalanceFactor, numClasses, batchSize }) {
+    return (batchSize ? wholeCounts : smoothCounts)(imbalanceFactor, numClasses);
   }
 
   /** The optimum if it was solved before, else undefined. */
@@ -39,26 +39,29 @@ export class Optima {
   }
 
   /**
-   * The optimal geometry under a loss.
+   * The optimal geometry under a loss; what is not certified by the deadline is as near as the time allowed, says that
+   * it is `unfinished`, and is where the next call goes on.
    * @param {Settings} settings
    * @param {string} loss - name of one of LOSSES
+   * @param {number} deadline - `performance.now()` at which it is returned as it is; by default, when it is solved
    */
-  solve(settings, loss) {
+  solve(settings, loss, deadline = Infinity) {
     const key = optimumKey(settings, loss);
     const known = this.solved.get(key);
     if (known) return known;
 
     const k = settings.numClasses;
-    const { batches, classCounts } = this.problemOf(settings);
-    const objective = makeObjective(LOSSES[loss], lossTerms(LOSSES[loss], batches, classCounts), settings.temperature);
+    const objective = makeObjective(LOSSES[loss], this.termsOf(settings, loss), settings.temperature);
     const trail = this.trailOf(loss, settings);
-    let solution = minimise(objective, trail.next(settings));
-    if (!isCertified(solution)) {
-      const again = minimise(objective);
+    let solution = minimise(objective, trail.next(settings), deadline);
+    if (!isCertified(solution) && performance.now() < deadline) {
+      const again = minimise(objective, null, deadline);
       if (again.gap < solution.gap) solution = again;
     }
     trail.add(settings, solution.vectors);
 
+    const certified = isCertified(solution);
+    const unfinished = !certified && deadline < Infinity;
     const gram = cosines(solution.vectors, k, objective.dimension);
     const optimum = {
       loss,
@@ -68,11 +71,13 @@ export class Optima {
       value: solution.loss,
       gap: solution.gap,
       relativeGap: solution.gap / solution.excess,
-      certified: isCertified(solution),
+      certified,
+      unfinished,
       gram,
       deviation: simplexDeviation(gram, k),
       positions: alignedMeans(solution.vectors, k, objective.dimension),
     };
+    if (unfinished) return optimum;
     if (this.solved.size >= MOST_REMEMBERED) this.solved.delete(this.solved.keys().next().value);
     this.solved.set(key, optimum);
     return optimum;
@@ -86,17 +91,25 @@ export class Optima {
   }
 
   /** Class counts and batches; both losses, and a change of temperature, use the same ones. */
-  problemOf({ imbalanceFactor, numClasses, batchSize }) {
+  problemOf(settings) {
+    const { imbalanceFactor, numClasses, batchSize } = settings;
     const key = `${imbalanceFactor} ${numClasses} ${batchSize}`;
     if (this.problem.key !== key) {
-      const classCounts = (batchSize ? wholeCounts : smoothCounts)(imbalanceFactor, numClasses);
+      const classCounts = this.classCounts(settings);
       const batches = batchSize
         ? sampledBatches(classCounts, batchSize)
         : { counts: classCounts, probabilities: Float64Array.of(1) };
       const counts = batches.counts.map((n) => VIEWS * n);
-      this.problem = { key, classCounts, batches: { counts, probabilities: batches.probabilities } };
+      this.problem = { key, classCounts, batches: { counts, probabilities: batches.probabilities }, terms: new Map() };
     }
     return this.problem;
+  }
+
+  /** The terms of a loss; a change of temperature uses the same ones. */
+  termsOf(settings, loss) {
+    const { batches, classCounts, terms } = this.problemOf(settings);
+    if (!terms.has(loss)) terms.set(loss, lossTerms(LOSSES[loss], batches, classCounts));
+    return terms.get(loss);
   }
 }
 
@@ -124,8 +137,11 @@ class Trail {
     return last.vectors.map((value, i) => value + share * (value - before.vectors[i]));
   }
 
+  /** Remember a solution; one of the same settings takes the place of the one before it, which was not finished. */
   add(settings, vectors) {
-    this.solutions = [{ place: place(settings), vectors }, ...this.solutions.slice(0, 1)];
+    const here = place(settings);
+    const others = this.solutions.filter((solution) => solution.place.some((value, i) => value !== here[i]));
+    this.solutions = [{ place: here, vectors }, ...others.slice(0, 1)];
   }
 }
 

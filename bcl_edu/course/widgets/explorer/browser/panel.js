@@ -52,14 +52,14 @@ export class LossPanel {
    */
   update(optimum, wanted) {
     this.optimum = optimum;
-    const { loss, deviation, numClasses, gram, certified } = optimum;
+    const { loss, deviation, numClasses, gram, certified, unfinished } = optimum;
     if (this.select.value !== wanted) this.select.value = wanted;
     put(this.line, lineOf(loss));
     put(this.marker, { fill: methodPaint(loss) });
     write(this.tail, degrees(gram[(numClasses - 1) * numClasses - 1], 0));
     write(this.deviation, decimal(deviation.rms, 3));
-    write(this.badge, certified ? "✓ certified" : "! not certified");
-    this.badge.classList.toggle("doubtful", !certified);
+    write(this.badge, certified ? "✓ certified" : unfinished ? "solving" : "! not certified");
+    put(this.badge, { class: certified ? "" : unfinished ? "solving" : "doubtful" });
     this.sphere.update(optimum);
     this.angles.update(optimum);
   }

@@ -18,11 +18,12 @@ const MOST_STEPS = 400;
  *
  * @param {object} objective - of `makeObjective`
  * @param {?Float64Array} start - vectors to start from, shape (n, dimension); without it, regular simplices
+ * @param {number} deadline - `performance.now()` after which no further step is begun; one is taken in any case
  * @returns {{vectors: Float64Array, loss: number, excess: number, gap: number}} V, shape (n, dimension); f; f - floor; upper
  *   bound of f - min f
  */
-export function minimise(objective, start = null) {
-  const search = new Search(objective, start ?? regularSimplices(objective));
+export function minimise(objective, start = null, deadline = Infinity) {
+  const search = new Search(objective, start ?? regularSimplices(objective), deadline);
   let decrease = TOLERANCE ** 2; // of the squared Newton decrement, relative to f - floor: the gap is about its root
   let escapes = 0;
   let best = null;
@@ -35,7 +36,7 @@ export function minimise(objective, start = null) {
     if (best === null || gap < best.gap) {
       best = { vectors, loss: objective.terms.floor + excess, excess, gap };
     }
-    if (best.gap <= TOLERANCE * best.excess || search.steps >= MOST_STEPS) return best;
+    if (best.gap <= TOLERANCE * best.excess || search.steps >= MOST_STEPS || search.late) return best;
     if (!search.stalled && decrease > 1e-23) {
       decrease *= 1e-4;
     } else if (escapes < 5 && search.escape(direction)) {
@@ -94,8 +95,9 @@ function regularSimplices({ numClasses: k, vectors, dimension }) {
 
 /** A configuration on the product of spheres, and the steps it takes. */
 class Search {
-  constructor(objective, start) {
+  constructor(objective, start, deadline) {
     this.objective = objective;
+    this.deadline = deadline;
     this.rows = objective.vectors;
     this.columns = objective.dimension;
     // where lengths are bounded, one more column holds what each vector falls short of length 1
@@ -123,7 +125,12 @@ class Search {
     this.point = point;
   }
 
-  /** Newton steps until the squared Newton decrement is below `decrease` (f - floor), or nothing helps. */
+  /** Whether the time is up. */
+  get late() {
+    return this.steps > 0 && performance.now() >= this.deadline;
+  }
+
+  /** Newton steps until the squared Newton decrement is below `decrease` (f - floor), or nothing helps, or it is late. */
   descend(decrease) {
     this.stalled = false;
     let best = Infinity;
@@ -140,6 +147,7 @@ class Search {
       if (decrement <= decrease * this.point.excess) return;
       if (sinceBest >= 25 && decrement < 1e-12 * this.point.excess) break;
       if (!this.step(residual, scaled, radial, metric, decrement)) break;
+      if (this.late) return;
     }
     this.stalled = true;
   }
