@@ -59,8 +59,8 @@ LONG_FORMULA = 16
 OPENING = re.compile(r"[(\[“]+$")
 CLOSING = re.compile(r"^[.,;:!?)\]’”'\"%°]+")
 """Marks that stand on the same line as the formula before or behind which they are written."""
-ERROR_OF = re.compile(r" ± (?=\d)")
-"""What joins a value and its error in a table."""
+BELONGS = re.compile(r" (?=± \d|\([+−-]\d)|(?<=±) (?=\d)")
+"""The spaces between a value, its error and its difference from another, 45 ± 6 (+9): none breaks a line."""
 NO_BREAK = "\u00a0"
 WITHOUT_KERNEL = re.compile(r"\*\(No kernel\?.*?\)\*\n\n!\[[^]]*\]\(\.\./docs/[^)]*\)\n*", re.DOTALL)
 """A picture of a widget for readers who see the notebook without it; the site has the widget itself."""
@@ -376,9 +376,9 @@ def _readable(body: str) -> str:
         folded = page.new_tag("details", attrs={"class": "code"})
         code.wrap(folded)
         folded.insert(0, summary)
-    for value in page.find_all(string=ERROR_OF):
+    for value in page.find_all(string=BELONGS):
         if value.find_parent("td"):
-            value.replace_with(ERROR_OF.sub(f"{NO_BREAK}±{NO_BREAK}", value))
+            value.replace_with(BELONGS.sub(NO_BREAK, value))
     for table in page.select("table"):
         _label_cells(table)
         table.wrap(page.new_tag("div", attrs={"class": "scroller table"}))

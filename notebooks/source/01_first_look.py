@@ -125,8 +125,8 @@ exact = recipe.change(
 balanced = widgets.train_live(exact.change(head_count=37, imbalance_factor=1))
 
 # %% [markdown]
-# Ten directions start in one bundle, and most of them part. Labels that overlap however you turn
-# the sphere belong to means of almost the same direction. The nearest two are those of 5 and 9: their cosine rounds to 1.00,
+# Ten directions start in one bundle, and most of them part. Arrows that hide one another however you turn
+# the sphere belong to means of almost the same direction (labels keep apart). The nearest two are those of 5 and 9: their cosine rounds to 1.00,
 # and one arrow hides the other. The network reads nines well all the same (its classifier sees the features, not the
 # embeddings):
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, Request
@@ -20,9 +21,9 @@ PATIENCE = 60_000
 
 
 @contextmanager
-def offline_page(browser: Browser) -> Iterator[Page]:
+def offline_page(browser: Browser, **options: Any) -> Iterator[Page]:
     """A page that notes in `wrong` what goes wrong, and whatever it asks of others, which is cut off."""
-    context = browser.new_context(viewport=WINDOW, offline=True)  # type: ignore[arg-type]
+    context = browser.new_context(**({"viewport": WINDOW, "offline": True} | options))
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.wrong = []  # type: ignore[attr-defined]

@@ -9,6 +9,8 @@ import torch
 from playwright.sync_api import Browser, Page, expect
 from torch import Tensor
 
+from tests.browser.explorer_page import PHONE
+from tests.browser.finger import swipe
 from tests.browser.jupyterlab import keep_picture
 from tests.browser.pictures import bending_optimum, film_label, wait_until_angles
 from tests.browser.site_page import NOTEBOOK_PAGES, PAGES, WIDTHS, offline_page
@@ -139,6 +141,19 @@ def test_a_film_is_played_by_mouse_and_reached_played_and_moved_by_keyboard(page
     expect(slider).to_have_attribute("aria-valuenow", "11")
     keep_picture(figure, "site-film-focus.png")
     assert page.wrong == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["00_start_here", "02_long_tails"])
+def test_a_finger_on_a_figure_scrolls_the_page(browser: Browser, site: Path, name: str) -> None:
+    with offline_page(browser, **PHONE) as page:
+        page.goto((site / f"{name}.html").as_uri())
+        figure = page.locator("figure.live").first
+        figure.scroll_into_view_if_needed()
+        page.wait_for_function("figure => figure.dataset.drawn", arg=figure.element_handle())
+        before = page.evaluate("scrollY")
+        swipe(figure, 0, -160)
+        page.wait_for_function("y => scrollY > y + 100", arg=before)
+        assert page.wrong == []  # type: ignore[attr-defined]
 
 
 def test_the_classes_of_the_counter_example_follow_the_keys_without_python(page: Page, site: Path) -> None:

@@ -17,6 +17,7 @@ from bcl_edu.geometry.gradient_shares import gradient_shares
 from bcl_edu.geometry.measures import class_means, cosine_matrix, simplex_deviation
 from bcl_edu.geometry.optimum import certified_optimum
 from bcl_edu.geometry.unconstrained_features import unconstrained_dynamics
+from tests.browser.finger import swipe
 from tests.browser.jupyterlab import keep_picture
 from tests.browser.sphere_page import PHONE, SpherePage, embeddings_and_labels, opened_sphere
 
@@ -482,31 +483,15 @@ def test_a_finger_on_the_sphere_scrolls_the_page_up_and_turns_the_sphere_sideway
 ) -> None:
     with opened_sphere(browser, addresses["waiting"], **PHONE) as sphere:
         canvas = sphere.picture(0)
-        session = sphere.page.context.new_cdp_session(sphere.page)
-
-        def swipe(across: int, down: int) -> None:
-            """A finger on the middle of the sphere that moves so far in ten steps."""
-            box = canvas.bounding_box()
-            assert box is not None
-            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-            session.send(
-                "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]}
-            )
-            for step in range(1, 11):
-                point = {"x": x + across * step / 10, "y": y + down * step / 10}
-                session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
-                sphere.page.wait_for_timeout(30)
-            session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-
         canvas.scroll_into_view_if_needed()
         before = sphere.page.evaluate("[scrollY, sphere.view.yaw]")
-        swipe(0, -160)
+        swipe(canvas, 0, -160)
         sphere.page.wait_for_function("y => scrollY > y + 100", arg=before[0], timeout=20_000)
         assert sphere.page.evaluate("sphere.view.yaw") == pytest.approx(before[1], abs=0.2)
 
         canvas.scroll_into_view_if_needed()
         scrolled = sphere.page.evaluate("scrollY")
-        swipe(80, 0)
+        swipe(canvas, 80, 0)
         sphere.page.wait_for_function("yaw => sphere.view.yaw > yaw + 0.3", arg=before[1], timeout=20_000)
         assert sphere.page.evaluate("scrollY") == scrolled
 

@@ -24,12 +24,15 @@ const UPRIGHT = 1.1;
 /** Pixels that numbers and name of a vertical axis take, and those between two numbers side by side. */
 const AXIS = 60;
 const BETWEEN = 3;
+/** Share of an axis between the highest dot of a bar and the number above it. */
+const ROOM_ABOVE = 0.02;
 const SCALE = 72;
 /** Pixels below a plot for names of its columns that are written aslant. */
 const ASLANT = 62;
 /** With more labels than this on an axis no lines are broken: they are numbers, or are left out in part. */
 const MOST_LABELS = 10;
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const byFinger = matchMedia("(pointer: coarse)");
 
 async function draw(figure) {
   const { data, layout, frames } = readFigure(figure);
@@ -39,8 +42,10 @@ async function draw(figure) {
   data.forEach(writeOnBars);
   if (narrow) fitPhone(data, layout, figure.clientWidth);
   else if (data.some(({ textangle }) => textangle)) fitNumbers(data, layout, figure.clientWidth);
+  if (byFinger.matches) holdStill(layout);
   const page = figure.appendChild(document.createElement("div"));
   const spatial = data.some((trace) => trace.type.endsWith("3d"));
+  if (spatial) letFingersScroll(page);
   await Plotly.newPlot(page, data, layout, {
     responsive: true,
     displaylogo: false,
@@ -100,6 +105,28 @@ function fitPhone(data, layout, width) {
   breakNames(layout);
   breakLabels(data, layout, width);
   moveButtons(layout);
+}
+
+/** A finger on a flat figure scrolls the page; plotly would zoom. */
+function holdStill(layout) {
+  layout.dragmode = false;
+  for (const axis of Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name))) layout[axis].fixedrange = true;
+}
+
+/** A finger on a figure in space scrolls the page up and down, and turns the figure sideways; plotly would take both. */
+function letFingersScroll(page) {
+  const place = ({ changedTouches: [finger] }) => [finger.clientX, finger.clientY];
+  let start = null;
+  let scrolls = null;
+  page.addEventListener("touchstart", (event) => {
+    start = place(event);
+    scrolls = null;
+  }, { capture: true, passive: true });
+  page.addEventListener("touchmove", (event) => {
+    const [across, down] = place(event).map((value, i) => Math.abs(value - start[i]));
+    scrolls ??= down > across;
+    if (scrolls) event.stopPropagation();
+  }, { capture: true, passive: true });
 }
 
 /** Panels that stand side by side; how many there are. */
@@ -177,7 +204,10 @@ function moveColourBars(data, layout, panels) {
   }
 }
 
-/** Numbers for which bars are too thin: those above are written upright, those within are left out, as hatching hides them. */
+/**
+ * Numbers that stand upright within bars are written above bar and dots where there is room, or flat where whiskers are.
+ * Where bars are too thin on a phone they are left out, as hatching hides them, and numbers above bars are written upright.
+ */
 function fitNumbers(data, layout, width) {
   for (const bars of Map.groupBy(data.filter(({ type }) => type === "bar"), ({ xaxis }) => xaxis ?? "x").values()) {
     if (bars.length < 2) continue;
@@ -193,7 +223,9 @@ function fitNumbers(data, layout, width) {
     const fit = longest * LETTER + BETWEEN <= across;
     if (!fit && width >= NARROW) continue;
     for (const bar of bars.filter(({ text }) => text)) {
-      if (!fit && bar.textposition === "inside") delete bar.text;
+      const raised = fit && bar.insidetextanchor === "start" && !bar.error_y; // a whisker is where the number would be
+      if (raised) data.push(numbersAbove(bar, data, layout));
+      if (raised || (!fit && bar.textposition === "inside")) delete bar.text;
       else Object.assign(bar, { textangle: fit ? 0 : -90, constraintext: "none" }); // plotly would make them too small
     }
     if (!fit && bars.some(({ textposition }) => textposition === "outside")) {
@@ -202,6 +234,19 @@ function fitNumbers(data, layout, width) {
     }
     for (const trace of written) trace.visible = fit;
   }
+}
+
+/** The numbers of a bar's trace, above the bars and the dots that belong to them. */
+function numbersAbove(bar, data, layout) {
+  const dots = data.filter(({ mode, offsetgroup }) => mode === "markers" && offsetgroup === bar.offsetgroup);
+  const [lowest, highest] = layout.yaxis.range;
+  const tops = Array.from(bar.x, (x, i) => Math.max(
+    bar.y[i] ?? 0, ...dots.flatMap((trace) => Array.from(trace.y).filter((_, point) => trace.x[point] === x))));
+  return {
+    type: "scatter", mode: "text", x: bar.x, y: tops.map((top) => top + ROOM_ABOVE * (highest - lowest)), text: bar.text,
+    textposition: "top center", textfont: { size: bar.textfont.size }, offsetgroup: bar.offsetgroup, xaxis: bar.xaxis,
+    showlegend: false, cliponaxis: false, hoverinfo: "skip",
+  };
 }
 
 /** Names of parts of a single picture without axes, such as of a whole circle, are broken into lines. */

@@ -66,7 +66,7 @@ def bending_simplex(
     return figure
 
 
-def clearest_view(scenes: Float[Tensor, "scenes k 3"], distance: float = 1.48) -> Float[Tensor, "3"]:
+def clearest_view(scenes: Float[Tensor, "scenes k 3"], distance: float = 1.36) -> Float[Tensor, "3"]:
     """From where a camera that looks at the origin sees the points of every scene furthest apart.
 
     Points hide the centre, too, where arrows begin: an arrow towards the camera would be a dot. The camera looks from

@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from bcl_edu.course.figures import style
 from bcl_edu.course.figures.film import frame_slider
@@ -25,6 +26,11 @@ FEW_SAMPLES = 50
 """Up to this many samples are drawn large enough to tell them apart; more are drawn as a cloud."""
 
 LOOK_AT = "One arrow a class, thick and large for the head, thin and small for the tail."
+
+BEYOND = 0.14
+"""How far beyond its arrow a name stands in a sphere of radius 1."""
+NAMES_APART = 0.17
+"""Distance that names in a sphere keep from one another, if their arrows are nearer than that."""
 
 FILM_LASTS = 6000
 """Milliseconds of a film: time enough to follow a class."""
@@ -175,7 +181,7 @@ def class_mean_film(
 
 
 def sphere_traces(sphere: Sphere, projection: Projection) -> list[Any]:
-    """The traces that move: spokes, samples if there are any, and means, in this order."""
+    """The traces that move: spokes, samples if there are any, in a sphere the names, and means, in this order."""
     colours = style.class_colours(sphere.class_counts)
     means = projection(sphere.means)
     fractions = style.tail_fraction(sphere.class_counts)
@@ -202,18 +208,25 @@ def sphere_traces(sphere: Sphere, projection: Projection) -> list[Any]:
             )
         )
     lengths = sphere.means.detach().norm(dim=1).tolist()
+    names = {
+        "text": [f"<b>{name}</b>" for name in sphere.names],
+        "textfont": {"size": 15, "color": style.INK},
+    }
+    spatial = means.shape[1] == 3
+    if spatial:
+        look = names | {"mode": "text", "textposition": "middle center", "hoverinfo": "skip"}
+        traces.append(_scatter(_beyond_arrows(means), **look))
+    else:
+        names |= {"textposition": ["bottom center" if y < 0 else "top center" for y in means[:, 1].tolist()]}
     traces.append(
         _scatter(
             means,
-            mode="markers+text",
+            mode="markers" if spatial else "markers+text",
             marker={
                 "color": colours,
                 "size": style.class_marker_sizes(sphere.class_counts, 16, 7),
                 "opacity": 1,
             },
-            text=[f"<b>{name}</b>" for name in sphere.names],
-            textposition=_away_from_spokes(means),
-            textfont={"size": 15, "color": style.INK},
             hovertext=[
                 f"{name}: {count} training images, mean of length {length:.2f}"
                 for name, count, length in zip(
@@ -221,16 +234,23 @@ def sphere_traces(sphere: Sphere, projection: Projection) -> list[Any]:
                 )
             ],
             hoverinfo="text",
+            **({} if spatial else names),
         )
     )
     return traces
 
 
-def _away_from_spokes(means: Float[Tensor, "k shown"]) -> str | list[str]:
-    """Where a mean's name stands: on a circle beyond its arrow, in a sphere, which is turned, always above."""
-    if means.shape[1] == 3:
-        return "top center"
-    return ["bottom center" if y < 0 else "top center" for y in means[:, 1].tolist()]
+def _beyond_arrows(means: Float[Tensor, "k 3"]) -> Float[Tensor, "k 3"]:
+    """Where names stand in a sphere: beyond their arrows, from wherever it is seen, and apart from one another."""
+    turns = torch.arange(len(means), dtype=means.dtype)
+    tiny = 1e-3 * torch.stack([turns.cos(), turns.sin(), 0 * turns], dim=1)  # parts what is in one place
+    directions = normalize(means.detach() + tiny, dim=1)
+    for _ in range(40):
+        gaps = directions[:, None] - directions[None]
+        distances = gaps.norm(dim=2).clamp(min=1e-9)
+        pushes = ((NAMES_APART - distances).clamp(min=0) / (2 * distances)).fill_diagonal_(0)
+        directions = normalize(directions + (pushes[:, :, None] * gaps).sum(dim=1), dim=1)
+    return directions * (means.detach().norm(dim=1, keepdim=True) + BEYOND)
 
 
 def _scatter(points: Float[Tensor, "n shown"], **look: Any) -> Any:
@@ -276,13 +296,14 @@ def _empty_page(sphere: Sphere, projection: Projection, title: str, look_at: str
     if projection.axes.shape[1] == 2:
         figure.update_layout(xaxis=hidden, yaxis=hidden | {"scaleanchor": "x"})
     else:
+        hidden |= {"range": [-1.2, 1.2]}  # names stand outside the sphere
         figure.update_layout(
             scene={
                 "xaxis": hidden,
                 "yaxis": hidden,
                 "zaxis": hidden,
                 "aspectmode": "cube",
-                "camera": {"eye": {"x": 0.97, "y": 0.97, "z": 0.55}},
+                "camera": {"eye": {"x": 0.89, "y": 0.89, "z": 0.5}},
                 "bgcolor": "rgba(0,0,0,0)",
                 "dragmode": "orbit",
             },

@@ -4,6 +4,15 @@
 
 const PAGE = "bcl_edu_plotly";
 
+/** Screens from the window's edge within which a figure counts as near. */
+const NEAR = 0.5;
+
+/** Bring a figure that moves by itself to where the reader looks; from elsewhere in a notebook it calls nobody. */
+function bringIntoView(page) {
+  const { top, bottom } = page.getBoundingClientRect();
+  if (bottom > -NEAR * innerHeight && top < (1 + NEAR) * innerHeight) page.scrollIntoView({ block: "nearest" });
+}
+
 async function sourceOf(model) {
   const id = model.get("library");
   while (!model.widget_manager.has_model(id)) {
@@ -51,6 +60,7 @@ function render({ model, el }) {
     plotly = loaded;
     await draw();
     size.observe(el);
+    if (model.get("moves")) bringIntoView(page);
   }).catch((error) => {
     delete window[PAGE];
     page.textContent = `This figure cannot be drawn: ${error.message}. Run its cell again.`;

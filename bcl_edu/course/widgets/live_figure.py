@@ -23,6 +23,7 @@ class LiveFigure(PatientWidget):
 
     Args:
         figure: what to show first.
+        moves: whether it is going to change by itself, so that the page scrolls to it when it appears nearby.
 
     Attributes:
         figure: what is shown now; change it with `show`.
@@ -31,10 +32,11 @@ class LiveFigure(PatientWidget):
     _esm = patient(Path(__file__).with_suffix(".js").read_text("utf-8"))
     drawing: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     library = traitlets.Unicode().tag(sync=True)
+    moves = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, figure: go.Figure) -> None:
+    def __init__(self, figure: go.Figure, *, moves: bool = False) -> None:
         self.figure = figure
-        super().__init__(drawing=_drawing(figure), library=_plotly().model_id)
+        super().__init__(drawing=_drawing(figure), library=_plotly().model_id, moves=moves)
 
     def show(self, figure: go.Figure) -> None:
         """Draw this figure in the place of the one before."""

@@ -72,11 +72,12 @@ class LiveClassMeans:
     def __init__(self, recipe: Recipe, class_counts: Int[Tensor, " k"], class_names: tuple[str, ...]) -> None:
         self.recipe, self.class_counts, self.class_names = recipe, class_counts, class_names
         centre = torch.zeros(len(class_counts), head_dim(recipe) or 3)
-        self.live = LiveFigure(self._drawn(centre, "the first epoch is under way"))
+        self.live = LiveFigure(self._drawn(centre, "the first epoch is under way"), moves=True)
 
     def show(self, report: EpochReport) -> None:
         """Move the means to where they are after this epoch."""
-        self.live.show(self._drawn(_class_means(report), self._progress(report)))
+        figure = self._drawn(_class_means(report), self._progress(report))
+        self.live.show(_counted(figure, f"epoch {report.metrics['epoch']}"))
 
     def say(self, text: str) -> None:
         """Change the line under the title only."""
@@ -102,6 +103,17 @@ def _titled(figure: go.Figure, title: str, caption: str) -> go.Figure:
     """The figure with another title and another line under it."""
     figure.layout.title.text = heading(title, caption)
     figure.layout.meta = dict(figure.layout.meta) | {"caption": caption}
+    return figure
+
+
+def _counted(figure: go.Figure, count: str) -> go.Figure:
+    """The figure with a count beside what moves: it is read there, and also where the title is out of sight."""
+    figure.add_annotation(
+        text=count,
+        showarrow=False,
+        font={"size": 18},
+        **{"x": 0.02, "xref": "paper", "xanchor": "left", "y": 0.02, "yref": "paper", "yanchor": "bottom"},
+    )
     return figure
 
 

@@ -12,7 +12,7 @@ TETRAHEDRON = torch.tensor([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
 
 
 def means_of(figure: object) -> object:
-    """The trace that names the classes."""
+    """The trace of the class means."""
     return figure.data[-1]  # type: ignore[attr-defined]
 
 
@@ -109,7 +109,17 @@ def test_a_film_can_begin_before_the_end_so_that_it_gives_nothing_away() -> None
 def test_names_on_a_circle_stand_beyond_their_arrows() -> None:
     positions = means_of(class_mean_sphere(TRIANGLE, COUNTS)).textposition
     assert positions == ("top center", "top center", "bottom center")
-    assert means_of(class_mean_sphere(TETRAHEDRON, torch.ones(4).long())).textposition == "top center"
+
+
+def test_names_in_a_sphere_stand_beyond_their_arrows_and_apart() -> None:
+    near = torch.tensor([[0.0, 0.0, -1.0], [0.05, 0.0, -1.0], [0.05, 0.0, -1.0], [0.0, 1.0, 0.0]])
+    figure = class_mean_sphere(near / near.norm(dim=1, keepdim=True), torch.ones(4).long())
+    names = figure.data[-2]
+    assert names.text == ("<b>0</b>", "<b>1</b>", "<b>2</b>", "<b>3</b>")
+    places = np.stack([names.x, names.y, names.z], axis=1)
+    np.testing.assert_allclose(np.linalg.norm(places, axis=1), 1.14, atol=1e-3)
+    distances = np.linalg.norm(places[:, None] - places[None], axis=2)[np.triu_indices(4, 1)]
+    assert distances.min() > 0.17
 
 
 def test_the_caption_says_only_what_there_is_to_see() -> None:

@@ -81,6 +81,8 @@ def test_time_left_comes_from_the_last_epoch() -> None:
     report = replace(run.last, metrics={**run.last.metrics, "seconds": 0.5})
     live.show(report)
     assert live.live.figure.layout.title.text.endswith("about 5 s left</span>")
+    assert [note.text for note in live.live.figure.layout.annotations] == ["epoch 1"]
+    assert live.live.moves  # it is a film, not a still: the page scrolls to it
 
 
 @pytest.mark.parametrize(
