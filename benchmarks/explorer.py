@@ -220,15 +220,21 @@ def precomputed_grid(page_bytes: int) -> dict:
 
 def for_the_page(scenes: list[dict]) -> dict:
     """What the page shows."""
-    columns = ["K", "tau", "losses", "batch", "to paint, ms (95 %)", "to certified", "first picture off, %", "solve"]
+    columns = [
+        "K",
+        "tau",
+        "losses",
+        "batch",
+        "to paint, ms (95 %)",
+        "to certified",
+        "first picture off, %",
+        "solve",
+    ]
     columns += ["draw", "remembered", "in use"]
     columns += ["painted at 30 presses a second", "at 60"]
     rows = []
     for scene in scenes:
-        figures = [
-            f"{scene[name]['median']:.1f} ({scene[name]['p95']:.1f})"
-            for name in FIGURES
-        ]
+        figures = [f"{scene[name]['median']:.1f} ({scene[name]['p95']:.1f})" for name in FIGURES]
         held = [f"{part['painted']} of {part['presses']}" for part in scene["held"].values()]
         losses = ", ".join(scene["losses"])
         rows.append(
@@ -273,8 +279,7 @@ def main() -> None:
             print(
                 f"K {scene[0]:2} tau {scene[1]} {' / '.join(scene[2]):24} batch {scene[3]:3}   ms, median (p95): "
                 + "  ".join(
-                    f"{name} {result[name]['median']:.1f} ({result[name]['p95']:.1f})"
-                    for name in FIGURES
+                    f"{name} {result[name]['median']:.1f} ({result[name]['p95']:.1f})" for name in FIGURES
                 )
                 + "   painted "
                 + ", ".join(f"{part['painted']}/{part['presses']} at {rate}" for rate, part in held.items())
