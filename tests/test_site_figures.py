@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from bcl_edu.course.figures import style
 from bcl_edu.course.figures.cosine_heatmap import APART, CELL_INK, CLOSE, NEUTRAL
 from tools.site_figures import FIGURE_COLOURS
-from tools.site_landing import without_heading
+from tools.site_landing import without_heading, without_text
 
 PAGES = (style.LIGHT_PAGE, style.DARK_PAGE)
 
@@ -49,3 +49,22 @@ def test_a_thumbnail_keeps_a_label_that_is_above_the_plot_but_in_no_line_with_th
     draw.rectangle((95, 60, 105, 70), fill="black")  # the label
     draw.rectangle((20, 80, 180, 150), fill="blue")
     assert without_heading(picture).size == (161, 91)
+
+
+def test_a_thumbnail_has_no_writing_and_no_legend_and_keeps_ink_in_a_photograph() -> None:
+    picture = Image.new("RGBA", (200, 200))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((20, 10, 30, 20), fill="blue")  # the legend's sample, and its name
+    draw.rectangle((40, 12, 90, 14), fill=style.INK)
+    draw.rectangle((50, 60, 150, 160), fill="red")  # a photograph with a patch of the ink's colour
+    draw.rectangle((90, 100, 110, 120), fill=style.INK)
+    draw.line((40, 165, 160, 165), fill=style.INK)  # an axis
+    bare = without_text(picture)
+    assert bare.size == (101, 101)
+    assert bare.getpixel((50, 50))[:3] == picture.getpixel((100, 110))[:3]
+
+
+def test_a_thumbnail_of_a_drawing_in_ink_stays_as_it_is() -> None:
+    picture = Image.new("RGBA", (200, 200))
+    ImageDraw.Draw(picture).line((10, 10, 190, 150), fill=style.INK, width=2)
+    assert without_text(picture) == picture

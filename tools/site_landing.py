@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from nbformat import NotebookNode
-from PIL import Image
+from PIL import Image, ImageColor
+from scipy.ndimage import binary_dilation
 
 from bcl_edu.course.claims.claim import Verdict
 from bcl_edu.course.claims.scoreboard import SYMBOLS
+from bcl_edu.course.figures import style
 from bcl_edu.course.outline import Lesson
 from bcl_edu.course.widgets.sphere import sphere_html
 from tools.site_figures import ASSETS, EXPLORER, SPHERE, sphere_fragment
@@ -28,6 +30,14 @@ LINE_OF_TEXT = 24
 """Pixels that a line of a stored picture's title or caption is high, at most."""
 ALIGNED = 6
 """Pixels within which these lines begin below one another."""
+BLENDED = 12
+"""By how much a colour in a stored picture may differ from the ink that it was drawn with."""
+STROKE = 3
+"""Pixels between the middle of a letter's stroke and the page."""
+LEAST_DRAWN = 0.002
+"""Share of a picture that is left without ink, at least, if its drawing is not of ink itself."""
+MOST_LINES = 2
+"""Lines that a legend has at most."""
 CLAIMS_NOTEBOOK = "09_claims_of_the_paper"
 
 
@@ -121,13 +131,15 @@ def _thumbnail(lesson: Lesson, notebook: NotebookNode) -> str:
 
 
 def thumbnail(notebook: NotebookNode) -> bytes | None:
-    """The first stored picture of a figure of a notebook, without its heading and the empty space around it, as PNG."""
+    """The first stored picture of a figure of a notebook, without text and the empty space around it, as PNG."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 picture = Image.open(io.BytesIO(base64.b64decode(output["data"]["image/png"])))
                 small = io.BytesIO()
-                without_heading(picture.convert("RGBA")).save(small, format="png", optimize=True)
+                without_text(without_heading(picture.convert("RGBA"))).save(
+                    small, format="png", optimize=True
+                )
                 return small.getvalue()
     return None
 
@@ -145,3 +157,25 @@ def without_heading(picture: Image.Image) -> Image.Image:
     )
     body = picture.crop((0, top, *picture.size))
     return body.crop(body.getchannel("A").getbbox())
+
+
+def without_text(picture: Image.Image) -> Image.Image:
+    """A picture without its writing, axes and legend: as small as a thumbnail nobody reads them.
+
+    A drawing that is itself of the ink that figures are written in stays as it is, and so does ink within a photograph.
+    """
+    pixels = np.asarray(picture).copy()
+    ink = np.array(ImageColor.getrgb(style.INK))
+    inked = np.abs(pixels[..., :3].astype(int) - ink).max(axis=-1) <= BLENDED
+    pixels[inked & binary_dilation(pixels[..., 3] == 0, iterations=STROKE), 3] = 0
+    drawn = pixels[..., 3] > 0
+    if drawn.mean() < LEAST_DRAWN:
+        return picture
+    rows = np.flatnonzero(drawn.any(axis=1))
+    blocks = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    for end in (0, -1):  # a legend above; a slider or a legend below
+        for _ in range(MOST_LINES):
+            if len(blocks) > 1 and len(blocks[end]) <= LINE_OF_TEXT:
+                blocks.pop(end)
+    bare = Image.fromarray(pixels).crop((0, int(blocks[0][0]), picture.width, int(blocks[-1][-1]) + 1))
+    return bare.crop(bare.getchannel("A").getbbox())
