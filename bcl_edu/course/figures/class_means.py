@@ -29,6 +29,8 @@ LOOK_AT = "One arrow a class, thick and large for the head, thin and small for t
 
 BEYOND = 0.14
 """How far beyond its arrow a name stands in a sphere of radius 1."""
+ABOVE = 0.13
+"""How far above that the name of a level arrow stands."""
 NAMES_APART = 0.17
 """Distance that names in a sphere keep from one another, if their arrows are nearer than that."""
 
@@ -250,7 +252,10 @@ def _beyond_arrows(means: Float[Tensor, "k 3"]) -> Float[Tensor, "k 3"]:
         distances = gaps.norm(dim=2).clamp(min=1e-9)
         pushes = ((NAMES_APART - distances).clamp(min=0) / (2 * distances)).fill_diagonal_(0)
         directions = normalize(directions + (pushes[:, :, None] * gaps).sum(dim=1), dim=1)
-    return directions * (means.detach().norm(dim=1, keepdim=True) + BEYOND)
+    places = directions * (means.detach().norm(dim=1, keepdim=True) + BEYOND)
+    # where an arrow may point at the reader, its end hides what is beyond it: there the name stands above, too
+    places[:, 2] += ABOVE * (1 - directions[:, 2].abs())
+    return places
 
 
 def _scatter(points: Float[Tensor, "n shown"], **look: Any) -> Any:

@@ -117,7 +117,7 @@ def test_names_in_a_sphere_stand_beyond_their_arrows_and_apart() -> None:
     names = figure.data[-2]
     assert names.text == ("<b>0</b>", "<b>1</b>", "<b>2</b>", "<b>3</b>")
     places = np.stack([names.x, names.y, names.z], axis=1)
-    np.testing.assert_allclose(np.linalg.norm(places, axis=1), 1.14, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(places, axis=1), 1.14, atol=0.02)
     distances = np.linalg.norm(places[:, None] - places[None], axis=2)[np.triu_indices(4, 1)]
     assert distances.min() > 0.17
 
