@@ -77,9 +77,10 @@ def check_labels(
         raise ValueError(f"labels must be integers, got {labels.dtype}; call .long()")
     if not values:
         return
-    wrong = labels < 0
+    wide = labels.long()  # in a small type a number of classes that it cannot hold would become another
+    wrong = wide < 0
     if num_classes is not None:
-        wrong = wrong | (labels >= num_classes)
+        wrong = wrong | (wide >= num_classes)
     if wrong.any():
         position = int(wrong.nonzero()[0])
         limit = (

@@ -342,12 +342,19 @@ def test_extra_keys_are_samples_that_are_never_anchors(averaging: str, complemen
     assert mean.item() == pytest.approx(together[:6].mean().item(), abs=1e-12)
 
 
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32], ids=str)
-def test_small_label_types_hold_with_more_prototypes_than_they_can_count(dtype: torch.dtype) -> None:
-    z, c = somewhere(9, 8, seed=0), somewhere(300, 8, seed=1)
-    assert torch.equal(
-        balanced_contrastive_loss(z, LABELS.to(dtype), c), balanced_contrastive_loss(z, LABELS, c)
-    )
+@pytest.mark.parametrize("classes", [128, 256, 300])  # the first two become -128 and 0 in 8 bits
+@pytest.mark.parametrize(
+    "dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.uint16, torch.uint32], ids=str
+)
+def test_small_label_types_hold_with_more_classes_than_they_can_count(
+    dtype: torch.dtype, classes: int
+) -> None:
+    z, c = somewhere(9, 8, seed=0), somewhere(classes, 8, seed=1)
+    small, counts = LABELS.to(dtype), [5] * classes
+    assert torch.equal(balanced_contrastive_loss(z, small, c), balanced_contrastive_loss(z, LABELS, c))
+    logits = somewhere(9, classes, seed=2)
+    for loss in (logit_compensated_cross_entropy, class_balanced_focal_loss):
+        assert torch.equal(loss(logits, small, counts), loss(logits, LABELS, counts))
 
 
 @pytest.mark.parametrize("kind", [list, tuple, np.array, torch.tensor])
