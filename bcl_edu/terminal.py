@@ -8,8 +8,11 @@ import os
 import shutil
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
+
+from bcl_edu.escape import for_terminal
 
 Main = Callable[[Sequence[str] | None], None]
 
@@ -66,6 +69,7 @@ def command(main: Main) -> Callable[..., None]:
     - If the pipe closes early (as with `head`), the command exits silently with status 1.
     - A stream that is missing (`>&-`) becomes the null device, and its descriptor is not given to another file.
     - An output that cannot be written to, such as a file on a full disk, is one message and status 1.
+    - Warnings, which may name files and classes of strangers, are shown without control characters.
     """
 
     @wraps(main)
@@ -76,10 +80,13 @@ def command(main: Main) -> Callable[..., None]:
                 stream.reconfigure(errors="backslashreplace")
         if shutil.get_terminal_size().columns < NARROWEST:
             os.environ["COLUMNS"] = str(NARROWEST)
+        as_before = warnings.formatwarning
+        warnings.formatwarning = lambda *said, **named: for_terminal(as_before(*said, **named), keep="\n")
         try:
             try:
                 main(arguments)
             finally:
+                warnings.formatwarning = as_before
                 sys.stdout.flush()
         except BrokenPipeError:
             _discard_output()

@@ -67,6 +67,29 @@ main()
     assert (tmp_path / "file").read_bytes() == b"written"
 
 
+def test_a_warning_that_names_a_strangers_file_sends_no_control_characters(tmp_path: Path) -> None:
+    script = r"""
+import warnings
+from bcl_edu import terminal
+
+@terminal.command
+def main(arguments=None):
+    warnings.warn("cannot read pictures/\x1b[2J.png")
+
+main()
+"""
+    (tmp_path / "script.py").write_text(script)
+    ended = subprocess.run(
+        [sys.executable, str(tmp_path / "script.py")],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert r"pictures/\x1b[2J.png" in ended.stderr.splitlines()[0]
+    assert "\x1b" not in ended.stderr
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
 def test_a_full_standard_output_is_one_message() -> None:
     words = [sys.executable, "-m", "bcl_edu.data", "check", "digits"]
