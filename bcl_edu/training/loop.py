@@ -57,7 +57,14 @@ from bcl_edu.training.run import (
     what_is_kept,
 )
 from bcl_edu.training.stage_run import StageRun, build_seeded, images_of, set_up_stage
-from bcl_edu.training.start import StartRun, read_start, stages_from, take_over
+from bcl_edu.training.start import (
+    StartRun,
+    in_words,
+    names_taken_over,
+    read_start,
+    stages_from,
+    take_over,
+)
 
 EVALUATED_AT_THE_END = 10
 """The last epochs of a stage, which are evaluated whatever `--evaluate-every` says."""
@@ -71,7 +78,7 @@ class LossNotFinite(RuntimeError):
 
 
 class Interrupted(Exception):
-    """The run was asked to stop (Ctrl-C) and did, with everything saved."""
+    """The run was asked to stop (Ctrl-C), and did; the message says what is saved and how to go on."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +246,7 @@ class _Run:
 
     def _begin_from(self, start: StartRun) -> None:
         take_over(self.method, start)
-        self.state.start = start.facts
+        self.state.start = start.facts | {"weights": in_words(names_taken_over(self.method, start))}
 
     @property
     def total_epochs(self) -> int:
@@ -273,6 +280,10 @@ class _Run:
         try:
             if done < total and self.rank.is_main:
                 progress.say(self._first_line())
+                if state.start is not None and done == 0 and "weights" in state.start:
+                    progress.say(
+                        f"it begins with weights of {state.start['folder']}: {state.start['weights']}"
+                    )
                 if warning := slow_precision(self.recipe.precision, self.device):
                     progress.say(warning)
             with _interrupt_flag() as interrupted:

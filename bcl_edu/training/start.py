@@ -111,6 +111,11 @@ def names_taken_over(method: Method, start: StartRun) -> tuple[str, ...]:
     return ("",) if same and _trains_all_stages(method) else method.start_names()
 
 
+def in_words(names: tuple[str, ...]) -> str:
+    """Beginnings of names as a run's record and its first lines say them."""
+    return "all" if names == ("",) else ", ".join(name.rstrip(".") for name in names)
+
+
 def _trains_all_stages(method: Method) -> bool:
     return type(method).stages_on is Method.stages_on
 

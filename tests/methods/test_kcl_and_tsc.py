@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
 from itertools import combinations
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bcl_edu.methods.kcl import chosen_positives, k_positive_losses
+from bcl_edu.methods.kcl import KPositive, chosen_positives, k_positive_losses
 from bcl_edu.methods.tsc import (
     assigned_targets,
     lowest_objective,
@@ -23,7 +27,8 @@ from bcl_edu.methods.tsc import (
 from bcl_edu.models import parameter_count
 from bcl_edu.models.heads import PlainHead
 from bcl_edu.rows import RECIPES, ROWS
-from tests.methods.harness import built, digits
+from bcl_edu.training import Interrupted, train
+from tests.methods.harness import assert_same_run, built, digits, options
 
 
 def at(*degrees: float) -> Tensor:
@@ -244,3 +249,21 @@ def test_rows_train_for_200_epochs_whatever_the_tables_heading_says() -> None:
     recipe = ROWS["imagenet-lt-resnet50-kcl"].recipe
     assert (recipe.epochs, recipe.views, recipe.weight_decay) == (200, "resized", 5e-4)
     assert ROWS["inaturalist2018-resnet50-tsc"].recipe.method.linear_learning_rate == 30
+
+
+def test_a_run_stopped_while_the_queue_is_filled_begins_anew_and_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = digits("kcl", epochs=1, linear_epochs=1)
+    whole = train(recipe, options(tmp_path / "whole"))
+    fill = KPositive.before_epoch
+
+    def interrupted(*arguments: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        fill(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KPositive, "before_epoch", interrupted)
+        with pytest.raises(Interrupted, match="before epoch 1; nothing was saved yet: the same command"):
+            train(recipe, options(tmp_path / "stopped"))
+    assert_same_run(train(recipe, options(tmp_path / "stopped")), whole)

@@ -218,8 +218,10 @@ def test_a_run_of_ones_own_is_told_apart_by_what_differs_from_its_recipe(
 ) -> None:
     store_run("usual", "digits-lt", 80.0)
     store_run("other", "digits-lt", 81.0, backbone="resnet32", epochs=3)
+    store_run("started", "digits-lt", 82.0, start_from="0123456789abcdef" * 4)
     lines = {line.choices: line.figure("top1") for line in build_report([tmp_path / "runs"]).own}
     assert {choices: figure and figure.mean for choices, figure in lines.items()} == {
         (): 80.0,
         ("backbone resnet32", "epochs 3"): 81.0,
+        ("start from 0123456789ab",): 82.0,
     }

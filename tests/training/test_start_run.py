@@ -13,7 +13,7 @@ from bcl_edu.training.data import prepare_data
 from bcl_edu.training.loop import train
 from bcl_edu.training.pretrained import load_trained
 from bcl_edu.training.stage_run import build_seeded
-from bcl_edu.training.start import read_start, stages_from, take_over
+from bcl_edu.training.start import names_taken_over, read_start, stages_from, take_over
 from tests.methods.harness import digits, options
 
 
@@ -56,6 +56,7 @@ def test_a_run_of_the_same_method_goes_on_with_all_its_weights(finished: Path, t
     for name, parameter in result.method.named_parameters():
         assert torch.equal(parameter, start.get_parameter(name)), name
     assert result.record["start"]["sha256"] == result.record["recipe"]["start_from"]
+    assert result.record["start"]["weights"] == "all"
 
 
 def test_a_run_on_other_images_gives_its_backbone_to_a_method_that_trains_all_its_stages(
@@ -64,6 +65,7 @@ def test_a_run_on_other_images_gives_its_backbone_to_a_method_that_trains_all_it
     recipe = digits("ce", imbalance_factor=5.0, seed=1)
     data = prepare_data(recipe, RunOptions())
     start, method = read_start(finished, recipe, data), build_seeded(recipe, data)
+    assert names_taken_over(method, start) == ("backbone.",)
     before = method.classifier.weight.clone()
     assert stages_from(method, start) == method.stages()
     take_over(method, start)
