@@ -13,7 +13,8 @@ https://github.com/BIT-DA/MetaSAug, MetaSAug_LDAM_train.py. The paper's text was
 - Margins are taken from unscaled logits of a linear layer, so they are far milder than LDAM's own, which are
   multiplied by 30.
 
-Its meta batches are drawn without replacement, ours with. Its form for photographs, a linear classifier on a frozen
+Its meta batches are drawn without replacement, ours with. Its look-ahead step has the rate of the epoch before where
+the rate falls for the second time, ours that of the step. Its form for photographs, a linear classifier on a frozen
 network with diagonal covariances, is not here.
 """
 

@@ -2,13 +2,17 @@
 
 import json
 import os
+import re
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import nbformat
 from jupyter_client import BlockingKernelClient
 from playwright.sync_api import Locator, Page, Request, expect
 
@@ -128,6 +132,28 @@ class Lab:
             client.stop_channels()
         return float(told["content"]["user_expressions"]["seconds"]["data"]["text/plain"])
 
+    @contextmanager
+    def notebook_of(self, name: str, *cells: str) -> Iterator[str]:
+        """Within, there is a notebook of this name with these cells."""
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        content = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in cells], metadata={"kernelspec": kernel}
+        )
+        self._put_or_delete(
+            name, json.dumps({"type": "notebook", "format": "json", "content": content}).encode()
+        )
+        yield name
+        self._put_or_delete(name, None)
+
+    def _put_or_delete(self, notebook: str, content: bytes | None) -> None:
+        request = urllib.request.Request(
+            f"{self.address}/api/contents/notebooks/{notebook}.ipynb",
+            content,
+            {"Authorization": f"token {self.token}", "Content-Type": "application/json"},
+            method="DELETE" if content is None else "PUT",
+        )
+        urllib.request.urlopen(request, timeout=30).close()
+
 
 @dataclass
 class Visit:
@@ -168,6 +194,21 @@ class Visit:
     def run_all(self) -> None:
         """Start all cells, without waiting for them."""
         self.menu("Run", "Run All Cells")
+
+    def open_and_run_first(self, notebook: str) -> Locator:
+        """Open a notebook in a JupyterLab that may have to load first, and run its first cell; the cell."""
+        self.page.goto(f"{self.lab.address}/lab?token={self.lab.token}")
+        expect(self.page.locator("#jp-main-dock-panel")).to_be_visible(timeout=120_000)
+        self.open(notebook)
+        return self.run_cell(0)
+
+    def run_cell(self, position: int) -> Locator:
+        """Run a cell and wait until it has run; the cell."""
+        cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(position)
+        cell.locator(".cm-content").click()
+        self.page.keyboard.press("Shift+Enter")
+        expect(cell.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"), timeout=120_000)
+        return cell
 
     def run_instead(self, cell: Locator, source: str) -> Locator:
         """Replace what a cell says, run it, and return its output."""

@@ -1,13 +1,10 @@
 """The training sphere in JupyterLab: keys reach its controls, Python sees what is shown, both themes are readable."""
 
-import json
 import re
-import urllib.request
 from collections.abc import Iterator
 
-import nbformat
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
 from bcl_edu.course.figures import style
 from tests.browser.jupyterlab import Visit, keep_picture
@@ -33,35 +30,12 @@ SET = "sphere.losses, sphere.batch_size = ['ce', 'bcl'], 8"
 @pytest.fixture
 def notebook(visit: Visit) -> Iterator[str]:
     """A notebook that shows the sphere, compares it with the geometry, and sets it from Python."""
-    cells = [nbformat.v4.new_code_cell(source) for source in (SHOW, COMPARE, SET)]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    content = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    address = f"{visit.lab.address}/api/contents/notebooks/sphere-test.ipynb"
-    headers = {"Authorization": f"token {visit.lab.token}", "Content-Type": "application/json"}
-    body = json.dumps({"type": "notebook", "format": "json", "content": content}).encode()
-    urllib.request.urlopen(urllib.request.Request(address, body, headers, method="PUT"), timeout=30).close()
-    yield "sphere-test"
-    urllib.request.urlopen(
-        urllib.request.Request(address, None, headers, method="DELETE"), timeout=30
-    ).close()
-
-
-def run_cell(visit: Visit, position: int) -> Locator:
-    """Run a cell and wait until it has run; the cell."""
-    cell = visit.page.locator(".jp-Notebook .jp-CodeCell").nth(position)
-    cell.locator(".cm-content").click()
-    visit.page.keyboard.press("Shift+Enter")
-    expect(cell.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"), timeout=120_000)
-    return cell
+    with visit.lab.notebook_of("sphere-test", SHOW, COMPARE, SET) as name:
+        yield name
 
 
 def test_controls_by_keyboard_python_and_both_themes(visit: Visit, notebook: str) -> None:
-    visit.page.goto(f"{visit.lab.address}/lab?token={visit.lab.token}")
-    expect(visit.page.locator("#jp-main-dock-panel")).to_be_visible(
-        timeout=120_000
-    )  # the first load takes longest
-    visit.open(notebook)
-    output = run_cell(visit, 0)
+    output = visit.open_and_run_first(notebook)
     slider = output.locator(".imbalance input")
     expect(slider).to_be_visible(timeout=60_000)
     slider.focus()
@@ -72,12 +46,12 @@ def test_controls_by_keyboard_python_and_both_themes(visit: Visit, notebook: str
     expect(output.locator(".clock")).to_contain_text("at rest", timeout=120_000)
     visit.page.wait_for_timeout(2500)  # the kernel hears of it a little later
 
-    compared = run_cell(visit, 1)
+    compared = visit.run_cell(1)
     factor, loss, same, points = compared.locator(".jp-OutputArea-output").inner_text().split()
     assert (factor, loss, same) == ("71.0", "scl", "True")
     assert int(points) == 100 + 12 + 1
 
-    run_cell(visit, 2)
+    visit.run_cell(2)
     expect(output.locator("section.side select").nth(0)).to_have_value("ce")
     expect(output.locator("section.side select").nth(1)).to_have_value("bcl")
     expect(output.locator(".missing")).to_contain_text("the last batch")
