@@ -54,6 +54,8 @@ SOURCE = "source"
 """The kind of page that is a file of code."""
 LONG_CELL = 30
 """Characters from which on a cell of a table is a sentence, not a number."""
+MANY_COLUMNS = 5
+"""Columns from which on a table of sentences has no room on a page of 768 pixels."""
 LONG_FORMULA = 16
 """Characters from which on a formula within a line may be wider than a phone."""
 OPENING = re.compile(r"[(\[“]+$")
@@ -428,7 +430,7 @@ def _label_cells(table: Tag) -> None:
     longest = max((len(text) for text in texts if re.search(r"[^\W\d]{3}", text)), default=0)
     if len(names) < 2 or longest < LONG_CELL:
         return
-    table["class"] = "sentences"
+    table["class"] = "sentences many" if len(names) >= MANY_COLUMNS else "sentences"
     for row in table.select("tbody tr"):
         for name, cell in zip(names, row.select("td"), strict=False):
             cell["data-column"] = name
