@@ -75,13 +75,14 @@ display(explorer)
 for loss in explorer.losses:
     found = geometry.certified_optimum(explorer.settings.compositions, loss, temperature=explorer.temperature)
     shown = [o["deviation"]["rms"] for o in explorer.state.get("optima", []) if o["loss"] == loss]
-    print(f"{loss}: deviation {found.deviation.rms:.4f}, in the browser {[round(rms, 4) for rms in shown]}")
+    there = f"in the browser {[round(rms, 4) for rms in shown]}" if shown else "not yet drawn by a browser"
+    print(f"{loss}: deviation {found.deviation.rms:.4f}, {there}")
     assert found.certified
     assert all(abs(rms - found.deviation.rms) < 2e-3 for rms in shown)
 
 # %% [markdown]
-# (An empty list means that no browser had drawn the explorer yet when the cell ran, as was the case for the stored
-# output. In JupyterLab run the cell again with the explorer in sight.) At factor 100 and temperature 0.5, where the
+# (When the output that is stored here was computed, no browser had drawn the explorer. In JupyterLab run the cell again with the
+# explorer in sight.) At factor 100 and temperature 0.5, where the
 # explorer starts, this decides your second prediction: BCL is *further* from the simplex than SCL, by one per cent. Here
 # is the simplest case: three classes under BCL at temperature 1. Three class means at an optimum always lie in a plane
 # (section 4), so the circle shows everything. Slide the factor.
