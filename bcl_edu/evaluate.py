@@ -42,7 +42,7 @@ from bcl_edu.run_options import Device, RunOptions, own_lists, require_workers
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.data import TrainingData, prepare_data
 from bcl_edu.training.device import choose_device
-from bcl_edu.training.display import figure
+from bcl_edu.training.display import format_number
 from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.loading import named_worker_errors
 from bcl_edu.training.pretrained import load_trained
@@ -256,12 +256,12 @@ def report(result: dict[str, Any], *, per_class: bool) -> str:
         f"{result['recipe']}, method {result['method']}, after {epochs}, "
         f"on {counted(result['test_images'], 'test image')}"
         + (", as many of every class" if result["test_is_balanced"] else ", not as many of every class"),
-        f"top-1 {result['top1']:.2f} %   many {figure(result['many'], '.2f')}   "
-        f"medium {figure(result['medium'], '.2f')}   few {figure(result['few'], '.2f')}",
+        f"top-1 {result['top1']:.2f} %   many {format_number(result['many'], '.2f')}   "
+        f"medium {format_number(result['medium'], '.2f')}   few {format_number(result['few'], '.2f')}",
         f"mean over classes {result['class_average']:.2f} %   calibration error (ECE, 15 bins) "
         f"{result['calibration_error']:.2f} %",
         f"simplex deviation of the class means ({result['simplex_space']}): "
-        f"{figure(result['simplex_deviation'], '.4f')}",
+        f"{format_number(result['simplex_deviation'], '.4f')}",
     ]
     lines += [_in_words(row) for row in result["after_training"]]
     if per_class:
@@ -270,7 +270,7 @@ def report(result: dict[str, Any], *, per_class: bool) -> str:
         lines.append(f"{'class':<{width}}  training images  test images  top-1 %")
         lines += [
             f"{name:<{width}}  {row['training_images']:>15,}  {row['test_images']:>11,}  "
-            f"{figure(row['accuracy']):>7}"
+            f"{format_number(row['accuracy']):>7}"
             for name, row in zip(names, result["per_class"], strict=True)
         ]
     return "\n".join(lines)
@@ -282,7 +282,7 @@ def _in_words(row: Mapping[str, Any]) -> str:
     if "chosen_on" in row:
         chosen = f", chosen on {row['chosen_on']} ({row['held_out_accuracy']:.2f} % of a class there)"
     where = f", target imbalance {row['target_imbalance']:g}" if "target_imbalance" in row else ""
-    shots = "   ".join(f"{name} {figure(row[name], '.2f')}" for name in ("many", "medium", "few"))
+    shots = "   ".join(f"{name} {format_number(row[name], '.2f')}" for name in ("many", "medium", "few"))
     classes = f"   mean over classes {row['class_average']:.2f} %"
     return f"{row['option']} {row['value']:g}{where}: top-1 {row['top1']:.2f} %   {shots}{classes}{chosen}"
 

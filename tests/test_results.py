@@ -12,7 +12,7 @@ import pytest
 
 from bcl_edu.evaluate import evaluate_checkpoint
 from bcl_edu.training import CheckpointError, load_pretrained
-from bcl_edu.training.display import figure
+from bcl_edu.training.display import format_number
 from bcl_edu.training.pretrained import SMALL_ENOUGH
 from benchmarks.digits_methods import read, table
 
@@ -41,7 +41,7 @@ def test_the_row_says_what_the_record_says(row: tuple[str, ...]) -> None:
         int(epochs),
     )
     assert f"{last['top1']:.1f}" == top1
-    assert " / ".join(figure(last[name]) for name in ("many", "medium", "few")) == groups
+    assert " / ".join(format_number(last[name]) for name in ("many", "medium", "few")) == groups
     assert f"{last['feature_simplex_deviation']:.3f} (features)" in deviation
 
 

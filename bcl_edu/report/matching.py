@@ -58,7 +58,7 @@ def nearest_row(run: StoredRun) -> Row | None:
     return min(candidates, key=lambda row: len(mismatches(run, row)), default=None)
 
 
-def choices(run: StoredRun, row: Row) -> tuple[str, ...]:
+def free_choices(run: StoredRun, row: Row) -> tuple[str, ...]:
     """The values that the paper leaves open in which a run differs from the row's recipe, one phrase each."""
     return tuple(
         f"{_words(name)} {ours}"

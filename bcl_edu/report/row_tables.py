@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from bcl_edu.counting import counted
 from bcl_edu.recipe import IGNORED_WHEN_COMPARING, flat
-from bcl_edu.report.matching import choices, common_row, mismatches, nearest_row, own_choices, rows_of
+from bcl_edu.report.matching import common_row, free_choices, mismatches, nearest_row, own_choices, rows_of
 from bcl_edu.report.runs import StoredRun, UnreadableRun, find_runs
 from bcl_edu.rows import METHODS, ROWS, Row
 
@@ -139,7 +139,7 @@ def build_report(paths: Iterable[Path | str], *, all_tables: bool = False) -> Re
 
 def _add(lines: list[TableEntry], run: StoredRun, row: Row) -> UnmatchedRun | None:
     """Put a run into the line that it shares everything but the seed with; refuse a seed that is there already."""
-    chosen = choices(run, row)
+    chosen = free_choices(run, row)
     for position, line in enumerate(lines):
         if line.choices != chosen:
             continue

@@ -18,7 +18,7 @@ SECONDS_BETWEEN_LINES = 60.0
 """Between two lines in a log file, at least: within a long epoch it shows that the run lives."""
 
 
-def figure(value: float | None, form: str = ".1f") -> str:
+def format_number(value: float | None, form: str = ".1f") -> str:
     """A number, or n/a where there is none (an empty shot group)."""
     return "n/a" if value is None else format(value, form)
 
@@ -83,9 +83,9 @@ def epoch_line(row: Mapping[str, Any], epochs: int, width: int | None = None) ->
     left = duration(row["seconds"] * (epochs - row["epoch"]))
     if "top1" not in row:
         return " | ".join([*begin, f"{left} left"])
-    groups = ", ".join(f"{name} {figure(row[name])}" for name in ("many", "medium", "few"))
+    groups = ", ".join(f"{name} {format_number(row[name])}" for name in ("many", "medium", "few"))
     accuracies = f"top-1 {row['top1']:.1f} ({groups})"
-    deviation = f"deviation {figure(row['simplex_deviation'], '.3f')}"
+    deviation = f"deviation {format_number(row['simplex_deviation'], '.3f')}"
     lines = (
         " | ".join([*begin, accuracies, deviation, f"{left} left"]),
         " | ".join([*begin, accuracies, f"{left} left"]),
@@ -119,8 +119,8 @@ def result_table(record: Mapping[str, Any]) -> str:
     head = f"{'':<22}{''.join(f'{name:>8}' for name in columns)}{'simplex deviation':>19}"
 
     def line(title: str, row: Mapping[str, Any]) -> str:
-        figures = "".join(f"{figure(row[name]):>8}" for name in columns.values())
-        return f"{title:<22}{figures}{figure(row['simplex_deviation'], '.3f'):>19}"
+        figures = "".join(f"{format_number(row[name]):>8}" for name in columns.values())
+        return f"{title:<22}{figures}{format_number(row['simplex_deviation'], '.3f'):>19}"
 
     facts = (
         f"{recipe['name']}, method {method_name(recipe)}{in_words(recipe.get('protocol'))}: "

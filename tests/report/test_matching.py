@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bcl_edu.data import exponential_profile, long_tailed_subset, subset_sha256
-from bcl_edu.report.matching import choices, expected_subset_sha256, mismatches, nearest_row, rows_of
+from bcl_edu.report.matching import expected_subset_sha256, free_choices, mismatches, nearest_row, rows_of
 from bcl_edu.report.runs import StoredRun, find_runs
 from bcl_edu.rows import ROWS
 from bcl_edu.training import RECIPES
@@ -79,19 +79,19 @@ def test_photographs_are_counted_where_no_subset_can_be_expected(store_run: Stor
 def test_a_value_that_the_paper_leaves_open_is_a_choice_not_an_obstacle(store_run: StoreRun) -> None:
     run = only(store_run("a", "cifar100-lt-if50-bcl", 50.0, classifier="cosine", blur=False))
     assert names(run) == ["cifar100-lt-if50-bcl"]
-    assert set(choices(run, ROWS["cifar100-lt-if50-bcl"])) == {"classifier cosine", "blur False"}
+    assert set(free_choices(run, ROWS["cifar100-lt-if50-bcl"])) == {"classifier cosine", "blur False"}
 
 
 def test_a_batch_in_parts_that_is_contrasted_whole_is_a_choice(store_run: StoreRun) -> None:
     run = only(store_run("a", "cifar100-lt-if100-bcl", 50.0, accumulate=4))
     assert names(run) == ["table1-l1", "cifar100-lt-if100-bcl"]
-    assert choices(run, ROWS["cifar100-lt-if100-bcl"]) == ("accumulate 4",)
+    assert free_choices(run, ROWS["cifar100-lt-if100-bcl"]) == ("accumulate 4",)
 
 
 def test_a_value_that_changes_nothing_is_neither(store_run: StoreRun) -> None:
     run = only(store_run("a", "table2-lc", 50.0, crop_scale=(0.1, 1.0), blur=False))
     assert names(run) == ["table2-lc"]
-    assert choices(run, ROWS["table2-lc"]) == ()
+    assert free_choices(run, ROWS["table2-lc"]) == ()
 
 
 def test_the_nearest_row_is_the_one_that_fewest_values_keep_it_out_of(store_run: StoreRun) -> None:

@@ -18,7 +18,7 @@ from bcl_edu.course.widgets.step_progress import StepProgress
 from bcl_edu.methods import Method
 from bcl_edu.training import EpochReport, Interrupted, Recipe, RunOptions, train
 from bcl_edu.training.checkpoint import CHECKPOINT_NAME
-from bcl_edu.training.display import figure as number
+from bcl_edu.training.display import format_number
 from bcl_edu.training.evaluation import Evaluation
 from bcl_edu.training.record import read_metrics
 from bcl_edu.training.run import run_folder
@@ -136,9 +136,9 @@ class LiveCurves:
 
     def _summary(self) -> str:
         row = self.rows[-1]
-        groups = " / ".join(number(row[name]) for name in ("many", "medium", "few"))
+        groups = " / ".join(format_number(row[name]) for name in ("many", "medium", "few"))
         return (
-            f"epoch {row['epoch']} of {self.recipe.epochs}: top-1 {number(row['top1'])} %, "
+            f"epoch {row['epoch']} of {self.recipe.epochs}: top-1 {format_number(row['top1'])} %, "
             f"many / medium / few {groups}, {row['seconds']:.1f} s an epoch"
         )
 
