@@ -3,18 +3,18 @@
 from bcl_edu.augment.batched import batched_views
 from bcl_edu.augment.file_views import EvalImages, FileBatch, FileViews, identity_collate
 from bcl_edu.augment.normalisation import Normalisation, channel_statistics, normalise
-from bcl_edu.augment.policies import POLICY_NAMES, ViewPolicy, ViewRecipe, view_policy
+from bcl_edu.augment.policies import POLICY_NAMES, Augmentation, ViewPolicy, view_policy
 from bcl_edu.augment.training_views import BatchedTrainingViews, view_seeds
 
 __all__ = [
     "POLICY_NAMES",
+    "Augmentation",
     "BatchedTrainingViews",
     "EvalImages",
     "FileBatch",
     "FileViews",
     "Normalisation",
     "ViewPolicy",
-    "ViewRecipe",
     "batched_views",
     "channel_statistics",
     "identity_collate",

@@ -27,7 +27,7 @@ from bcl_edu.augment.batched_colour import (
 from bcl_edu.augment.batched_filters import box_weights, gaussian_blur, smooth
 from bcl_edu.augment.batched_geometry import affine, affine_maps, cutout, resized_crop, window_maps
 from bcl_edu.augment.draws import ViewParameters, draw_parameters
-from bcl_edu.augment.policies import ViewPolicy, ViewRecipe
+from bcl_edu.augment.policies import Augmentation, ViewPolicy
 from bcl_edu.counting import counted
 
 CPU_CHUNK = 256  # images worked on together: fewer waste calls, more leave the cache; a GPU takes all at once
@@ -62,7 +62,7 @@ def batched_views(
         )
     number, channels, height, width = images.shape
     size = policy.image_size
-    if all(recipe == ViewRecipe() for recipe in policy.views):
+    if all(recipe == Augmentation() for recipe in policy.views):
         return images.repeat(len(policy.views), 1, 1, 1, 1)
     views = images.new_empty(len(policy.views), number, channels, size, size)
     chunk = CPU_CHUNK if images.device.type == "cpu" else max(number, 1)
@@ -80,7 +80,7 @@ def batched_views(
     return views
 
 
-def _one_view(images: Tensor, recipe: ViewRecipe, drawn: ViewParameters, size: int) -> Tensor:
+def _one_view(images: Tensor, recipe: Augmentation, drawn: ViewParameters, size: int) -> Tensor:
     """One view of every image: the recipe's steps, in their order."""
     flip = drawn.flip if drawn.flip is not None else np.zeros(len(images), dtype=bool)
     if recipe.crop_scale is not None:
@@ -128,7 +128,7 @@ def _on_rows(
     return images.index_copy_(0, index, step(images.index_select(0, index), *own))
 
 
-def _jitter(images: Tensor, recipe: ViewRecipe, drawn: ViewParameters) -> Tensor:
+def _jitter(images: Tensor, recipe: Augmentation, drawn: ViewParameters) -> Tensor:
     """Brightness, contrast, saturation and hue in each image's own order."""
     assert drawn.jitter is not None
     assert drawn.jitter_order is not None

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt64
 
 from bcl_edu.augment.augmentations import CIFAR10_POLICY, CODE, OPERATIONS, SIGNED, magnitude_of
-from bcl_edu.augment.policies import CropScale, ViewRecipe
+from bcl_edu.augment.policies import Augmentation, CropScale
 from bcl_edu.augment.randomness import uniforms
 
 BLUR_SIGMA = (0.1, 2.0)  # pixels
@@ -75,7 +75,7 @@ class ViewParameters:
 
 
 def draw_parameters(
-    recipe: ViewRecipe,
+    recipe: Augmentation,
     seeds: UInt64[np.ndarray, " n"],
     view: int,
     image_shape: tuple[int, int, int],

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from bcl_edu.augment.draws import BLUR_SIGMA
-from bcl_edu.augment.policies import ViewPolicy, ViewRecipe
+from bcl_edu.augment.policies import Augmentation, ViewPolicy
 from bcl_edu.data import ImageFiles
 from bcl_edu.data.decoding import resize_center_crop
 from bcl_edu.seeds import derive_seed
@@ -157,7 +157,7 @@ def _batch(
 # ---- one view
 
 
-def view_transform(recipe: ViewRecipe, image_size: int) -> v2.Transform:
+def view_transform(recipe: Augmentation, image_size: int) -> v2.Transform:
     """The torchvision pipeline of one view: from an RGB picture of any size to uint8 of shape (3, size, size).
 
     A recipe without a resized crop starts from the centre square of the photograph (``resize_center_crop``).

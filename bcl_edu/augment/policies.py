@@ -7,7 +7,7 @@ CropScale = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class ViewRecipe:
+class Augmentation:
     """The steps of one view, in the order in which they are applied; a step with its zero value is left out.
 
     Attributes:
@@ -57,7 +57,7 @@ class ViewPolicy:
 
     name: str
     image_size: int
-    views: tuple[ViewRecipe, ...]
+    views: tuple[Augmentation, ...]
 
 
 POLICY_NAMES: tuple[str, ...] = (
@@ -137,22 +137,22 @@ def view_policy(
         raise ValueError(f"cutout = {cutout}, expected a side between 0 (none) and image_size = {image_size}")
 
     padding = max(1, image_size // 8)
-    resized = ViewRecipe(crop_scale=(0.08, 1.0), flip=0.5)
+    resized = Augmentation(crop_scale=(0.08, 1.0), flip=0.5)
     jittered = replace(resized, jitter=(0.4, 0.4, 0.4, 0.0), jitter_probability=1.0)
     alike = {
-        "plain": ViewRecipe(padding=padding, flip=0.5),
-        "plain-grey": ViewRecipe(padding=padding, flip=0.5, grey=0.2),
-        "rotated": ViewRecipe(padding=padding, flip=0.5, augment="rotation", fill=0),
-        "reflected": ViewRecipe(padding=padding, mirrored=True, flip=0.5),
+        "plain": Augmentation(padding=padding, flip=0.5),
+        "plain-grey": Augmentation(padding=padding, flip=0.5, grey=0.2),
+        "rotated": Augmentation(padding=padding, flip=0.5, augment="rotation", fill=0),
+        "reflected": Augmentation(padding=padding, mirrored=True, flip=0.5),
         "resized": resized,
         "resized-jitter": jittered,
     }
     if name == "none":
-        return ViewPolicy(name, image_size, (ViewRecipe(),) * 3)
+        return ViewPolicy(name, image_size, (Augmentation(),) * 3)
     if name in alike:
         return ViewPolicy(name, image_size, (replace(alike[name], cutout=cutout or 0),) * 3)
     blur_probability = 0.5 if blur else 0.0
-    sim_augment = ViewRecipe(
+    sim_augment = Augmentation(
         crop_scale=crop_scale,
         flip=0.5,
         jitter=(0.4, 0.4, 0.4, 0.1),
@@ -169,7 +169,7 @@ def view_policy(
         third, second = name.split("-")
         return ViewPolicy(name, image_size, (classifier, made_by[second], made_by[third]))
     if name == "cifar":
-        classifier = ViewRecipe(
+        classifier = Augmentation(
             padding=padding,
             flip=0.5,
             augment="autoaugment",
@@ -177,14 +177,14 @@ def view_policy(
         )
         contrastive = sim_augment
     elif name == "grey":
-        classifier = ViewRecipe(
+        classifier = Augmentation(
             padding=padding,
             flip=0.5,
             jitter=(0.2, 0.2, 0.0, 0.0),
             jitter_probability=1.0,
             cutout=cutout or 0,
         )
-        contrastive = ViewRecipe(
+        contrastive = Augmentation(
             crop_scale=crop_scale,
             flip=0.5,
             jitter=(0.4, 0.4, 0.0, 0.0),
@@ -192,8 +192,8 @@ def view_policy(
             blur=blur_probability,
         )
     else:
-        classifier = ViewRecipe(
+        classifier = Augmentation(
             padding=1, jitter=(0.2, 0.0, 0.0, 0.0), jitter_probability=1.0, noise=16, cutout=cutout or 0
         )
-        contrastive = ViewRecipe(padding=1, jitter=(0.4, 0.0, 0.0, 0.0), jitter_probability=1.0, noise=32)
+        contrastive = Augmentation(padding=1, jitter=(0.4, 0.0, 0.0, 0.0), jitter_probability=1.0, noise=32)
     return ViewPolicy(name, image_size, (classifier, contrastive, contrastive))

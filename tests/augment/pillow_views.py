@@ -15,7 +15,7 @@ from torchvision.transforms import functional
 
 from bcl_edu.augment.augmentations import OPERATIONS
 from bcl_edu.augment.draws import JITTER, ViewParameters, draw_parameters
-from bcl_edu.augment.policies import ViewPolicy, ViewRecipe
+from bcl_edu.augment.policies import Augmentation, ViewPolicy
 
 
 def three_views(
@@ -88,7 +88,7 @@ def _views(
 
 
 def _one_view(
-    image: Image.Image, recipe: ViewRecipe, drawn: ViewParameters, row: int, image_size: int
+    image: Image.Image, recipe: Augmentation, drawn: ViewParameters, row: int, image_size: int
 ) -> UInt8[np.ndarray, "size size channel"]:
     if drawn.window is not None:
         top, left, height, width = drawn.window[row].tolist()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from torchvision.transforms import AutoAugment, AutoAugmentPolicy, RandAugment
 
-from bcl_edu.augment import ViewRecipe
+from bcl_edu.augment import Augmentation
 from bcl_edu.augment.augmentations import CIFAR10_POLICY, CODE, OPERATIONS, SIGNED, magnitude_of
 from bcl_edu.augment.draws import RANDAUGMENT_OPERATIONS, draw_parameters
 
@@ -57,7 +57,7 @@ def test_rand_augment_draws_from_torchvisions_list() -> None:
     assert {TORCHVISION_NAME[name] for name in RANDAUGMENT_OPERATIONS} == set(space)
 
 
-def drawn(recipe: ViewRecipe, number: int = 50_000) -> tuple[np.ndarray, np.ndarray]:
+def drawn(recipe: Augmentation, number: int = 50_000) -> tuple[np.ndarray, np.ndarray]:
     parameters = draw_parameters(recipe, np.arange(number, dtype=np.uint64), 0, (3, 32, 32), 32)
     assert parameters.operations is not None
     assert parameters.magnitudes is not None
@@ -65,7 +65,7 @@ def drawn(recipe: ViewRecipe, number: int = 50_000) -> tuple[np.ndarray, np.ndar
 
 
 def test_auto_augment_applies_each_operation_as_often_as_its_table_says() -> None:
-    operations, _ = drawn(ViewRecipe(augment="autoaugment"))
+    operations, _ = drawn(Augmentation(augment="autoaugment"))
     for step in (0, 1):
         for name in OPERATIONS[1:]:
             expected = sum(pair[step][1] for pair in CIFAR10_POLICY if pair[step][0] == name) / 25
@@ -74,7 +74,7 @@ def test_auto_augment_applies_each_operation_as_often_as_its_table_says() -> Non
 
 
 def test_the_two_operations_of_a_pair_come_from_the_same_sub_policy() -> None:
-    operations, _ = drawn(ViewRecipe(augment="autoaugment"))
+    operations, _ = drawn(Augmentation(augment="autoaugment"))
     allowed = {(CODE[first[0]], CODE[second[0]]) for first, second in CIFAR10_POLICY}
     both = operations[(operations != CODE["identity"]).all(axis=1)]
     assert {tuple(pair) for pair in both.tolist()} <= allowed
@@ -84,14 +84,14 @@ def test_the_two_operations_of_a_pair_come_from_the_same_sub_policy() -> None:
 
 @pytest.mark.parametrize("augment", ["autoaugment", "randaugment"])
 def test_signed_magnitudes_are_negative_in_half_of_the_cases_and_others_never(augment: str) -> None:
-    operations, magnitudes = drawn(ViewRecipe(augment=augment))  # type: ignore[arg-type]
+    operations, magnitudes = drawn(Augmentation(augment=augment))  # type: ignore[arg-type]
     signed = np.isin(operations, [CODE[name] for name in SIGNED]) & (magnitudes != 0)
     assert (magnitudes[signed] < 0).mean() == pytest.approx(0.5, abs=0.02)
     assert (magnitudes[~signed] >= 0).all()
 
 
 def test_rand_augment_draws_every_operation_alike_at_the_asked_magnitude() -> None:
-    operations, magnitudes = drawn(ViewRecipe(augment="randaugment", randaugment=(3, 10)))
+    operations, magnitudes = drawn(Augmentation(augment="randaugment", randaugment=(3, 10)))
     assert operations.shape == (50_000, 3)
     for name in RANDAUGMENT_OPERATIONS:
         chosen = operations == CODE[name]

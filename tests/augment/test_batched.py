@@ -8,9 +8,9 @@ from torch import Tensor
 
 from bcl_edu.augment import (
     POLICY_NAMES,
+    Augmentation,
     BatchedTrainingViews,
     ViewPolicy,
-    ViewRecipe,
     batched_views,
     normalise,
     view_policy,
@@ -27,21 +27,21 @@ from tests.augment.pillow_views import apply_operation, three_views
 from tests.waiting import waiting_is_an_error
 
 EXACT_STEPS = {
-    "padded crop": ViewRecipe(padding=4),
-    "mirrored padded crop": ViewRecipe(padding=4, flip=0.5),
-    "resized crop": ViewRecipe(crop_scale=(0.08, 1.0)),
-    "mirrored resized crop": ViewRecipe(crop_scale=(0.2, 1.0), flip=0.5),
-    "flip": ViewRecipe(flip=0.5),
-    "brightness": ViewRecipe(jitter=(0.9, 0.0, 0.0, 0.0), jitter_probability=0.9),
-    "contrast": ViewRecipe(jitter=(0.0, 0.9, 0.0, 0.0), jitter_probability=0.9),
-    "saturation": ViewRecipe(jitter=(0.0, 0.0, 1.5, 0.0), jitter_probability=0.9),
-    "hue": ViewRecipe(jitter=(0.0, 0.0, 0.0, 0.5), jitter_probability=0.9),
-    "jitter in any order": ViewRecipe(jitter=(0.4, 0.4, 0.4, 0.1), jitter_probability=0.8),
-    "grey": ViewRecipe(grey=0.5),
-    "autoaugment": ViewRecipe(augment="autoaugment"),
-    "randaugment": ViewRecipe(augment="randaugment", randaugment=(3, 20)),
-    "noise": ViewRecipe(noise=30),
-    "cutout": ViewRecipe(cutout=16),
+    "padded crop": Augmentation(padding=4),
+    "mirrored padded crop": Augmentation(padding=4, flip=0.5),
+    "resized crop": Augmentation(crop_scale=(0.08, 1.0)),
+    "mirrored resized crop": Augmentation(crop_scale=(0.2, 1.0), flip=0.5),
+    "flip": Augmentation(flip=0.5),
+    "brightness": Augmentation(jitter=(0.9, 0.0, 0.0, 0.0), jitter_probability=0.9),
+    "contrast": Augmentation(jitter=(0.0, 0.9, 0.0, 0.0), jitter_probability=0.9),
+    "saturation": Augmentation(jitter=(0.0, 0.0, 1.5, 0.0), jitter_probability=0.9),
+    "hue": Augmentation(jitter=(0.0, 0.0, 0.0, 0.5), jitter_probability=0.9),
+    "jitter in any order": Augmentation(jitter=(0.4, 0.4, 0.4, 0.1), jitter_probability=0.8),
+    "grey": Augmentation(grey=0.5),
+    "autoaugment": Augmentation(augment="autoaugment"),
+    "randaugment": Augmentation(augment="randaugment", randaugment=(3, 20)),
+    "noise": Augmentation(noise=30),
+    "cutout": Augmentation(cutout=16),
 }
 
 
@@ -119,7 +119,7 @@ def test_resized_crops_of_images_no_larger_than_the_view_are_pillows_to_the_last
     height: int, width: int, size: int
 ) -> None:
     images = pictures(60, size=96)[:, :, :height, :width].contiguous()
-    policy = ViewPolicy("crops", size, (ViewRecipe(crop_scale=(0.08, 1.0), flip=0.5),))
+    policy = ViewPolicy("crops", size, (Augmentation(crop_scale=(0.08, 1.0), flip=0.5),))
     ours, theirs = both_ways(policy, images)
     assert torch.equal(ours, theirs)
 
@@ -139,7 +139,7 @@ def test_whole_images_are_reduced_as_pillow_reduces_them(height: int, width: int
 
 def test_reduced_crops_differ_from_pillows_by_two_levels_at_most() -> None:
     images = pictures(60, size=96)
-    policy = ViewPolicy("crops", 32, (ViewRecipe(crop_scale=(0.08, 1.0), flip=0.5),))
+    policy = ViewPolicy("crops", 32, (Augmentation(crop_scale=(0.08, 1.0), flip=0.5),))
     ours, theirs = both_ways(policy, images)
     assert (
         difference(ours, theirs).max() <= 2
@@ -165,7 +165,7 @@ def test_resampling_weights_halve_a_row_with_triangles() -> None:
 
 def test_blur_differs_from_pillows_by_one_level_in_a_few_pixels() -> None:
     for channels in (1, 3):
-        policy = ViewPolicy("blur", 32, (ViewRecipe(blur=0.9),))
+        policy = ViewPolicy("blur", 32, (Augmentation(blur=0.9),))
         away = difference(*both_ways(policy, pictures(200, channels)))
         assert away.max() <= 1
         assert (away > 0).double().mean() < 1e-3

@@ -12,9 +12,9 @@ from torchvision import transforms
 
 from bcl_edu.augment import (
     POLICY_NAMES,
+    Augmentation,
     EvalImages,
     FileViews,
-    ViewRecipe,
     identity_collate,
     normalise,
     view_policy,
@@ -66,7 +66,7 @@ def test_every_policy_makes_square_views_of_a_photograph_of_any_shape(
 
 def test_the_policy_none_shows_what_is_evaluated() -> None:
     photo = picture(90, 60)
-    views = transformed([view_transform(ViewRecipe(), 32)], photo, seed=0)
+    views = transformed([view_transform(Augmentation(), 32)], photo, seed=0)
     assert np.array_equal(views[0], np.asarray(resize_center_crop(photo, 32)))
 
 
@@ -94,7 +94,7 @@ def test_noise_and_cutout_change_what_they_say() -> None:
     photo = to_pillow(pictures(1)[0].clamp(20, 200)).resize((64, 64))
     plain, noisy, cut = (
         transformed([view_transform(recipe, 32)], photo, seed=0)[0].astype(int)
-        for recipe in (ViewRecipe(), ViewRecipe(noise=5), ViewRecipe(cutout=16))
+        for recipe in (Augmentation(), Augmentation(noise=5), Augmentation(cutout=16))
     )
     assert np.abs(noisy - plain).max() == 5
     black = (cut == 0).all(axis=2)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torchvision.transforms import RandomResizedCrop
 
-from bcl_edu.augment import ViewRecipe, view_policy
+from bcl_edu.augment import Augmentation, view_policy
 from bcl_edu.augment.draws import ViewParameters, draw_parameters
 
 NUMBER = 40_000  # five standard errors of a share near one half are 0.0125
@@ -16,13 +16,13 @@ SEEDS = np.arange(NUMBER, dtype=np.uint64)
 
 
 def draw(
-    recipe: ViewRecipe, view: int = 0, shape: tuple[int, int, int] = (3, 32, 32), size: int = 32
+    recipe: Augmentation, view: int = 0, shape: tuple[int, int, int] = (3, 32, 32), size: int = 32
 ) -> ViewParameters:
     return draw_parameters(recipe, SEEDS, view, shape, size)
 
 
 def test_padded_windows_start_at_each_of_the_nine_offsets_alike() -> None:
-    window = draw(ViewRecipe(padding=4)).window
+    window = draw(Augmentation(padding=4)).window
     assert window is not None
     assert (window[:, 2:] == 32).all()
     for corner in window[:, :2].T:
@@ -37,7 +37,7 @@ def test_padded_windows_start_at_each_of_the_nine_offsets_alike() -> None:
 def test_resized_crops_are_distributed_as_torchvisions(
     scale: tuple[float, float], height: int, width: int
 ) -> None:
-    window = draw(ViewRecipe(crop_scale=scale), shape=(3, height, width)).window
+    window = draw(Augmentation(crop_scale=scale), shape=(3, height, width)).window
     assert window is not None
     top, left, tall, wide = window.T
     assert (np.minimum(tall, wide) >= 1).all()
@@ -55,7 +55,7 @@ def test_resized_crops_are_distributed_as_torchvisions(
 
 
 def test_resized_crops_take_the_stated_share_of_the_area_and_shape() -> None:
-    window = draw(ViewRecipe(crop_scale=(0.2, 1.0)), shape=(3, 224, 224)).window
+    window = draw(Augmentation(crop_scale=(0.2, 1.0)), shape=(3, 224, 224)).window
     assert window is not None
     height, width = window[:, 2], window[:, 3]
     assert (height * width / 224**2).min() > 0.19
@@ -64,7 +64,7 @@ def test_resized_crops_take_the_stated_share_of_the_area_and_shape() -> None:
 
 
 def test_a_tall_narrow_image_falls_back_to_its_largest_central_part() -> None:
-    window = draw(ViewRecipe(crop_scale=(1.0, 1.0)), shape=(3, 60, 20)).window
+    window = draw(Augmentation(crop_scale=(1.0, 1.0)), shape=(3, 60, 20)).window
     assert window is not None
     # 20 wide, 20 / (3/4) = 26.7 tall, in the middle of 60
     assert np.unique(window, axis=0).tolist() == [[16, 0, 27, 20]]
@@ -73,7 +73,7 @@ def test_a_tall_narrow_image_falls_back_to_its_largest_central_part() -> None:
 @pytest.mark.parametrize("probability", [0.2, 0.5, 0.8])
 def test_probabilities_are_kept(probability: float) -> None:
     drawn = draw(
-        ViewRecipe(
+        Augmentation(
             flip=probability,
             grey=probability,
             blur=probability,
@@ -87,12 +87,12 @@ def test_probabilities_are_kept(probability: float) -> None:
 
 
 def test_certain_and_impossible_steps() -> None:
-    assert draw(ViewRecipe(flip=1.0)).flip.all()  # type: ignore[union-attr]
-    assert draw(ViewRecipe()) == ViewParameters()
+    assert draw(Augmentation(flip=1.0)).flip.all()  # type: ignore[union-attr]
+    assert draw(Augmentation()) == ViewParameters()
 
 
 def test_jitter_values_fill_their_ranges_evenly_and_all_24_orders_are_alike() -> None:
-    drawn = draw(ViewRecipe(jitter=(0.4, 0.3, 1.5, 0.1), jitter_probability=1.0))
+    drawn = draw(Augmentation(jitter=(0.4, 0.3, 1.5, 0.1), jitter_probability=1.0))
     assert drawn.jitter_values is not None
     assert drawn.jitter_order is not None
     # a factor is never negative: 1 - 1.5 becomes 0
@@ -108,7 +108,7 @@ def test_jitter_values_fill_their_ranges_evenly_and_all_24_orders_are_alike() ->
 
 
 def test_blur_is_between_a_tenth_and_two_pixels() -> None:
-    blur = draw(ViewRecipe(blur=1.0)).blur
+    blur = draw(Augmentation(blur=1.0)).blur
     assert blur is not None
     assert 0.1 <= blur.min() < 0.11
     assert 1.99 < blur.max() <= 2.0
@@ -116,7 +116,7 @@ def test_blur_is_between_a_tenth_and_two_pixels() -> None:
 
 
 def test_noise_takes_every_value_of_its_range_alike() -> None:
-    noise = draw_parameters(ViewRecipe(noise=2), SEEDS[:2000], 0, (1, 8, 8), 8).noise
+    noise = draw_parameters(Augmentation(noise=2), SEEDS[:2000], 0, (1, 8, 8), 8).noise
     assert noise is not None
     assert noise.shape == (2000, 64)
     values, counts = np.unique(noise, return_counts=True)
@@ -125,7 +125,7 @@ def test_noise_takes_every_value_of_its_range_alike() -> None:
 
 
 def test_cutout_centres_are_uniform_and_the_square_is_clipped_at_the_border() -> None:
-    cutout = draw(ViewRecipe(cutout=16)).cutout
+    cutout = draw(Augmentation(cutout=16)).cutout
     assert cutout is not None
     top, left, bottom, right = cutout.T
     height, width = bottom - top, right - left
@@ -143,7 +143,7 @@ def test_cutout_centres_are_uniform_and_the_square_is_clipped_at_the_border() ->
 
 
 def test_views_have_unrelated_parameters() -> None:
-    recipe = ViewRecipe(crop_scale=(0.2, 1.0), flip=0.5)
+    recipe = Augmentation(crop_scale=(0.2, 1.0), flip=0.5)
     second, third = draw(recipe, view=1), draw(recipe, view=2)
     assert second.window is not None
     assert third.window is not None
@@ -162,4 +162,4 @@ def test_switching_a_step_off_leaves_the_numbers_of_the_others_alone() -> None:
 
 def test_an_image_too_small_for_its_window_is_refused() -> None:
     with pytest.raises(ValueError, match=r"20x20 pixels with a border of 4 has no window of 32x32"):
-        draw(ViewRecipe(padding=4), shape=(3, 20, 20))
+        draw(Augmentation(padding=4), shape=(3, 20, 20))

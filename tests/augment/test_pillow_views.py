@@ -11,7 +11,7 @@ from torchvision.transforms import autoaugment
 from torchvision.transforms import functional as torchvision_functional
 from torchvision.transforms.functional import InterpolationMode
 
-from bcl_edu.augment import POLICY_NAMES, ViewPolicy, ViewRecipe, view_policy
+from bcl_edu.augment import POLICY_NAMES, Augmentation, ViewPolicy, view_policy
 from bcl_edu.augment.augmentations import OPERATIONS, SIGNED, magnitude_of
 from bcl_edu.augment.draws import ViewParameters
 from tests.augment.images import from_pillow, pictures, to_pillow
@@ -22,7 +22,7 @@ TORCHVISION_NAME = {name: name.title().replace("_", "") for name in OPERATIONS} 
 }
 
 
-def one_view(image: Tensor, recipe: ViewRecipe, parameters: ViewParameters, size: int = 32) -> Tensor:
+def one_view(image: Tensor, recipe: Augmentation, parameters: ViewParameters, size: int = 32) -> Tensor:
     """The view that these parameters make of an image."""
     return views_from_parameters(ViewPolicy("test", size, (recipe,)), image, [parameters], row=0)[0]
 
@@ -53,7 +53,7 @@ def test_a_window_reaching_over_the_border_is_a_crop_after_black_padding(channel
     for top in range(-4, 5):
         for left in (-4, -1, 0, 3, 4):
             parameters = ViewParameters(window=np.array([[top, left, 32, 32]]))
-            view = one_view(image, ViewRecipe(padding=4), parameters)
+            view = one_view(image, Augmentation(padding=4), parameters)
             assert torch.equal(view, padded[:, top + 4 : top + 36, left + 4 : left + 36])
 
 
@@ -61,7 +61,7 @@ def test_a_window_reaching_over_the_border_is_a_crop_after_black_padding(channel
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_resized_crop_is_torchvisions(window: tuple[int, int, int, int], channels: int) -> None:
     for image in pictures(3, channels):
-        view = one_view(image, ViewRecipe(crop_scale=(0.2, 1.0)), ViewParameters(window=np.array([window])))
+        view = one_view(image, Augmentation(crop_scale=(0.2, 1.0)), ViewParameters(window=np.array([window])))
         expected = torchvision_functional.resized_crop(to_pillow(image), *window, [32, 32])
         assert torch.equal(view, from_pillow(expected))
 
@@ -69,7 +69,7 @@ def test_a_resized_crop_is_torchvisions(window: tuple[int, int, int, int], chann
 def test_a_large_image_is_scaled_down_to_the_views_size() -> None:
     image = pictures(1, size=96)[0]
     window = (5, 7, 80, 70)
-    view = one_view(image, ViewRecipe(crop_scale=(0.2, 1.0)), ViewParameters(window=np.array([window])))
+    view = one_view(image, Augmentation(crop_scale=(0.2, 1.0)), ViewParameters(window=np.array([window])))
     assert torch.equal(
         view, from_pillow(torchvision_functional.resized_crop(to_pillow(image), *window, [32, 32]))
     )
@@ -78,9 +78,9 @@ def test_a_large_image_is_scaled_down_to_the_views_size() -> None:
 def test_a_flip_is_a_mirror_image() -> None:
     image = pictures(1)[0]
     assert torch.equal(
-        one_view(image, ViewRecipe(flip=1.0), ViewParameters(flip=np.array([True]))), image.flip(2)
+        one_view(image, Augmentation(flip=1.0), ViewParameters(flip=np.array([True]))), image.flip(2)
     )
-    assert torch.equal(one_view(image, ViewRecipe(flip=1.0), ViewParameters(flip=np.array([False]))), image)
+    assert torch.equal(one_view(image, Augmentation(flip=1.0), ViewParameters(flip=np.array([False]))), image)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -92,7 +92,7 @@ def test_jitter_is_torchvisions_in_any_order(channels: int) -> None:
         torchvision_functional.adjust_hue,
     )
     generator = np.random.default_rng(0)
-    recipe = ViewRecipe(jitter=(0.4, 0.4, 0.4, 0.1), jitter_probability=1.0)
+    recipe = Augmentation(jitter=(0.4, 0.4, 0.4, 0.1), jitter_probability=1.0)
     for image in pictures(40, channels):
         order = generator.permutation(4)
         values = np.append(generator.uniform(0.6, 1.4, 3), generator.uniform(-0.1, 0.1))
@@ -108,7 +108,7 @@ def test_jitter_is_torchvisions_in_any_order(channels: int) -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_grey_is_the_luminance_in_every_channel(channels: int) -> None:
     image = pictures(1, channels)[0]
-    view = one_view(image, ViewRecipe(grey=1.0), ViewParameters(grey=np.array([True])))
+    view = one_view(image, Augmentation(grey=1.0), ViewParameters(grey=np.array([True])))
     expected = torchvision_functional.to_grayscale(to_pillow(image), num_output_channels=channels)
     assert torch.equal(view, from_pillow(expected))
     if channels == 3:
@@ -120,7 +120,7 @@ def test_grey_is_the_luminance_in_every_channel(channels: int) -> None:
 def test_blur_spreads_an_edge_by_its_standard_deviation(sigma: float) -> None:
     image = torch.zeros(3, 32, 32, dtype=torch.uint8)
     image[:, :, 16:] = 255
-    view = one_view(image, ViewRecipe(blur=1.0), ViewParameters(blur=np.array([sigma])))
+    view = one_view(image, Augmentation(blur=1.0), ViewParameters(blur=np.array([sigma])))
     spread = view[0, 10].double().diff() / 255  # the kernel: how much the edge passes on to each place
     place = torch.arange(31) + 0.5
     mean = (spread * place).sum()
@@ -130,7 +130,7 @@ def test_blur_spreads_an_edge_by_its_standard_deviation(sigma: float) -> None:
 
 def test_cutout_writes_black_and_leaves_the_rest() -> None:
     image = pictures(1)[0].clamp(min=1)
-    view = one_view(image, ViewRecipe(cutout=16), ViewParameters(cutout=np.array([[3, 0, 19, 9]])))
+    view = one_view(image, Augmentation(cutout=16), ViewParameters(cutout=np.array([[3, 0, 19, 9]])))
     black = torch.zeros(32, 32, dtype=torch.bool)
     black[3:19, 0:9] = True
     assert torch.equal(view == 0, black.expand(3, 32, 32))
@@ -140,7 +140,7 @@ def test_cutout_writes_black_and_leaves_the_rest() -> None:
 def test_noise_is_added_and_clipped_to_bytes() -> None:
     image = torch.tensor([[[0, 100], [200, 255]]], dtype=torch.uint8)
     noise = np.array([[-5, 5, -7, 5]])
-    view = one_view(image, ViewRecipe(noise=7), ViewParameters(noise=noise), size=2)
+    view = one_view(image, Augmentation(noise=7), ViewParameters(noise=noise), size=2)
     assert view.tolist() == [[[0, 105], [193, 255]]]
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from bcl_edu.augment import POLICY_NAMES, ViewRecipe, view_policy
+from bcl_edu.augment import POLICY_NAMES, Augmentation, view_policy
 
 
 def test_the_cifar_policy_is_the_papers() -> None:
     policy = view_policy("cifar", image_size=32)
     v1, v2, v3 = policy.views
-    assert v1 == ViewRecipe(padding=4, flip=0.5, augment="autoaugment", fill=128, cutout=16)
-    assert v2 == ViewRecipe(
+    assert v1 == Augmentation(padding=4, flip=0.5, augment="autoaugment", fill=128, cutout=16)
+    assert v2 == Augmentation(
         crop_scale=(0.2, 1.0),
         flip=0.5,
         jitter=(0.4, 0.4, 0.4, 0.1),
@@ -21,13 +21,13 @@ def test_the_cifar_policy_is_the_papers() -> None:
 
 
 def test_plain_views_are_a_shifted_crop_and_a_mirror_image() -> None:
-    assert view_policy("plain", image_size=32).views == (ViewRecipe(padding=4, flip=0.5),) * 3
+    assert view_policy("plain", image_size=32).views == (Augmentation(padding=4, flip=0.5),) * 3
 
 
 def test_resized_views_are_those_of_decoupled_training() -> None:
     without, with_jitter = (view_policy(name, image_size=224).views for name in ("resized", "resized-jitter"))
-    assert without == (ViewRecipe(crop_scale=(0.08, 1.0), flip=0.5),) * 3
-    expected = ViewRecipe(
+    assert without == (Augmentation(crop_scale=(0.08, 1.0), flip=0.5),) * 3
+    expected = Augmentation(
         crop_scale=(0.08, 1.0), flip=0.5, jitter=(0.4, 0.4, 0.4, 0.0), jitter_probability=1.0
     )
     assert with_jitter == (expected,) * 3
@@ -52,7 +52,7 @@ def test_digits_and_grey_images_are_never_mirrored_or_coloured_where_that_means_
 
 
 def test_the_policy_none_does_nothing() -> None:
-    assert view_policy("none", image_size=32).views == (ViewRecipe(),) * 3
+    assert view_policy("none", image_size=32).views == (Augmentation(),) * 3
 
 
 @pytest.mark.parametrize("name", POLICY_NAMES)
