@@ -91,8 +91,7 @@ class EpochBatches(IndexSampler[list[tuple[int, int]]]):
         if self.steps == 0:
             raise ValueError(
                 f"{counted(self.images, 'training image')} in batches of {batch_size}, drop_last={drop_last}, "
-                "make no batch; "
-                "use a smaller batch size"
+                "make no batch; use a smaller batch size (--batch-size, or that of the stage)"
             )
         self.epoch, self.start = 0, 0
 

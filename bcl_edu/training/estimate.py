@@ -38,7 +38,7 @@ from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.loading import BatchLoader
 from bcl_edu.training.loop import is_evaluated
 from bcl_edu.training.run import run_folder
-from bcl_edu.training.stage_run import build_seeded, set_up_stage
+from bcl_edu.training.stage_run import build_seeded, refuse_impossible_stages, set_up_stage
 from bcl_edu.training.start import read_start, stages_from
 
 WARM_UP_STEPS = 2
@@ -215,6 +215,7 @@ class _Estimator:
         if options.init_from is not None:
             start = read_start(options.init_from, recipe, self.data)
             self.stages = stages_from(self.method, start)
+        refuse_impossible_stages(self.stages, recipe, self.data, self.method, Rank())
         self.main = set_up_stage(self.stages[0], recipe, self.data, self.method, device, Rank(), options)
         self.method.begin(self.main.stage)
         self.start = self._since(self.began)

@@ -56,7 +56,13 @@ from bcl_edu.training.run import (
     session_facts,
     what_is_kept,
 )
-from bcl_edu.training.stage_run import StageRun, build_seeded, images_of, set_up_stage
+from bcl_edu.training.stage_run import (
+    StageRun,
+    build_seeded,
+    images_of,
+    refuse_impossible_stages,
+    set_up_stage,
+)
 from bcl_edu.training.start import (
     StartRun,
     in_words,
@@ -198,6 +204,7 @@ class _Run:
                 f"extend_to is {options.extend_to}, but what the method {recipe.method.name} trains depends on the "
                 "number of epochs; start anew from the run's weights with --init-from"
             )
+        refuse_impossible_stages(self.stages, recipe, self.data, self.method, rank)
         self.current = self._set_up(0)
         # lock the folder last, so that a mistyped option is reported before a folder that is in use
         stored = broadcast_object(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -55,6 +55,66 @@ class StageRun(NamedTuple):
         )
 
 
+def stage_batches(
+    stage: Stage, recipe: Recipe, data: TrainingData, rank: Rank
+) -> tuple[EpochBatches, dict[str, tuple[Stream, EpochBatches]]]:
+    """Which images are in which batch of a stage, and of its further streams.
+
+    Raises:
+        ValueError: a batch cannot be cut as asked, or there is none.
+    """
+    try:
+        batches = EpochBatches(
+            data.train.labels,
+            stage.batch_size,
+            recipe.seed,
+            sampler=stage.sampler,
+            images=stage.images,
+            drop_last=stage.drop_last,
+            micro_batches=recipe.accumulate,
+            rank=rank.rank,
+            world_size=rank.world_size,
+        )
+        streams = {
+            name: (
+                stream,
+                EpochBatches(
+                    images_of(stream, data).labels,
+                    stream.batch_size,
+                    recipe.seed,
+                    sampler=stream.sampler,
+                    images=batches.steps * stream.batch_size,
+                    stream=name,
+                    rank=rank.rank,
+                    world_size=rank.world_size,
+                ),
+            )
+            for name, stream in stage.streams.items()
+        }
+    except ValueError as error:
+        if stage.name == "main":
+            raise
+        raise ValueError(f"the stage {stage.name}: {error}") from error
+    return batches, streams
+
+
+def refuse_impossible_stages(
+    stages: Sequence[Stage], recipe: Recipe, data: TrainingData, method: Method, rank: Rank
+) -> None:
+    """Look at the batches of all stages before the first step: a later one would fail after hours.
+
+    Raises:
+        ValueError: a batch cannot be cut as asked, there is none, or the method cannot compute one in micro-batches.
+    """
+    for stage in stages:
+        if recipe.accumulate > 1 and (method.forward_changes_state or method.owns_gradients or stage.streams):
+            raise ValueError(
+                f"accumulate is {recipe.accumulate}, but a step of the method {recipe.method.name} cannot be computed "
+                "in micro-batches, because it changes the method's state or has further batches; use --accumulate 1"
+            )
+        stage_batches(stage, recipe, data, rank)
+
+
 def set_up_stage(
     stage: Stage,
     recipe: Recipe,
@@ -67,41 +127,10 @@ def set_up_stage(
     """Build what takes the steps of a stage.
 
     Raises:
-        ValueError: a batch cannot be cut as asked, or the method cannot compute one in micro-batches.
+        ValueError: as `refuse_impossible_stages`.
     """
-    if recipe.accumulate > 1 and (method.forward_changes_state or method.owns_gradients or stage.streams):
-        raise ValueError(
-            f"accumulate is {recipe.accumulate}, but a step of the method {recipe.method.name} cannot be computed in "
-            "micro-batches, because it changes the method's state or has further batches; use --accumulate 1"
-        )
-    labels = data.train.labels
-    batches = EpochBatches(
-        labels,
-        stage.batch_size,
-        recipe.seed,
-        sampler=stage.sampler,
-        images=stage.images,
-        drop_last=stage.drop_last,
-        micro_batches=recipe.accumulate,
-        rank=rank.rank,
-        world_size=rank.world_size,
-    )
-    streams = {
-        name: (
-            stream,
-            EpochBatches(
-                images_of(stream, data).labels,
-                stream.batch_size,
-                recipe.seed,
-                sampler=stream.sampler,
-                images=batches.steps * stream.batch_size,
-                stream=name,
-                rank=rank.rank,
-                world_size=rank.world_size,
-            ),
-        )
-        for name, stream in stage.streams.items()
-    }
+    refuse_impossible_stages([stage], recipe, data, method, rank)
+    batches, streams = stage_batches(stage, recipe, data, rank)
     step = TrainingStep(
         method,
         stage,

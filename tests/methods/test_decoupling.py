@@ -237,3 +237,10 @@ def test_scales_cannot_start_from_a_cosine_classifier(tmp_path: Path) -> None:
     train(digits("ldam", epochs=1), options(tmp_path / "ldam"))
     with pytest.raises(CheckpointError, match="ldam"):
         train(digits("lws"), options(tmp_path / "lws", init_from=tmp_path / "ldam"))
+
+
+def test_a_second_stage_without_a_batch_is_refused_before_the_first_begins(tmp_path: Path) -> None:
+    recipe = digits("crt", second_batch_size=4096)
+    with pytest.raises(ValueError, match=r"the stage second: \d+ training images in batches of 4096"):
+        train(recipe, options(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
