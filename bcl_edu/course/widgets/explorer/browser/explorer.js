@@ -25,6 +25,9 @@ const PAUSE_BEFORE_WORDS = 350;
  * and is finished in the next frame, unless another change waits.
  */
 const SOLVING_IN_A_FRAME = 3;
+/** Milliseconds of a slice of the curve, which a key may have to wait for; slices after which a setting is solved to its end. */
+const SLICE = 4;
+const MOST_SLICES = 12;
 /** Slider positions that may wait for a frame of their own; if the machine cannot keep up, the oldest are passed over. */
 const MOST_WAITING = 30;
 
@@ -190,9 +193,12 @@ export class Explorer {
     const missing = IMBALANCE_FACTORS
       .filter((imbalanceFactor) => settings.losses.some((loss) => !optima.known({ ...settings, imbalanceFactor }, loss)))
       .sort((a, b) => distance(a) - distance(b));
-    const end = performance.now() + 8;
+    const end = performance.now() + SLICE;
     for (const imbalanceFactor of missing) {
-      settings.losses.forEach((loss) => optima.solve({ ...settings, imbalanceFactor }, loss));
+      this.slices = imbalanceFactor === this.begun ? this.slices + 1 : 0;
+      this.begun = imbalanceFactor;
+      const deadline = this.slices < MOST_SLICES ? end : Infinity;
+      settings.losses.forEach((loss) => optima.solve({ ...settings, imbalanceFactor }, loss, deadline));
       if (performance.now() > end) break;
     }
     this.drawCurve();
