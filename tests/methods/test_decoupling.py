@@ -244,3 +244,36 @@ def test_a_second_stage_without_a_batch_is_refused_before_the_first_begins(tmp_p
     with pytest.raises(ValueError, match=r"the stage second: \d+ training images in batches of 4096"):
         train(recipe, options(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+class Died(Exception):
+    """The process is gone, without a word."""
+
+
+class DiesAt:
+    """Told of every step, dies when so many are taken."""
+
+    def __init__(self, step: int) -> None:
+        self.left = step
+
+    def advance(self, steps: int, epoch: int, loss: float) -> None:
+        self.left -= steps
+        if self.left == 0:
+            raise Died
+
+    def say(self, line: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_a_run_that_dies_inside_its_second_stage_goes_on_from_its_last_checkpoint_to_the_same_bits(
+    tmp_path: Path,
+) -> None:
+    recipe = digits("crt", epochs=1, second_epochs=2)
+    expected = train(recipe, options(tmp_path / "undisturbed"))
+    _, inside = stops_inside_stages(recipe)
+    with pytest.raises(Died):
+        train(recipe, options(tmp_path / "died"), on_steps=lambda total, done: DiesAt(inside))
+    stored = load_checkpoint(tmp_path / "died" / "checkpoint.pt")
+    assert (stored["stage"], stored["step"]) == (1, 0)  # nothing of the epoch in which it died was saved
+    assert_same_run(train(recipe, options(tmp_path / "died", resume=True)), expected)
