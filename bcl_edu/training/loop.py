@@ -26,6 +26,7 @@ from bcl_edu.data import Images
 from bcl_edu.escape import for_terminal
 from bcl_edu.methods.protocol import Batch, Clock, Method
 from bcl_edu.methods.stage import Stage, Stream, extended
+from bcl_edu.models import parameter_count
 from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import RunOptions
 from bcl_edu.training.autocast import slow_precision, with_precision
@@ -194,6 +195,7 @@ class _Run:
         self.recipe, self.options, self.device, self.rank = recipe, options, device, rank
         self.asked_to_stop: Callable[[], bool] = lambda: False
         self.method = build_seeded(recipe, self.data)
+        parameters = parameter_count(self.method)  # before a stage freezes some
         start = None
         if options.init_from is not None:
             start = read_start(options.init_from, recipe, self.data)
@@ -219,7 +221,13 @@ class _Run:
         self.loss_interval = 1 if device.type == "cpu" else 20 if small else 4
         self.state = RunState() if stored is None else restored_state(stored)
         self.files = RunFiles(
-            self.folder, recipe, self.data, self.method, self.state, rank, epochs=self.total_epochs
+            self.folder,
+            recipe,
+            self.data,
+            self.state,
+            rank,
+            epochs=self.total_epochs,
+            parameters=parameters,
         )
         if stored is not None:
             self._resume(stored)

@@ -14,9 +14,7 @@ import torch
 from filelock import BaseFileLock, FileLock, Timeout
 
 from bcl_edu.augment import Normalisation
-from bcl_edu.methods.protocol import Method
 from bcl_edu.methods.stage import extended
-from bcl_edu.models import parameter_count
 from bcl_edu.plugins import LOADED
 from bcl_edu.recipe import Recipe, recipe_as_dict, recipe_differences
 from bcl_edu.run_options import RunOptions
@@ -256,9 +254,9 @@ class RunFiles:
         folder: of the run.
         recipe: of the run.
         data: what it learns from.
-        method: what learns.
         state: changed by the loop, and stored from here.
         epochs: of all stages.
+        parameters: that learn in any stage.
         rank: this process.
     """
 
@@ -267,18 +265,17 @@ class RunFiles:
         folder: Path,
         recipe: Recipe,
         data: TrainingData,
-        method: Method,
         state: RunState,
         rank: Rank,
         *,
         epochs: int,
+        parameters: int,
     ) -> None:
         self.folder, self.recipe, self.data, self.state, self.rank = folder, recipe, data, state, rank
-        self.method = method
         self.record: dict[str, Any] = {
             "recipe": recipe_as_dict(recipe),
             "data": data.facts,
-            "parameters": parameter_count(method),
+            "parameters": parameters,
             "normalisation": _as_dict(data.normalisation),
             "sessions": state.sessions,
             "epochs": epochs,

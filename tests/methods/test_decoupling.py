@@ -229,6 +229,7 @@ def test_on_a_finished_run_of_any_method_only_the_second_stage_is_trained(
             assert torch.equal(parameter, start[name]), name
     assert torch.equal(learned["classifier.weight"], start["classifier.weight"]) == (method == "lws")
     assert run.record["start"]["method"] == "bcl"
+    assert run.record["parameters"] == sum(parameter.numel() for parameter in run.method.parameters())
     stops = stops_inside_stages(recipe, "bcl")
     assert_same_run(with_stops(recipe, tmp_path / "stopped", stops, init_from=finished), run)
 
