@@ -34,7 +34,9 @@ from bcl_edu.rows.kcl_rows import KCL
 def chosen_positives(
     same_class: Bool[Tensor, "n q"], k: int, generator: torch.Generator | None
 ) -> Float[Tensor, "n q"]:
-    """Weight of each key of the queue among an anchor's positives, min(k, keys of its class) in all, in float64.
+    """Weight of each key of the queue among an anchor's positives, min(k, keys of its class) in all.
+
+    They are 0 or 1 where positives are drawn, else fractions in float64.
 
     Args:
         same_class: keys of the anchor's class.
@@ -47,7 +49,7 @@ def chosen_positives(
     tickets = torch.rand(same_class.shape, generator=generator, device=same_class.device)
     tickets = tickets.masked_fill(~same_class, -1.0)
     drawn = tickets.topk(min(k, same_class.shape[1]), dim=1).indices
-    return torch.zeros_like(tickets, dtype=torch.float64).scatter_(1, drawn, 1.0) * same_class
+    return torch.zeros_like(tickets).scatter_(1, drawn, 1.0) * same_class
 
 
 def k_positive_losses(

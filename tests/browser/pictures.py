@@ -28,9 +28,13 @@ def drawn(figure: Locator, trace: int) -> dict[str, list[Any]]:
 
 
 def drawn_in_space(figure: Locator, trace: int) -> Tensor:
-    """Points of one trace of a 3-D scene as WebGL got them, shape (n, 3), in units of the scene."""
+    """Points of one trace of a 3-D scene as WebGL got them, shape (n, 3), in units of the data."""
     points = figure.evaluate(
-        "(e, n) => e._fullLayout.scene._scene.traces[e._fullData.at(n).uid].dataPoints.map(p => [...p])",
+        """(e, n) => {
+            const { traces, dataScale } = e._fullLayout.scene._scene;
+            const points = traces[e._fullData.at(n).uid].dataPoints;
+            return points.map(point => [...point].map((value, axis) => value / dataScale[axis]));
+        }""",
         trace,
     )
     return torch.tensor(points, dtype=torch.float64)

@@ -25,6 +25,13 @@ print(explorer.imbalance_factor, f"{shown['deviation']['rms']:.4f} {solved.devia
 """
 SET = "explorer.num_classes, explorer.losses = 10, ['bcl', 'bcl-class-anchors']"
 
+MEAN_GREY_OF_THE_CAPTION = """canvas => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, 20 * devicePixelRatio);
+    const written = [...data.keys()].filter(at => at % 4 === 0 && data[at + 3] > 200).map(at => data[at]);
+    return written.reduce((sum, value) => sum + value, 0) / written.length;
+}"""
+"""Of what is painted on the canvas, which has to be painted anew when the theme changes."""
+
 
 @pytest.fixture
 def notebook(visit: Visit) -> Iterator[str]:
@@ -62,6 +69,9 @@ def test_sliders_by_keyboard_python_and_both_themes(visit: Visit, notebook: str)
         ink, found = ("#" + "".join(f"{int(v):02x}" for v in re.findall(r"\d+", c)[:3]) for c in colours)
         assert found == paper
         assert style.contrast(ink, found) > 10
+        visit.page.wait_for_timeout(200)  # it is painted in the next frame
+        grey = output.locator(".angles canvas").first.evaluate(MEAN_GREY_OF_THE_CAPTION)
+        assert abs(int(found[1:3], 16) - grey) > 120
         keep_picture(visit.page, f"explorer-{theme.replace(' ', '-').lower()}.png")
     visit.set_theme("JupyterLab Light")
 

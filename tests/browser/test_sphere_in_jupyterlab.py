@@ -65,6 +65,9 @@ def test_controls_by_keyboard_python_and_both_themes(visit: Visit, notebook: str
         ink, found = ("#" + "".join(f"{int(v):02x}" for v in re.findall(r"\d+", c)[:3]) for c in colours)
         assert found == paper
         assert style.contrast(ink, found) > 10
+        numbers = output.locator(".numbers").first.bounding_box()
+        assert numbers
+        assert numbers["height"] < 40  # in one line
         keep_picture(visit.page, f"sphere-{theme.replace(' ', '-').lower()}.png")
     visit.set_theme("JupyterLab Light")
 

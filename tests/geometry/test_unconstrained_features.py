@@ -114,6 +114,7 @@ def test_samples_left_over_by_an_epoch_are_not_trained_in_a_batch_of_their_own()
         ({"start": torch.zeros(4, 2)}, r"start has shape \(4, 2\); expected \(5, d\)"),
     ],
 )
+@pytest.mark.usefixtures("shapes_unchecked")
 def test_arguments_out_of_range_are_named(arguments: dict, message: str) -> None:
     arguments = {"class_counts": [3, 2], **arguments}
     with pytest.raises(ValueError, match=message):

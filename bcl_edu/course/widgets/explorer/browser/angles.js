@@ -35,6 +35,9 @@ export class AngleTable {
     this.table.addEventListener("pointerleave", () => this.point(this.focused ?? null));
     new ResizeObserver(() => this.resize()).observe(this.root);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.resize());
+    const byJupyterLab = { attributes: true, attributeFilter: ["data-jp-theme-light"] };
+    // JupyterLab hides everything while it changes its theme
+    new MutationObserver(() => requestAnimationFrame(() => this.resize())).observe(document.body, byJupyterLab);
     document.fonts.addEventListener("loadingdone", () => {
       this.looks = null;
       this.resize();
