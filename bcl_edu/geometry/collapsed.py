@@ -325,7 +325,7 @@ class _LogitMap:
     def matrix(self, row_scale: Float[np.ndarray, " r"]) -> sparse.csr_array:
         """M, for rows that are multiplied by `row_scale` before their products are taken."""
         where, entry, value = (np.concatenate(parts) for parts in zip(*self._entries, strict=True))
-        from scipy import sparse  # see program.py
+        from scipy import sparse  # see convex_program.py
 
         row, other = np.divmod(entry, self.groups.num_rows)
         shape = (self.offset.size, self.groups.num_rows**2)

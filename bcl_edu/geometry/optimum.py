@@ -1,8 +1,8 @@
 r"""Certified optimal geometry: where the class means end up if a loss is minimised completely.
 
-At collapse every loss of the paper is a convex function of the Gram matrix of the class means (see `program`), so the
-best geometry can be computed and, unlike a picture of a training run, proved: weak duality bounds how far the value
-found is above the minimum (`program.certify`).
+At collapse every loss of the paper is a convex function of the Gram matrix of the class means (see `convex_program`),
+so the best geometry can be computed and, unlike a picture of a training run, proved: weak duality bounds how far the
+value found is above the minimum (`convex_program.certify`).
 
 What is fixed and what is free:
 
@@ -258,7 +258,7 @@ def optimality(
 class Terms:
     """A loss at collapse as a list: f(G) = sum_t w_t log(own_t + sum_j c_tj exp((G[y_t, j] - 1) / tau)).
 
-    All that a solver in another language needs; see `program` for gradient and certificate.
+    All that a solver in another language needs; see `convex_program` for gradient and certificate.
 
     Attributes:
         weight: w_t, shape (T,).

@@ -19,8 +19,8 @@ b_k = log n_k - mean log n, and large. The symmetric part of the loss's gradient
 
 with p = u / (1 + (K - 1) u), u = exp(-K / ((K - 1) tau)), the softmax weight of one other class. (The antisymmetric
 part b_j - b_i of the second cancels; what is left comes from the normalisation of the softmax.) The Hessian and the
-constraints are those of the balanced problem, the same for both losses. Solving S X = 0 (module `program`) to first
-order, the cosines become
+constraints are those of the balanced problem, the same for both losses. Solving S X = 0 (module `convex_program`) to
+first order, the cosines become
 
     G_ij = -1/(K - 1) - kappa (b_i + b_j),   kappa = q / ( 2 (K - 1)(K - 2) / K  +  (2 - (K - 2) p) / tau ),
 

@@ -20,10 +20,10 @@ from bcl_edu.augment import (
     view_policy,
 )
 from bcl_edu.augment.file_views import transformed, view_transform
-from bcl_edu.data import ImageFiles, open_dataset
+from bcl_edu.data import ImageFiles
 from bcl_edu.data.decoding import resize_center_crop
 from tests.augment.images import pictures, to_pillow
-from tests.data.small_imagenet import own_lists, small_imagenet
+from tests.data.small_imagenet import small_training_files
 
 POLICY = view_policy("sim-rand", image_size=32, crop_scale=(0.08, 1.0))
 
@@ -31,10 +31,7 @@ POLICY = view_policy("sim-rand", image_size=32, crop_scale=(0.08, 1.0))
 @pytest.fixture
 def files(tmp_path: Path) -> ImageFiles:
     """Seven training images of 80 x 60 in classes of 4, 2 and 1."""
-    root = small_imagenet(tmp_path)
-    train = open_dataset("imagenet-lt", root, lists=own_lists(root), image_size=32).train
-    assert isinstance(train, ImageFiles)
-    return train
+    return small_training_files(tmp_path)
 
 
 def damage(path: Path) -> None:

@@ -21,6 +21,9 @@ from bcl_edu.course.outline import number_of, read_course
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
+PANEL = ".jp-WindowedPanel-outer"
+"""What scrolls when a notebook does."""
+
 PICTURES = bool(os.environ.get("PICTURES"))
 """Whether pages are photographed for people to look at (`make pictures`); what a test demands of a page it asks the
 page itself, so without them it demands the same."""
@@ -291,11 +294,12 @@ class Visit:
         self.page_through(notebook)
         self.all_is_well()
 
-    def page_through(self, name: str) -> None:
-        """Show what is open in both themes, from top to bottom; one picture a screen if pictures are wanted."""
+    def page_through(self, name: str, *, screens: int = 3) -> None:
+        """Show what is open in both themes, at least so many screens; a picture of each if pictures are wanted."""
         for theme in ("JupyterLab Light", "JupyterLab Dark"):
             self.set_theme(theme)
             assert self.cut_off() == []
+            assert len(self._screens()) >= screens
             if PICTURES:
                 self._photograph(f"{name}-{theme.split()[-1].lower()}")
         self.set_theme("JupyterLab Light")
@@ -306,10 +310,14 @@ class Visit:
         assert [error for error in self.errors if error != SLOW_START] == []
         assert self.foreign == []
 
+    def _screens(self) -> range:
+        """Where each screen of the notebook begins, in pixels from its top."""
+        height, total = self.page.locator(PANEL).first.evaluate("e => [e.clientHeight, e.scrollHeight]")
+        return range(0, total, height - 60)
+
     def _photograph(self, name: str) -> None:
-        panel = self.page.locator(".jp-WindowedPanel-outer").first
-        height, total = panel.evaluate("e => [e.clientHeight, e.scrollHeight]")
-        for number, top in enumerate(range(0, total, height - 60), 1):
+        panel = self.page.locator(PANEL).first
+        for number, top in enumerate(self._screens(), 1):
             panel.evaluate("(e, top) => e.scrollTo(0, top)", top)
             self.page.wait_for_timeout(400)  # WebGL draws a little later
             self.page.screenshot(path=SCREENSHOTS / f"{name}-{number:02}.png")

@@ -138,6 +138,6 @@ def test_a_run_is_watched_stopped_continued_and_loaded(visit: Visit) -> None:
 def test_its_stored_pages_are_readable_in_both_themes(name: str, visit: Visit) -> None:
     visit.open(name)
     assert visit.cut_off() == []
-    visit.page_through(f"{name}-stored")
+    visit.page_through(f"{name}-stored", screens=6)
     assert visit.errors == []
     assert visit.foreign == []

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from bcl_edu.augment import EvalImages, FileViews, view_policy, view_seeds
-from bcl_edu.data import ImageFiles, LabelledImages, open_dataset
+from bcl_edu.data import ImageFiles, LabelledImages
 from bcl_edu.training import loading
 from bcl_edu.training.batches import EpochBatches, Loaded
 from bcl_edu.training.loading import (
@@ -26,7 +26,7 @@ from bcl_edu.training.loading import (
     WorkersLost,
     load_images,
 )
-from tests.data.small_imagenet import own_lists, small_imagenet
+from tests.data.small_imagenet import small_training_files
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
 CPU = torch.device("cpu")
@@ -35,10 +35,7 @@ POLICY = view_policy("sim-rand", image_size=32)
 
 @pytest.fixture
 def files(tmp_path: Path) -> ImageFiles:
-    root = small_imagenet(tmp_path)
-    train = open_dataset("imagenet-lt", root, lists=own_lists(root), image_size=32).train
-    assert isinstance(train, ImageFiles)
-    return train
+    return small_training_files(tmp_path)
 
 
 def loader(files: ImageFiles, workers: int = 0, *, replace_unreadable: bool = False) -> BatchLoader:
