@@ -90,6 +90,18 @@ def tau_norm_logits(features: Float[Tensor, "n h"], method: Method, tau: float) 
     return functional.linear(features, tau_normalised(weight, tau))
 
 
+def logits_as_trained(outputs: Outputs, method: Method) -> Float[Tensor, "n k"]:
+    """The logits whose softmax was trained, in which the training prior lies.
+
+    They are what the method predicts from, but for tau-normalisation, which trains the linear classifier by
+    cross-entropy and predicts from its normalised rows.
+    """
+    if isinstance(method, TauNormalisation):
+        weight, bias = method.classifier.weight.detach().float(), method.classifier.bias.detach().float()
+        return functional.linear(outputs.features, weight.cpu(), bias.cpu())
+    return outputs.logits
+
+
 def shifted_logits(
     logits: Float[Tensor, "n k"],
     class_counts: Int[Tensor, " k"],
@@ -363,7 +375,10 @@ def figures_after_training(
                 asked.prior_shift,
                 EXPONENTS,
                 lambda outputs, exponent: shifted_logits(
-                    outputs.logits, counts, exponent, target if outputs is on("test") else None
+                    logits_as_trained(outputs, trained.method),
+                    counts,
+                    exponent,
+                    target if outputs is on("test") else None,
                 ),
             )
         )

@@ -14,6 +14,7 @@ from bcl_edu.after_training import (
     Outputs,
     choose,
     linear_probe,
+    logits_as_trained,
     mean_class_accuracy,
     nearest_neighbour_logits,
     shifted_logits,
@@ -25,7 +26,7 @@ from bcl_edu.rows import RECIPES
 from bcl_edu.run_options import RunOptions
 from bcl_edu.training.data import prepare_data
 from bcl_edu.training.loop import train
-from tests.methods.harness import digits, options
+from tests.methods.harness import built, digits, options
 
 COUNTS = torch.tensor([100, 10, 1])
 LOGITS = torch.tensor([[2, 0.5, -1], [0.3, 1.2, 0.1], [1, 0.9, 0.7], [-0.4, 0.2, 1.5]], dtype=torch.float64)
@@ -53,6 +54,19 @@ def test_the_training_prior_as_target_and_no_shift_change_no_prediction() -> Non
     back = shifted_logits(LOGITS, COUNTS, 1.0, prior)
     torch.testing.assert_close(back, LOGITS, atol=1e-6, rtol=1e-6)
     assert torch.equal(shifted_logits(LOGITS, COUNTS, 0.0), LOGITS)
+
+
+def test_the_prior_of_tau_normalisation_lies_in_the_logits_that_were_trained() -> None:
+    """Not in those of the normalised rows, from which the trained lengths and the bias are gone."""
+    method = built(digits("tau-norm", tau=1.0))
+    with torch.no_grad():
+        features = torch.randn(5, method.feature_dim)
+        outputs = Outputs(features, method.logits(features), torch.arange(5))
+        trained = method.classifier(features)
+    torch.testing.assert_close(logits_as_trained(outputs, method), trained)
+    assert not torch.allclose(outputs.logits, trained, atol=1e-3)
+    other = built(digits("ce"))
+    assert logits_as_trained(outputs, other) is outputs.logits
 
 
 def test_target_frequencies_fall_or_rise_along_the_training_counts() -> None:

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from bcl_edu import evaluate
 from bcl_edu.data import cifar, open_dataset
+from bcl_edu.option_values import parse_options
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows.registry import RECIPES
 from bcl_edu.run_options import RunOptions
@@ -80,6 +82,13 @@ def test_every_job_is_a_recipe_and_waits_for_an_earlier_one_at_most() -> None:
         assert job.after is None or job.after in names[:number]
 
 
+@pytest.mark.parametrize("job", [job for job in ROWS if job.evaluations], ids=lambda job: job.name)
+def test_what_a_job_is_evaluated_with_is_an_evaluation(job: Job) -> None:
+    for arguments in job.evaluations:
+        command = parse_options(evaluate.Command, "evaluate", "", ["run", *arguments])
+        assert command.prior_shift == command.tau_norm == "1"
+
+
 TRAINS = """
 import pathlib, sys, time
 job, output = sys.argv[1], pathlib.Path(sys.argv[sys.argv.index("--output") + 1])
@@ -104,7 +113,12 @@ def test_jobs_run_in_order_and_all_is_kept_when_the_time_is_up(
     clock = UntilTwoHaveEnded(seconds=0)
     machine = Machine(tmp_path / "out", tmp_path / "data", {}, clock, ["--epochs", "2"])
     machine.command = [sys.executable, str(tmp_path / "trains.py")]
-    monkeypatch.setattr(machine, "python", lambda name, *arguments: evaluated.append((name, arguments[1])))
+
+    def python(name: str, *arguments: str) -> int:
+        evaluated.append((name, arguments[1]))
+        return int((name, arguments[1]) == ("third", "bcl_edu.export"))
+
+    monkeypatch.setattr(machine, "python", python)
     names = ["first", "broken", "slow", "third"]
     jobs = [Job(name, (name,), after={"third": "first"}.get(name)) for name in names]
     machine.train([*jobs, Job("never", ("never",), after="broken")], at_once=2)
@@ -128,6 +142,15 @@ def test_jobs_run_in_order_and_all_is_kept_when_the_time_is_up(
     ]
     told = (tmp_path / "out" / "runs" / "third" / "run.json").read_text()
     assert told.endswith(f"--init-from {tmp_path / 'out' / 'runs' / 'first'}")
-    assert "--epochs 2" in told
+    assert "--epochs" not in told  # which a run on finished weights would refuse
+    assert "--epochs 2" in (tmp_path / "out" / "runs" / "first" / "run.json").read_text()
+    ends = {name: (job.get("evaluated"), job.get("exported")) for name, job in facts.items()}
+    assert ends == {
+        "first": ([0], 0),
+        "third": ([0], 1),
+        "broken": (None, None),
+        "slow": (None, None),
+        "never": (None, None),
+    }
     with tarfile.open(tmp_path / "out" / "gpu_rows.tar.gz") as archive:
         assert {"facts.json", "slow.log", "runs/slow/run.json"} <= set(archive.getnames())

@@ -57,12 +57,13 @@ def _row(name: str) -> Job:
 
 
 _CIFAR = "cifar100-lt-if100"
+_POST_HOC = ("--prior-shift", "1", "--tau-norm", "1")
 _TWO_BY_TWO = ("bcl-in-log", "bcl-prior", "bcl-in-log-prior")
 
 ROWS: tuple[Job, ...] = (
     _row("table1-l1"),
-    Job(f"{_CIFAR}-ce", (f"{_CIFAR}-ce",), evaluations=(("--prior-shift",),)),
-    Job(f"{_CIFAR}-tau-norm", (f"{_CIFAR}-tau-norm",), evaluations=(("--prior-shift",),)),
+    Job(f"{_CIFAR}-ce", (f"{_CIFAR}-ce",), evaluations=(_POST_HOC,)),
+    Job(f"{_CIFAR}-tau-norm", (f"{_CIFAR}-tau-norm",), evaluations=(_POST_HOC,)),
     *(
         Job(f"{_CIFAR}-{method}-on-ce", (f"{_CIFAR}-ce", "--method", method), after=f"{_CIFAR}-ce")
         for method in ("crt", "lws", "disalign")
@@ -221,29 +222,34 @@ class Machine:
 
     def _start(self, job: Job) -> Running:
         folder = self.out / "runs" / job.name
-        arguments = [*job.arguments, "--data-dir", str(self.data_dir), "--output", str(folder), *self.extra]
+        arguments = [*job.arguments, "--data-dir", str(self.data_dir), "--output", str(folder)]
         if (folder / "checkpoint.pt").exists():
             arguments.append("--resume")
         if job.after:
             arguments += ["--init-from", str(self.out / "runs" / job.after)]
+        else:
+            arguments += self.extra
         command = [*self.command, *arguments]
         with open(self.out / f"{job.name}.log", "ab") as log:
             process = subprocess.Popen(command, cwd=REPOSITORY, env=self.environment, stdout=log, stderr=log)
         return Running(job, process, time.monotonic())
 
     def _end(self, run: Running) -> bool:
-        """Evaluate and export a run that has ended; whether it ended well."""
+        """Evaluate and export a run that has ended; True if it ended well.
+
+        What these two commands returned is noted with the job: 0, or what their log explains.
+        """
         if run.process.returncode != 0:
             self._note(run, "failed")
             return False
         self._note(run, "ended")
         folder, name = self.out / "runs" / run.job.name, run.job.name
         exported = self.out / "exported" / name
-        for arguments in ((), *run.job.evaluations):
-            self.python(
-                name, "-m", "bcl_edu.evaluate", str(folder), "--data-dir", str(self.data_dir), *arguments
-            )
-        self.python(name, "-m", "bcl_edu.export", str(folder), str(exported))
+        evaluate = ("-m", "bcl_edu.evaluate", str(folder), "--data-dir", str(self.data_dir))
+        self.facts["jobs"][name] |= {
+            "evaluated": [self.python(name, *evaluate, *more) for more in ((), *run.job.evaluations)],
+            "exported": self.python(name, "-m", "bcl_edu.export", str(folder), str(exported)),
+        }
         self.archive()
         return True
 
@@ -372,7 +378,9 @@ def main() -> None:
         "--tests", nargs="*", default=["tests"], help="where the CUDA tests are; none: no tests"
     )
     parser.add_argument("--benchmark", default="--rounds 3", help="options of benchmarks/gpu.py; empty: none")
-    parser.add_argument("--train-with", default="", help="more options for every training, in one string")
+    parser.add_argument(
+        "--train-with", default="", help="more options for runs from fresh weights, in one string"
+    )
     options = parser.parse_args()
     by_name = {job.name: job for job in ROWS}
     if unknown := sorted(set(options.rows or ()) - by_name.keys()):

@@ -65,14 +65,14 @@ def _digits() -> dict[str, str]:
     return {name: f"{statistics.mean(of):.1f} ± {statistics.stdev(of):.1f}" for name, of in found.items()}
 
 
-def _trained() -> Counter[str]:
-    """How many rows of a method a run in `results/` fills."""
-    return Counter(ROWS[name].recipe.method.name for name in {line.row.recipe.name for line in filled_rows()})
+def method_table(filled: list[TableEntry]) -> str:
+    """The methods in Markdown; a method without a row is named only if the digits were trained with it.
 
-
-def method_table() -> str:
-    """The methods in Markdown; a method without a row is named only if the digits were trained with it."""
-    digits, trained = _digits(), _trained()
+    Args:
+        filled: the rows that runs fill, counted under "trained to the end".
+    """
+    digits = _digits()
+    trained = Counter(ROWS[name].recipe.method.name for name in {line.row.recipe.name for line in filled})
     lines = [
         "| `--method` | what it is | rows (with a printed figure) | trained to the end | digits |",
         "|---|---|---|---|---|",
@@ -94,7 +94,8 @@ def with_tables(text: str) -> str:
     Raises:
         ValueError: one of the marks between which they stand is missing.
     """
-    for name, table in (("rows", row_table(filled_rows())), ("methods", method_table())):
+    filled = filled_rows()
+    for name, table in (("rows", row_table(filled)), ("methods", method_table(filled))):
         begin, end = _BEGIN.format(name), _END.format(name)
         before, opened, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
