@@ -11,5 +11,5 @@ def derive_seed(*parts: int | str) -> int:
     The first eight bytes of SHA-256 over the parts, so that neighbouring seeds, epochs and samples give
     unrelated streams, on every platform and in every process alike.
     """
-    text = "\x1f".join(str(part) for part in parts)
+    text = "\x1f".join(map(str, parts))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

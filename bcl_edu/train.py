@@ -229,11 +229,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = parse(sys.argv[1:] if arguments is None else arguments)
 
     from bcl_edu.training.checkpoint import CheckpointError
+    from bcl_edu.training.device import keep_freed_memory, out_of_memory
     from bcl_edu.training.display import result_table
     from bcl_edu.training.distributed import ProcessLost
     from bcl_edu.training.estimate import estimate
     from bcl_edu.training.loop import Interrupted, LossNotFinite, train
-    from bcl_edu.training.memory import keep_freed_memory, out_of_memory
 
     # under torchrun rank 0 prints the results, and every rank its own errors
     rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))

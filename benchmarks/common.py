@@ -29,9 +29,9 @@ from bcl_edu.files import write_atomically
 from bcl_edu.methods import Clock, build_method
 from bcl_edu.run_options import CompileMode
 from bcl_edu.training import Recipe, RunOptions
-from bcl_edu.training.autocast import with_precision
 from bcl_edu.training.batches import Loaded
 from bcl_edu.training.data import prepare_data
+from bcl_edu.training.precision import with_precision
 from bcl_edu.training.record import git_revision, hardware, versions
 from bcl_edu.training.step import TrainingStep
 

@@ -36,7 +36,7 @@ from scipy.stats import linregress, t
 from bcl_edu.data import exponential_profile, long_tailed_subset, shot_groups
 from bcl_edu.geometry import certified_optimum
 from bcl_edu.training.batches import EpochBatches
-from bcl_edu.training.memory import keep_freed_memory
+from bcl_edu.training.device import keep_freed_memory
 
 # what changes, and the other sizes
 LOSS_SWEEPS = {

@@ -17,7 +17,7 @@ The sides:
                 description
 
 All is measured twice: first with the C library's allocator as it is, as other code runs; then with freed memory
-kept (bcl_edu.training.memory), which is how `bcl_edu.train` runs. As it is, glibc returns blocks above 32 MB to the
+kept (bcl_edu.training.device), which is how `bcl_edu.train` runs. As it is, glibc returns blocks above 32 MB to the
 system at once, and every new one costs a page fault for each 4 kB. What allocates such matrices suffers most from it,
 the rivals and at B = 2,048 the floor as well: kept memory makes them up to three times as fast, and ratios smaller.
 
@@ -48,7 +48,7 @@ from torch.nn.functional import normalize
 from bcl_edu.losses import balanced_contrastive_loss, contrastive_loss
 from bcl_edu.losses.definition import anchor_losses, mean_over_anchors
 from bcl_edu.losses.named import CONTRASTIVE_LOSSES, ContrastiveName
-from bcl_edu.training.memory import keep_freed_memory
+from bcl_edu.training.device import keep_freed_memory
 
 TEMPERATURE = 0.1
 ALLOCATORS = ("default allocator", "freed memory kept")

@@ -45,8 +45,8 @@ from bcl_edu.losses import balanced_contrastive_loss, logit_compensated_cross_en
 from bcl_edu.methods import bcl, build_method
 from bcl_edu.rows.bcl_rows import BCL
 from bcl_edu.training import RECIPES
-from bcl_edu.training.autocast import autocast
-from bcl_edu.training.memory import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed_memory
+from bcl_edu.training.device import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed_memory
+from bcl_edu.training.step import autocast
 
 CLASSES = 100
 RECIPE = RECIPES["cifar100-lt"][1]

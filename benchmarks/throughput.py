@@ -24,7 +24,7 @@ from bcl_edu.augment import Normalisation
 from bcl_edu.recipe import Precision
 from bcl_edu.run_options import CompileMode
 from bcl_edu.training import RECIPES
-from bcl_edu.training.autocast import computes_bfloat16
+from bcl_edu.training.precision import computes_bfloat16
 
 CLASSES, SIDE, VIEWS = 100, 32, 3
 CPU = torch.device("cpu")

@@ -19,7 +19,7 @@ from bcl_edu.losses.contrastive import (
 )
 from bcl_edu.losses.definition import AnchorLosses, anchor_losses
 from bcl_edu.losses.focal import focal_loss
-from bcl_edu.losses.logit_compensation import logit_compensated_cross_entropy
+from bcl_edu.losses.logit_compensation import logit_compensated_cross_entropy, weighted_total
 from bcl_edu.losses.named import (
     CONTRASTIVE_LOSSES,
     LOSSES,
@@ -30,7 +30,6 @@ from bcl_edu.losses.named import (
     contrastive_named,
     loss_named,
 )
-from bcl_edu.losses.total import weighted_total
 
 __all__ = [
     "CONTRASTIVE_LOSSES",

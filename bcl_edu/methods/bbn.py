@@ -24,7 +24,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, cat, nn
 from torch.nn import functional
 
-from bcl_edu.methods.curriculum import parabolic
 from bcl_edu.methods.protocol import Batch, Clock, Method
 from bcl_edu.methods.samplers import ByClass
 from bcl_edu.methods.stage import Stage, Stream, main_stage, scaled_epoch
@@ -94,3 +93,16 @@ def bbn_loss(
     """
     first = functional.cross_entropy(logits, conventional)
     return alpha * first + (1 - alpha) * functional.cross_entropy(logits, reversed_)
+
+
+def parabolic(clock: Clock, *, epochs: int | None = None, from_one: bool = False) -> float:
+    """alpha = 1 - (T / T_max)^2, constant within an epoch.
+
+    Args:
+        clock: tells the epoch.
+        epochs: T_max; by default the stage's.
+        from_one: count epochs from 1, so that alpha ends at 0; from 0, it begins at 1.
+
+    Source: Zhou et al., "BBN" (CVPR 2020), Eq. 5, which counts from 1; their code from 0.
+    """
+    return 1 - ((clock.epoch + from_one) / (epochs or clock.epochs)) ** 2

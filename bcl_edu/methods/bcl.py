@@ -13,13 +13,18 @@ Source: Zhu et al., CVPR 2022, Figure 3, Eq. 9 to 11. The authors published code
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from typing import NamedTuple
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bcl_edu.losses import CONTRASTIVE_LOSSES, contrastive_loss, logit_compensated_cross_entropy
+from bcl_edu.losses import (
+    CONTRASTIVE_LOSSES,
+    contrastive_loss,
+    logit_compensated_cross_entropy,
+    weighted_total,
+)
 from bcl_edu.methods.protocol import Batch, Clock, Method
-from bcl_edu.methods.two_branches import both_branches
 from bcl_edu.models import ProjectionHead, PrototypeHead, build_classifier
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows.bcl_rows import BCL
@@ -36,17 +41,18 @@ class BalancedContrastive(Method):
         super().__init__(recipe, class_counts, image_shape)
         assert isinstance(recipe.method, BCL)
         self.options = options = recipe.method
-        self.contrastive = replace(
+        contrastive = replace(
             CONTRASTIVE_LOSSES[options.contrastive],
             positives_inside_log=options.positives_inside_log,
             training_prior=options.training_prior,
             training_balanced_anchors=options.training_balanced_anchors,
         )
+        self.switches, self.uses_class_counts = asdict(contrastive), contrastive.needs_class_counts
         self.classifier = build_classifier(options.classifier, self.feature_dim, self.num_classes)
         self.projection = ProjectionHead(self.feature_dim, options.head_hidden, options.head_dim)
         self.prototype_head = (
             PrototypeHead(self.feature_dim, options.head_hidden, options.head_dim)
-            if self.contrastive.needs_prototypes
+            if contrastive.needs_prototypes
             else None
         )
 
@@ -63,11 +69,11 @@ class BalancedContrastive(Method):
             labels.repeat(2),
             self.prototypes(),
             temperature=self.options.temperature,
-            class_counts=self.class_counts if self.contrastive.needs_class_counts else None,
+            class_counts=self.class_counts if self.uses_class_counts else None,
             check=False,
-            **asdict(self.contrastive),
+            **self.switches,
         )
-        total = self.options.lambda_ * classification + self.options.mu * contrastive  # Eq. 11
+        total = weighted_total(classification, contrastive, lambda_=self.options.lambda_, mu=self.options.mu)
         return {"loss": total, "classification": classification, "contrastive": contrastive}
 
     def prototypes(self) -> Float[Tensor, "k d"] | None:
@@ -81,3 +87,36 @@ class BalancedContrastive(Method):
         """Unit vectors z of the contrastive branch."""
         embeddings: Tensor = self.projection(features)
         return embeddings
+
+
+class Branches(NamedTuple):
+    """Outputs of both branches for the samples of all ranks.
+
+    Attributes:
+        logits: of v1, shape (n, k).
+        embeddings: unit vectors of v2 and v3, shape (2, n, d).
+        labels: shape (n,).
+    """
+
+    logits: Tensor
+    embeddings: Tensor
+    labels: Tensor
+
+
+def both_branches(method: Method, batch: Batch) -> Branches:
+    """Outputs of a method's `classifier` and `projection`.
+
+    Raises:
+        ValueError: not three views.
+    """
+    views, number = batch.views.shape[:2]
+    if views != 3:
+        raise ValueError(
+            f"{views} views of each image, expected v1, v2 and v3 (the policy of --views makes them)"
+        )
+    classifier, projection = method.get_submodule("classifier"), method.get_submodule("projection")
+    # One pass over all views: batch normalisation sees them together, as in the code of BCL's authors.
+    features = method.extract(batch.views.flatten(0, 1))
+    logits = batch.gather(classifier(features[:number]))
+    labels = batch.gather(batch.labels)
+    return Branches(logits, batch.gather_views(projection(features[number:]), 2), labels)

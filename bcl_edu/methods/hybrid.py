@@ -23,14 +23,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bcl_edu.losses import supervised_contrastive_loss
-from bcl_edu.methods.curriculum import parabolic
+from bcl_edu.methods.bbn import parabolic
 from bcl_edu.methods.protocol import Batch, Clock, Method
 from bcl_edu.methods.samplers import ByClass
 from bcl_edu.methods.stage import Stage, Stream, main_stage
-from bcl_edu.methods.two_branches import gathered_views
 from bcl_edu.models import LinearClassifier
-from bcl_edu.models.heads import PlainHead
-from bcl_edu.models.precision import unit_rows
+from bcl_edu.models.heads import PlainHead, unit_rows
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows.hybrid_rows import HybridPSC, HybridSC
 
@@ -70,7 +68,7 @@ class SupervisedHybrid(Method):
         else:
             of_contrast = self.extract(batch.views.flatten(0, 1))
             of_balanced = self.extract(balanced.views[0])
-        embeddings = gathered_views(self.projection(of_contrast), batch, len(batch.views))
+        embeddings = batch.gather_views(self.projection(of_contrast), len(batch.views))
         contrastive = self.contrast(
             embeddings.flatten(0, 1), batch.gather(batch.labels).repeat(len(embeddings))
         )

@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bcl_edu.losses import logit_compensated_cross_entropy
+from bcl_edu.methods.bcl import both_branches
 from bcl_edu.methods.protocol import Batch, Clock, Method
 from bcl_edu.methods.stage import Stage, main_stage
-from bcl_edu.methods.two_branches import both_branches
 from bcl_edu.models import ProjectionHead, PrototypeHead, build_classifier
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows.own_loss_options import FUNCTIONS, LossOnEmbeddings, LossOnLogits

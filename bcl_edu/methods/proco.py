@@ -22,8 +22,8 @@ from torch.nn import functional
 
 from bcl_edu.losses import logit_compensated_cross_entropy
 from bcl_edu.losses.bessel import log_bessel_ratio
+from bcl_edu.methods.bcl import both_branches
 from bcl_edu.methods.protocol import Batch, Clock, Method, TrainingPass
-from bcl_edu.methods.two_branches import both_branches
 from bcl_edu.models import ProjectionHead, build_classifier
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows.proco_rows import ProCo

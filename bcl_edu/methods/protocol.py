@@ -22,41 +22,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from bcl_edu.augment import ViewPolicy, view_policy
-from bcl_edu.methods.stage import Stage, Stream, main_stage
+from bcl_edu.methods.stage import Clock, Stage, Stream, main_stage
 from bcl_edu.models import build_backbone
 from bcl_edu.recipe import Recipe
-from bcl_edu.seeds import derive_seed
 
 Gather = Callable[[Tensor], Tensor]
 """Concatenates a tensor of one row per sample over all ranks, with gradients; the identity for one process."""
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Where a run is, for a loss that depends on it.
-
-    Attributes:
-        seed: of the run.
-        stage: name of the stage.
-        epoch: epochs of the stage that are finished.
-        epochs: of the stage.
-        step: steps of the epoch that are finished.
-        steps: of an epoch.
-        learning_rate: of this step.
-    """
-
-    seed: int
-    stage: str
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    learning_rate: float
-
-    def generator(self, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
-        """A generator seeded by the run, the moment and the purpose: the same on every rank and after a resume."""
-        seed = derive_seed(purpose, self.seed, self.stage, self.epoch, self.step)
-        return torch.Generator(device).manual_seed(seed)
 
 
 @dataclass(frozen=True)
@@ -78,6 +49,16 @@ class Batch:
     gather: Gather = lambda rows: rows
     average: Gather = lambda value: value
     streams: Mapping[str, Batch] = field(default_factory=dict)
+
+    def gather_views(self, rows: Float[Tensor, "m d"], views: int) -> Float[Tensor, "views total d"]:
+        """Rows of all ranks' samples, one for each of `views` views of each sample.
+
+        Args:
+            rows: of this rank, view after view: row v n + i belongs to view v of sample i.
+            views: how many.
+        """
+        of_views = rows.unflatten(0, (views, len(self.labels)))  # a rank may have no sample
+        return self.gather(of_views.transpose(0, 1)).transpose(0, 1)
 
 
 @dataclass(frozen=True)

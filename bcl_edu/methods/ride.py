@@ -39,7 +39,7 @@ from bcl_edu.methods.samplers import ByClass
 from bcl_edu.methods.stage import Schedule, Stage, main_stage
 from bcl_edu.models import CosineClassifier
 from bcl_edu.models.experts import Experts, build_experts
-from bcl_edu.models.precision import unit_rows
+from bcl_edu.models.heads import unit_rows
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows.ride_rows import RIDE
 

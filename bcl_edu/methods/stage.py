@@ -1,4 +1,4 @@
-"""Stages: stretches of a run, each with images, parameters and an optimiser of its own."""
+"""Stages, stretches of a run with images, parameters and an optimiser of their own, and the clock within one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,40 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import torch
+
 from bcl_edu.augment import ViewPolicy
 from bcl_edu.methods.samplers import Sampler, Shuffled
 from bcl_edu.recipe import Recipe
+from bcl_edu.seeds import derive_seed
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where a run is, for a loss that depends on it.
+
+    Attributes:
+        seed: of the run.
+        stage: name of the stage.
+        epoch: epochs of the stage that are finished.
+        epochs: of the stage.
+        step: steps of the epoch that are finished.
+        steps: of an epoch.
+        learning_rate: of this step.
+    """
+
+    seed: int
+    stage: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    learning_rate: float
+
+    def generator(self, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
+        """A generator seeded by the run, the moment and the purpose: the same on every rank and after a resume."""
+        seed = derive_seed(purpose, self.seed, self.stage, self.epoch, self.step)
+        return torch.Generator(device).manual_seed(seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +169,25 @@ class Stage:
     nesterov: bool = False
     weight_decay: float = 5e-4
     evaluated: bool = True
+
+    def clock(self, seed: int, epoch: int, step: int, steps: int) -> Clock:
+        """The moment of a step; after an epoch's last step still with that step's learning rate.
+
+        Args:
+            seed: of the run.
+            epoch: epochs of the stage that are finished.
+            step: steps of the epoch that are finished, at most `steps`.
+            steps: of an epoch.
+        """
+        return Clock(
+            seed=seed,
+            stage=self.name,
+            epoch=epoch,
+            epochs=self.epochs,
+            step=step,
+            steps=steps,
+            learning_rate=self.schedule.rate(epoch * steps + min(step, steps - 1), steps),
+        )
 
 
 def main_stage(recipe: Recipe, views: ViewPolicy) -> Stage:

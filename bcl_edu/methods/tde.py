@@ -31,7 +31,7 @@ from torch.nn import functional
 from bcl_edu.methods.protocol import Batch, Clock, Method
 from bcl_edu.methods.stage import Stage, main_stage
 from bcl_edu.models.bilateral import build_bilateral
-from bcl_edu.models.precision import unit_rows
+from bcl_edu.models.heads import unit_rows
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows.tde_rows import TDE
 

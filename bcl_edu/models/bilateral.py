@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bcl_edu.models.backbones import build_backbone
-from bcl_edu.models.digits_net import DigitsNet
-from bcl_edu.models.images import require_images
-from bcl_edu.models.resnet_cifar import ResNetCifar
-from bcl_edu.models.resnet_imagenet import ResNetImageNet
+from bcl_edu.models.backbones import (
+    DigitsNet,
+    ResNetCifar,
+    ResNetImageNet,
+    build_backbone,
+    require_images,
+)
 
 Side = Literal["conventional", "rebalancing"]
 

@@ -12,9 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bcl_edu.models.digits_net import DigitsNet
-from bcl_edu.models.images import require_images
-from bcl_edu.models.resnet_cifar import BasicBlock
+from bcl_edu.models.backbones import BasicBlock, DigitsNet, require_images
 
 
 class Experts(nn.Module):

@@ -5,8 +5,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bcl_edu.models.classifiers import Classifier
-from bcl_edu.models.heads import ProjectionHead, PrototypeHead
+from bcl_edu.models.heads import Classifier, ProjectionHead, PrototypeHead
 
 
 class TwoBranchOutput(NamedTuple):

@@ -105,7 +105,8 @@ def _steps_and_seconds(
     try:
         for number, loaded in enumerate(loader.epoch(0)):
             began = time.perf_counter()
-            losses = stage_run.step(loaded, stage_run.clock(recipe.seed, 0, number))
+            clock = stage_run.stage.clock(recipe.seed, 0, number, stage_run.batches.steps)
+            losses = stage_run.step(loaded, clock)
             losses["loss"].item()  # waits for the device
             taken.append(time.perf_counter() - began)
             if len(taken) > STEPS:

@@ -27,7 +27,6 @@ import torch
 from bcl_edu.counting import counted
 from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import RunOptions
-from bcl_edu.training.autocast import slow_precision, with_precision
 from bcl_edu.training.batches import Loaded
 from bcl_edu.training.compile_choice import decide_compile
 from bcl_edu.training.data import TrainingData, fitted_to, prepare_data
@@ -37,6 +36,7 @@ from bcl_edu.training.distributed import Rank
 from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.loading import BatchLoader
 from bcl_edu.training.loop import is_evaluated
+from bcl_edu.training.precision import slow_precision, with_precision
 from bcl_edu.training.run import run_folder
 from bcl_edu.training.stage_run import build_seeded, refuse_impossible_stages, set_up_stage
 from bcl_edu.training.start import read_start, stages_from
@@ -291,7 +291,8 @@ class _Estimator:
         images = 0
         before = self._now()
         for number, (step, loaded) in enumerate(self._batches(loader)):
-            losses = self.main.step(loaded, self.main.clock(self.recipe.seed, 0, step))
+            clock = self.main.stage.clock(self.recipe.seed, 0, step, self.main.batches.steps)
+            losses = self.main.step(loaded, clock)
             torch.stack(list(losses.values())).tolist()
             taken, before = self._since(before), self._now()
             if number < warm_up:

@@ -15,10 +15,10 @@ from bcl_edu.augment import Normalisation, normalise
 from bcl_edu.data import Images
 from bcl_edu.geometry import simplex_deviation
 from bcl_edu.methods import Method
-from bcl_edu.training.autocast import autocast
 from bcl_edu.training.distributed import Rank, all_reduce_sum, gather
 from bcl_edu.training.loading import load_images
 from bcl_edu.training.metrics import Accuracy, accuracy, expected_calibration_error
+from bcl_edu.training.step import autocast
 
 
 @dataclass(frozen=True)

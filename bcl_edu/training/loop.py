@@ -29,7 +29,6 @@ from bcl_edu.methods.stage import Stage, Stream, extended
 from bcl_edu.models import parameter_count
 from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import RunOptions
-from bcl_edu.training.autocast import slow_precision, with_precision
 from bcl_edu.training.batches import EpochBatches, Loaded
 from bcl_edu.training.checkpoint import BEST_NAME, CHECKPOINT_NAME, CheckpointError
 from bcl_edu.training.compile_choice import decide_compile
@@ -46,6 +45,7 @@ from bcl_edu.training.distributed import (
 )
 from bcl_edu.training.evaluation import Evaluation, evaluate_method
 from bcl_edu.training.loading import BatchLoader, LoadingStopped, named_worker_errors
+from bcl_edu.training.precision import slow_precision, with_precision
 from bcl_edu.training.run import (
     RunFiles,
     RunState,
@@ -438,7 +438,8 @@ class _Run:
         )
 
     def _clock(self) -> Clock:
-        return self.current.clock(self.recipe.seed, self.state.epoch, self.state.step)
+        state, steps = self.state, self.current.batches.steps
+        return self.current.stage.clock(self.recipe.seed, state.epoch, state.step, steps)
 
     @torch.no_grad()
     def _before_epoch(self) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from bcl_edu.augment import ViewPolicy
 from bcl_edu.data import Images
-from bcl_edu.methods.protocol import Clock, Method, build_method
+from bcl_edu.methods.protocol import Method, build_method
 from bcl_edu.methods.stage import Stage, Stream
 from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import RunOptions
@@ -39,19 +39,6 @@ class StageRun(NamedTuple):
             workers,
             replace_unreadable=recipe.unreadable_images == "replace",
             streams=stream_sources(self.streams, data),
-        )
-
-    def clock(self, seed: int, epoch: int, step: int) -> Clock:
-        """The time of a step, both counted from 0; after an epoch's last step still with that step's rate."""
-        steps = self.batches.steps
-        return Clock(
-            seed=seed,
-            stage=self.stage.name,
-            epoch=epoch,
-            epochs=self.stage.epochs,
-            step=step,
-            steps=steps,
-            learning_rate=self.stage.schedule.rate(epoch * steps + min(step, steps - 1), steps),
         )
 
 

@@ -8,6 +8,7 @@ compilation.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,7 +21,6 @@ from bcl_edu.augment import Normalisation, normalise
 from bcl_edu.methods.protocol import Batch, Clock, Gather, Method
 from bcl_edu.methods.stage import Stage
 from bcl_edu.run_options import CompileMode
-from bcl_edu.training.autocast import autocast
 from bcl_edu.training.batches import Loaded
 from bcl_edu.training.distributed import Rank, average, average_gradients, gather
 from bcl_edu.training.global_batch_norm import with_global_batch_norm
@@ -165,6 +165,13 @@ class TrainingStep:
         self.method.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Autocast to a recipe's precision; nothing for float32."""
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=getattr(torch, precision))
 
 
 def choose_parameters(method: Method, stage: Stage) -> None:

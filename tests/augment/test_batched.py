@@ -17,10 +17,15 @@ from bcl_edu.augment import (
 )
 from bcl_edu.augment.augmentations import CODE, OPERATIONS, SIGNED, magnitude_of
 from bcl_edu.augment.batched import CPU_CHUNK, _augment
-from bcl_edu.augment.batched_colour import adjust_hue, rgb_to_grayscale
-from bcl_edu.augment.batched_filters import BOX_REACH, box_weights
-from bcl_edu.augment.batched_geometry import resampling_weights, resized_crop
 from bcl_edu.augment.draws import BLUR_SIGMA
+from bcl_edu.augment.pixel_operations import (
+    BOX_REACH,
+    adjust_hue,
+    box_weights,
+    resampling_weights,
+    resized_crop,
+    rgb_to_grayscale,
+)
 from bcl_edu.seeds import derive_seed
 from tests.augment.images import from_pillow, pictures, to_pillow
 from tests.augment.pillow_views import apply_operation, three_views

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bcl_edu.augment.randomness import _mix, uniforms
+from bcl_edu.augment.draws import _mix, uniforms
 from bcl_edu.seeds import derive_seed
 
 MASK = 2**64 - 1

@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bcl_edu.methods import Clock, build_method
-from bcl_edu.methods.bbn import BilateralBranch, bbn_loss, mixed_features
-from bcl_edu.methods.curriculum import parabolic
+from bcl_edu.methods.bbn import BilateralBranch, bbn_loss, mixed_features, parabolic
 from bcl_edu.methods.samplers import ByClass
 from bcl_edu.models import parameter_count
 from bcl_edu.models.bilateral import build_bilateral

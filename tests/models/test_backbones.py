@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from bcl_edu.models import BACKBONE_NAMES, ResNetCifar, build_backbone, digits_net, parameter_count, resnet32
-from bcl_edu.models.resnet_cifar import BasicBlock, shortcut_option_a
+from bcl_edu.models.backbones import BasicBlock, shortcut_option_a
 
 IMAGE_SIZE = {"digits_net": 8, "resnet32": 32, "resnet50": 64, "resnext50": 64}
 

@@ -12,7 +12,7 @@ SCRIPT = """
 import resource
 import statistics
 import torch
-from bcl_edu.training.memory import keep_freed_memory
+from bcl_edu.training.device import keep_freed_memory
 
 def faults_of_forty_megabytes():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

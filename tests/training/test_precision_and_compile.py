@@ -16,11 +16,11 @@ from bcl_edu.rows import RECIPES
 from bcl_edu.run_options import RunOptions
 from bcl_edu.train import parse
 from bcl_edu.training import autocast, compile_choice, train
-from bcl_edu.training.autocast import computes_bfloat16, slow_precision, with_precision
 from bcl_edu.training.compile_choice import Seconds, decide_compile, pays
 from bcl_edu.training.data import prepare_data
 from bcl_edu.training.distributed import Rank
 from bcl_edu.training.loop import is_evaluated
+from bcl_edu.training.precision import computes_bfloat16, slow_precision, with_precision
 from bcl_edu.training.record import read_record
 
 CPU = torch.device("cpu")

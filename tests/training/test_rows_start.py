@@ -179,7 +179,8 @@ def test_every_later_stage_of_a_row_of_photographs_takes_a_step(
         method.begin(stage)
         stage_run.step.train_mode()
         loader = stage_run.loader(recipe, data, device, workers=0)
-        losses = stage_run.step(next(iter(loader.epoch(0))), stage_run.clock(recipe.seed, 0, 0))
+        clock = stage.clock(recipe.seed, 0, 0, stage_run.batches.steps)
+        losses = stage_run.step(next(iter(loader.epoch(0))), clock)
         loader.close()
         assert math.isfinite(losses["loss"].item()), stage.name
 

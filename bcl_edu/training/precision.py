@@ -1,28 +1,20 @@
-"""The number format of the forward pass: autocast to it, and which one is fast on a device."""
+"""The number format of the forward pass: which one a run uses, and whether it is slow on a device."""
 
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.nn.functional import conv2d
 
 from bcl_edu.recipe import Recipe
 from bcl_edu.training.record import RECORD_NAME, read_record
+from bcl_edu.training.step import autocast
 
 SLOW = 1.2
 """Times as long as in float32 from which on a precision is called slow."""
-
-
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """Autocast to a recipe's precision; nothing for float32."""
-    if precision == "float32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=getattr(torch, precision))
 
 
 def computes_bfloat16(device: torch.device) -> bool:
