@@ -28,7 +28,7 @@ from bcl_edu.training.data import TrainingData
 from bcl_edu.training.loading import load_images
 from bcl_edu.training.metrics import accuracy
 from bcl_edu.training.step import autocast
-from bcl_edu.training.trained import TrainedModel
+from bcl_edu.training.weights import TrainedModel
 
 EXPONENTS = tuple(step / 10 for step in range(21))
 """From 0 to 2, what tau and the exponent of the prior are chosen from (for tau as in Kang et al.'s code)."""

@@ -34,7 +34,7 @@ from bcl_edu.data import (
 from bcl_edu.data.cache import default_cache_dir
 from bcl_edu.data.photographs import find_list
 from bcl_edu.escape import for_terminal
-from bcl_edu.files import in_words
+from bcl_edu.files import explain_error
 from bcl_edu.option_values import parse_options
 from bcl_edu.plugins import load_plugins
 from bcl_edu.recipe import Recipe
@@ -45,8 +45,7 @@ from bcl_edu.training.device import choose_device
 from bcl_edu.training.display import format_number
 from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.loading import named_worker_errors
-from bcl_edu.training.pretrained import load_trained
-from bcl_edu.training.trained import TrainedModel
+from bcl_edu.training.weights import TrainedModel, load_trained
 
 DESCRIPTION = "Evaluate a run on its test set; needs nothing but its weights and the data."
 
@@ -263,7 +262,7 @@ def report(result: dict[str, Any], *, per_class: bool) -> str:
         f"simplex deviation of the class means ({result['simplex_space']}): "
         f"{format_number(result['simplex_deviation'], '.4f')}",
     ]
-    lines += [_in_words(row) for row in result["after_training"]]
+    lines += [_option_line(row) for row in result["after_training"]]
     if per_class:
         names = [for_terminal(row["class"]) for row in result["per_class"]]
         width = max(map(len, ["class", *names]))
@@ -276,7 +275,7 @@ def report(result: dict[str, Any], *, per_class: bool) -> str:
     return "\n".join(lines)
 
 
-def _in_words(row: Mapping[str, Any]) -> str:
+def _option_line(row: Mapping[str, Any]) -> str:
     """An option's figures in one line."""
     chosen = ""
     if "chosen_on" in row:
@@ -311,7 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 ),
             )
     except (ValueError, OSError, CheckpointError) as error:
-        sys.exit(f"bcl_edu.evaluate: {in_words(error)}")
+        sys.exit(f"bcl_edu.evaluate: {explain_error(error)}")
     print(json.dumps(result, indent=2) if command.json else report(result, per_class=command.per_class))
 
 

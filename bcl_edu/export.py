@@ -15,11 +15,11 @@ import tyro
 
 from bcl_edu import terminal
 from bcl_edu.escape import for_terminal
-from bcl_edu.files import in_words
+from bcl_edu.files import explain_error
 from bcl_edu.option_values import parse_options
 from bcl_edu.plugins import load_plugins
 from bcl_edu.training.checkpoint import CheckpointError
-from bcl_edu.training.pretrained import SMALL_ENOUGH, Dtype, export_run
+from bcl_edu.training.weights import SMALL_ENOUGH, Dtype, export_run
 
 DESCRIPTION = "Keep a finished run: its record, its metrics, and its weights as safetensors."
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         load_plugins(command.plugin)
         weights = export_run(command.run, command.destination, command.dtype, best=command.best)
     except (ValueError, OSError, CheckpointError) as error:
-        sys.exit(f"bcl_edu.export: {in_words(error)}")
+        sys.exit(f"bcl_edu.export: {explain_error(error)}")
     size = weights.stat().st_size
     note = "" if size <= SMALL_ENOUGH else ", too large to keep in a repository"
     print(

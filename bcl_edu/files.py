@@ -76,7 +76,7 @@ def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
             raise ValueError(f"it has more than {largest:,} bytes")
         return content.decode("utf-8-sig")
     except (OSError, ValueError) as error:  # a UnicodeDecodeError is a ValueError
-        raise ValueError(f"cannot read {path}: {in_words(error).removeprefix(f'{path}: ')}") from error
+        raise ValueError(f"cannot read {path}: {explain_error(error).removeprefix(f'{path}: ')}") from error
 
 
 def read_json(path: Path, largest: int = LARGEST_TEXT) -> Any:
@@ -125,7 +125,7 @@ _HINTS = {
 }
 
 
-def in_words(error: Exception) -> str:
+def explain_error(error: Exception) -> str:
     """An error as a message for a user, without control characters; a system's error with its file and what to do."""
     if not isinstance(error, OSError) or error.filename is None or error.errno is None:
         return for_terminal(error, keep="\n")

@@ -40,7 +40,7 @@ def parse_options(kind: Any, prog: str, description: str, arguments: Sequence[st
     words = sys.argv[1:] if arguments is None else list(arguments)
     if (missing := missing_value(kind, words)) is not None:
         sys.exit(f"{prog.removeprefix('python -m ').partition(' ')[0]}: {missing}")
-    with PLAIN_VALUES:
+    with VALUE_RULES:
         return tyro.cli(kind, prog=prog, description=terminal.description(description), args=words)
 
 
@@ -66,12 +66,12 @@ def _kinds_of_values(kind: Any) -> dict[str, str]:
             hint = get_args(hint)[0]
         if is_dataclass(hint):
             found |= _kinds_of_values(hint)
-        elif words := _in_words(hint):
+        elif words := _expected_value(hint):
             found["--" + name.rstrip("_").replace("_", "-")] = words
     return found
 
 
-def _in_words(kind: Any) -> str:
+def _expected_value(kind: Any) -> str:
     options = [one for one in (get_args(kind) if _is_union(kind) else (kind,)) if one is not type(None)]
     if all(get_origin(one) is Literal for one in options):
         return "one of " + ", ".join(str(name) for one in options for name in get_args(one))
@@ -80,8 +80,8 @@ def _in_words(kind: Any) -> str:
     )
 
 
-PLAIN_VALUES = ConstructorRegistry()
-"""tyro's rules for numbers and choices with clearer errors: `with PLAIN_VALUES:` around `tyro.cli`.
+VALUE_RULES = ConstructorRegistry()
+"""tyro's rules for numbers and choices with clearer errors: `with VALUE_RULES:` around `tyro.cli`.
 
 Its own repeat the words of Python's int and float, and list choices in an order that changes.
 """
@@ -89,7 +89,7 @@ Its own repeat the words of Python's int and float, and list choices in an order
 _NUMBERS = {int: "a whole number, such as 64", float: "a number, such as 0.5 or 5e-4"}
 
 
-@PLAIN_VALUES.primitive_rule
+@VALUE_RULES.primitive_rule
 def _number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     kind: Any = info.type
     if kind not in _NUMBERS:
@@ -110,7 +110,7 @@ def _number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     )
 
 
-@PLAIN_VALUES.primitive_rule
+@VALUE_RULES.primitive_rule
 def _path(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     """A path, with ~ expanded, which no shell does in `--output=~/runs`."""
     if info.type is not Path:
@@ -124,7 +124,7 @@ def _path(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     )
 
 
-@PLAIN_VALUES.primitive_rule
+@VALUE_RULES.primitive_rule
 def _choice(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     options = _options(info)
     if not all(get_origin(option) is Literal for option in options):
@@ -147,7 +147,7 @@ def _choice(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     )
 
 
-@PLAIN_VALUES.primitive_rule
+@VALUE_RULES.primitive_rule
 def _may_be_left_out(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     """`X | None` takes what X takes, and the word None."""
     options = _options(info)

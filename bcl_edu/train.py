@@ -27,7 +27,7 @@ import tyro
 
 from bcl_edu import terminal
 from bcl_edu.escape import for_terminal
-from bcl_edu.files import in_words
+from bcl_edu.files import explain_error
 from bcl_edu.option_values import near_names, parse_options
 from bcl_edu.plugins import load_plugins
 from bcl_edu.recipe import Protocol, Recipe, flat, refuse_unused, unused
@@ -247,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (ValueError, OSError, CheckpointError, LossNotFinite, ProcessLost) as error:
         if terminal.is_of_the_output(error):
             raise
-        sys.exit(f"{who}: {in_words(error)}")
+        sys.exit(f"{who}: {explain_error(error)}")
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise

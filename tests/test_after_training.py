@@ -176,7 +176,7 @@ def test_the_command_prints_each_option_beside_the_runs_own_figure(
 
 
 def test_imagenet_lt_has_a_validation_list_to_choose_on(tmp_path: Path) -> None:
-    tree = write_practice_tree("imagenet-lt", tmp_path / "tree", head_count=12, imbalance_factor=6)
+    tree = write_practice_tree("imagenet-lt", tmp_path / "tree", max_per_class=12, imbalance_factor=6)
     lines = tree.test_list.read_text().splitlines()
     (tree.folder / "ImageNet_LT_val.txt").write_text("\n".join(lines[::2]) + "\n")
     recipe = RECIPES["imagenet-lt-resnext50-tau-norm"][1].change(

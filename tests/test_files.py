@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bcl_edu.files import in_words, open_regular, parse_json, read_text, user_path, write_atomically
+from bcl_edu.files import explain_error, open_regular, parse_json, read_text, user_path, write_atomically
 
 
 def test_a_write_that_is_refused_names_the_file_and_leaves_nothing(
@@ -22,7 +22,7 @@ def test_a_write_that_is_refused_names_the_file_and_leaves_nothing(
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left on device") as refused:
         write_atomically(tmp_path / "c.pt", b"new")
-    assert in_words(refused.value) == (
+    assert explain_error(refused.value) == (
         f"{tmp_path / 'c.pt'}: No space left on device; make room, or name another place"
     )
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"c.pt": b"old"}
@@ -32,7 +32,7 @@ def test_a_folder_in_the_place_of_a_file_is_named_and_stays(tmp_path: Path) -> N
     (tmp_path / "kept").mkdir()
     with pytest.raises(IsADirectoryError) as refused:
         write_atomically(tmp_path / "kept", b"new")
-    assert "a folder stands where a file is needed" in in_words(refused.value)
+    assert "a folder stands where a file is needed" in explain_error(refused.value)
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
@@ -40,14 +40,14 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError) as refused:
         write_atomically(tmp_path / "file" / "run.json", b"new")
-    assert in_words(refused.value).startswith(
+    assert explain_error(refused.value).startswith(
         f"{tmp_path / 'file' / 'run.json'}: Not a directory; a file stands"
     )
 
 
 def test_other_errors_speak_for_themselves() -> None:
-    assert in_words(ValueError("epochs is 0")) == "epochs is 0"
-    assert in_words(ConnectionError("nothing came")) == "nothing came"
+    assert explain_error(ValueError("epochs is 0")) == "epochs is 0"
+    assert explain_error(ConnectionError("nothing came")) == "nothing came"
 
 
 def test_what_stands_in_the_place_of_the_new_content_is_removed_and_never_followed(tmp_path: Path) -> None:
@@ -108,6 +108,6 @@ def test_a_strangers_json_is_a_value_or_one_error(text: str | bytes) -> None:
 
 
 def test_control_characters_of_names_do_not_reach_the_terminal() -> None:
-    assert in_words(ValueError("a\x1b[31mb\nc")) == "a\\x1b[31mb\nc"
+    assert explain_error(ValueError("a\x1b[31mb\nc")) == "a\\x1b[31mb\nc"
     refused = FileNotFoundError(errno.ENOENT, "", "caf\udce9\n\x07")
-    assert in_words(refused).startswith("caf\\xe9\\x0a\\x07: ")
+    assert explain_error(refused).startswith("caf\\xe9\\x0a\\x07: ")

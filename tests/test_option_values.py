@@ -10,7 +10,7 @@ import tyro
 
 from bcl_edu import evaluate, train
 from bcl_edu.data import __main__ as check
-from bcl_edu.option_values import PLAIN_VALUES, missing_value, near_names
+from bcl_edu.option_values import VALUE_RULES, missing_value, near_names
 
 Colour = Literal["red", "green"] | Literal["blue"]
 
@@ -26,7 +26,7 @@ class Options:
 
 
 def parse(*words: str) -> Options:
-    with PLAIN_VALUES:
+    with VALUE_RULES:
         return tyro.cli(Options, args=words)
 
 

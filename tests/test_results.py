@@ -13,7 +13,7 @@ import pytest
 from bcl_edu.evaluate import evaluate_checkpoint
 from bcl_edu.training import CheckpointError, load_pretrained
 from bcl_edu.training.display import format_number
-from bcl_edu.training.pretrained import SMALL_ENOUGH
+from bcl_edu.training.weights import SMALL_ENOUGH
 from benchmarks.digits_methods import read, table
 
 RESULTS = Path(__file__).parent.parent / "results"

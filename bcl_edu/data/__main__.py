@@ -18,7 +18,7 @@ import tyro
 from bcl_edu import terminal
 from bcl_edu.data.check import check_dataset
 from bcl_edu.data.open import prepare_dataset
-from bcl_edu.files import in_words
+from bcl_edu.files import explain_error
 from bcl_edu.option_values import parse_options
 from bcl_edu.run_options import own_lists
 
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 decode=command.decode,
             )
     except (ValueError, OSError) as error:
-        sys.exit(f"bcl_edu.data: {in_words(error)}")
+        sys.exit(f"bcl_edu.data: {explain_error(error)}")
     print(findings)
     sys.exit(1 if findings.problems else 0)
 

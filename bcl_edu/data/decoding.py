@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from bcl_edu.files import in_words, open_regular
+from bcl_edu.files import explain_error, open_regular
 
 Result = TypeVar("Result")
 
@@ -166,7 +166,7 @@ def _with_image(path: Path, use: Callable[[Image.Image], Result]) -> Result:
     except UnidentifiedImageError as error:
         raise ValueError(f"cannot read the image {path}: it is none of {', '.join(FORMATS)}") from error
     except Exception as error:  # Pillow's plugins raise many types for damaged files
-        reason = in_words(error).replace(f"{path}: ", "")
+        reason = explain_error(error).replace(f"{path}: ", "")
         raise ValueError(f"cannot read the image {path}: {reason}") from error
 
 

@@ -48,14 +48,14 @@ class ListedTree:
 
 
 def write_practice_tree(
-    name: str, folder: Path, *, head_count: int = 60, imbalance_factor: float = 30.0
+    name: str, folder: Path, *, max_per_class: int = 60, imbalance_factor: float = 30.0
 ) -> ListedTree:
     """Write digits into a folder as if they were one of the published sets of image files.
 
     Args:
         name: "imagenet-lt" or "inaturalist2018".
         folder: where; made if it is not there.
-        head_count: training images of the largest class, at most 134.
+        max_per_class: training images of the largest class, at most 134.
         imbalance_factor: largest over smallest class count.
 
     Raises:
@@ -64,7 +64,7 @@ def write_practice_tree(
     if name not in PHOTOGRAPH_SETS:
         raise ValueError(f"{name!r} has no format of its own; expected one of {', '.join(PHOTOGRAPH_SETS)}")
     digits = read_digits()
-    counts = exponential_profile(head_count, digits.num_classes, imbalance_factor)
+    counts = exponential_profile(max_per_class, digits.num_classes, imbalance_factor)
     train = digits.train.select(long_tailed_subset(digits.train.labels, counts))
     test = digits.test.select(
         long_tailed_subset(digits.test.labels, torch.full((digits.num_classes,), TEST_IMAGES))

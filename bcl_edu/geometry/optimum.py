@@ -32,7 +32,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bcl_edu.geometry.collapsed import (
+from bcl_edu.geometry.collapse import (
     ClassGroups,
     contrastive_program,
     cross_entropy_program,

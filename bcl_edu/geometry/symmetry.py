@@ -40,7 +40,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bcl_edu.geometry.collapsed import group_classes
+from bcl_edu.geometry.collapse import group_classes
 from bcl_edu.losses.named import contrastive_named
 
 

@@ -274,8 +274,8 @@ class Ride(Method):
         return logits
 
     def _read_teacher(self) -> Method:
-        from bcl_edu.training.pretrained import load_trained  # needs methods itself
         from bcl_edu.training.start import weights_sha256
+        from bcl_edu.training.weights import load_trained  # needs methods itself
 
         trained = load_trained(Path(str(self.options.teacher)))
         if trained.class_counts.tolist() != self.class_counts.tolist():

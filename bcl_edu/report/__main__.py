@@ -18,7 +18,7 @@ import tyro
 
 from bcl_edu import terminal
 from bcl_edu.escape import for_terminal
-from bcl_edu.files import in_words, write_atomically
+from bcl_edu.files import explain_error, write_atomically
 from bcl_edu.option_values import parse_options
 from bcl_edu.plugins import load_plugins
 from bcl_edu.report import as_html_page, as_markdown, as_text, build_report
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if command.output is not None:
             write_atomically(command.output, written.encode())
     except (ValueError, OSError) as error:
-        sys.exit(f"bcl_edu.report: {in_words(error)}")
+        sys.exit(f"bcl_edu.report: {explain_error(error)}")
     print(for_terminal(command.output) if command.output is not None else written.rstrip("\n"))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bcl_edu.counting import counted
-from bcl_edu.files import in_words
+from bcl_edu.files import explain_error
 from bcl_edu.recipe import Recipe, recipe_as_dict
 from bcl_edu.stored_forms import epochs_of, recipe_from_dict
 from bcl_edu.training.checkpoint import CheckpointError
@@ -94,7 +94,7 @@ def find_runs(paths: Iterable[Path | str]) -> tuple[list[StoredRun], list[Unread
                 folders.setdefault(Path(name).resolve(), Path(name))
     runs: list[StoredRun] = []
     seen: list[dict[str, Any]] = []
-    unreadable = [UnreadableRun(Path(error.filename), in_words(error)) for error in closed]
+    unreadable = [UnreadableRun(Path(error.filename), explain_error(error)) for error in closed]
     for folder in folders.values():
         try:
             record = read_record(folder)

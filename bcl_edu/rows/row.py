@@ -65,7 +65,9 @@ def provenance(row: Row) -> str:
     active = [name for name in values if name not in left_out]
 
     def listed(names: list[str]) -> str:
-        return ", ".join(f"{name.strip('_').replace('_', ' ')} {_in_words(values[name])}" for name in names)
+        return ", ".join(
+            f"{name.strip('_').replace('_', ' ')} {_format_value(values[name])}" for name in names
+        )
 
     stated = listed([name for name in active if name in row.stated])
     ours = listed([name for name in active if name not in row.stated])
@@ -76,9 +78,9 @@ def provenance(row: Row) -> str:
     return f"{source}: {stated}.\n\nOur choice, {silent}: {ours}.{row.note}"
 
 
-def _in_words(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, list):
-        return " and ".join(_in_words(part) for part in value)
+        return " and ".join(_format_value(part) for part in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

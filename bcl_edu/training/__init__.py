@@ -6,8 +6,7 @@ from bcl_edu.run_options import RunOptions
 from bcl_edu.training.checkpoint import CheckpointError
 from bcl_edu.training.estimate import Estimate, estimate
 from bcl_edu.training.loop import EpochReport, Interrupted, LossNotFinite, RunResult, train
-from bcl_edu.training.pretrained import load_pretrained
-from bcl_edu.training.trained import TrainedModel
+from bcl_edu.training.weights import TrainedModel, load_pretrained
 
 __all__ = [
     "RECIPES",

@@ -33,7 +33,7 @@ class Seconds(NamedTuple):
     compiled: float
     compiling: float
 
-    def in_words(self) -> str:
+    def summary(self) -> str:
         """What was measured, in a line."""
         return (
             f"compiled, a step takes {self.compiled:.2g} s; as it is, {self.plain:.2g} s; "

@@ -30,7 +30,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def in_words(protocol: str | None) -> str:
+def protocol_note(protocol: str | None) -> str:
     """What is said of a run's protocol behind the name of its method; nothing of the faithful one."""
     return " under the common protocol" if protocol == "common" else ""
 
@@ -62,7 +62,7 @@ def first_line(
         f"; continued after {counted(epoch, 'epoch')} and {counted(step, 'step')}" if epoch or step else ""
     )
     return (
-        f"{recipe['name']}, method {recipe['method']['name']}{in_words(recipe.get('protocol'))}, "
+        f"{recipe['name']}, method {recipe['method']['name']}{protocol_note(recipe.get('protocol'))}, "
         f"seed {recipe['seed']}: {counted(epochs, 'epoch')} of {counted(steps, 'step')} on "
         f"{counted(data['training_images'], 'image')} of {counted(len(data['class_counts']), 'class')}, on "
         f"{where}, into {folder}{begun}"
@@ -123,7 +123,7 @@ def result_table(record: Mapping[str, Any]) -> str:
         return f"{title:<22}{figures}{format_number(row['simplex_deviation'], '.3f'):>19}"
 
     facts = (
-        f"{recipe['name']}, method {method_name(recipe)}{in_words(recipe.get('protocol'))}: "
+        f"{recipe['name']}, method {method_name(recipe)}{protocol_note(recipe.get('protocol'))}: "
         f"{counted(last['epoch'], 'epoch')}, seed {recipe['seed']}, "
         f"IF {max(counts) / min(counts):.4g}, {record['parameters']:,} parameters, "
         f"subset {data['subset_sha256'][:12]}"
@@ -150,11 +150,11 @@ def result_table(record: Mapping[str, Any]) -> str:
 class StepDisplay(Protocol):
     """What the loop tells, wherever it is shown."""
 
-    def advance(self, steps: int, epoch: int, loss: float) -> None:
+    def update(self, steps: int, epoch: int, loss: float) -> None:
         """So many steps further, now in this epoch (counted from 1), with the loss of the last step."""
         ...
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """A line about the run: how it begins, an epoch that is over."""
         ...
 
@@ -186,7 +186,7 @@ class Progress:
             smoothing=0.05,
         )
 
-    def advance(self, steps: int, epoch: int, loss: float) -> None:
+    def update(self, steps: int, epoch: int, loss: float) -> None:
         """Some steps further."""
         self._bar.set_postfix_str(f"epoch {epoch}, loss {loss:.3f}", refresh=False)
         self._bar.update(steps)
@@ -194,12 +194,12 @@ class Progress:
         now = self._clock()
         if self._enabled and self._bar.disable and now - self._spoke >= SECONDS_BETWEEN_LINES:
             left = (now - self._began) / (self._done - self._first) * (self._total - self._done)
-            self.say(
+            self.log(
                 f"epoch {epoch}, step {self._done:,} of {self._total:,}, loss {loss:.3f} | "
                 f"{duration(now - self._began)} so far, {duration(left)} left"
             )
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Print a line above the bar, at once: a file would else get it in blocks of many."""
         if self._enabled:
             self._bar.write(line if self._bar.disable else terminal.fitted(line))

@@ -31,7 +31,7 @@ from bcl_edu.training.batches import Loaded
 from bcl_edu.training.compile_choice import decide_compile
 from bcl_edu.training.data import TrainingData, fitted_to, prepare_data
 from bcl_edu.training.device import choose_device
-from bcl_edu.training.display import duration, in_words
+from bcl_edu.training.display import duration, protocol_note
 from bcl_edu.training.distributed import Rank
 from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.loading import BatchLoader
@@ -163,7 +163,7 @@ class Estimate:
         if self.device_memory is not None:
             rows.append(("", _size(self.device_memory), "peak of tensors on the GPU"))
         rows.append(("disk", _size(self.checkpoint_bytes), "checkpoint.pt; twice that while it is replaced"))
-        method = f"{recipe.method.name}{in_words(recipe.protocol)}"
+        method = f"{recipe.method.name}{protocol_note(recipe.protocol)}"
         head = (
             f"{recipe.name}, method {method}, on {self.device} in {recipe.precision}: estimated, "
             "nothing was written"
@@ -273,7 +273,7 @@ class _Estimator:
         )
 
     def _notes(self) -> tuple[str, ...]:
-        notes = [] if self.compile_seconds is None else [self.compile_seconds.in_words()]
+        notes = [] if self.compile_seconds is None else [self.compile_seconds.summary()]
         return tuple(filter(None, [*notes, slow_precision(self.recipe.precision, self.device)]))
 
     def _steps(self, seconds: float) -> tuple[Cost, int, int]:

@@ -66,7 +66,7 @@ from bcl_edu.training.stage_run import (
 )
 from bcl_edu.training.start import (
     StartRun,
-    in_words,
+    format_names,
     names_taken_over,
     read_start,
     stages_from,
@@ -261,7 +261,7 @@ class _Run:
 
     def _begin_from(self, start: StartRun) -> None:
         take_over(self.method, start)
-        self.state.start = start.facts | {"weights": in_words(names_taken_over(self.method, start))}
+        self.state.start = start.facts | {"weights": format_names(names_taken_over(self.method, start))}
 
     @property
     def total_epochs(self) -> int:
@@ -294,13 +294,13 @@ class _Run:
         evaluation: Evaluation | None = None
         try:
             if done < total and self.rank.is_main:
-                progress.say(self._first_line())
+                progress.log(self._first_line())
                 if state.start is not None and done == 0 and "weights" in state.start:
-                    progress.say(
+                    progress.log(
                         f"it begins with weights of {state.start['folder']}: {state.start['weights']}"
                     )
                 if warning := slow_precision(self.recipe.precision, self.device):
-                    progress.say(warning)
+                    progress.log(warning)
             with _interrupt_flag() as interrupted:
                 # what one rank of several hears while it waits, the others do not: they hear it after the step
                 if self.rank.world_size == 1:
@@ -345,7 +345,7 @@ class _Run:
         row = self.state.history[-1]
         if not self.rank.is_main:
             return
-        progress.say(epoch_line(row, self.total_epochs))
+        progress.log(epoch_line(row, self.total_epochs))
         _log_events(events, row)
         if on_epoch is not None and evaluation is not None:
             on_epoch(EpochReport(row, evaluation, self.method))
@@ -399,7 +399,7 @@ class _Run:
             if len(taken) < self.loss_interval and state.step < stage_run.batches.steps:
                 continue
             loss = self._read_losses(taken)
-            progress.advance(len(taken), number + 1, loss)
+            progress.update(len(taken), number + 1, loss)
             taken = []
             if any_rank(interrupted.is_set(), self.device):
                 self._stop(loader)

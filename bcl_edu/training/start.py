@@ -16,7 +16,7 @@ from bcl_edu.methods.stage import Stage
 from bcl_edu.recipe import Recipe
 from bcl_edu.training.checkpoint import CheckpointError, require_fitting
 from bcl_edu.training.data import TrainingData
-from bcl_edu.training.pretrained import load_trained
+from bcl_edu.training.weights import load_trained
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def names_taken_over(method: Method, start: StartRun) -> tuple[str, ...]:
     return ("",) if same and _trains_all_stages(method) else method.start_names()
 
 
-def in_words(names: tuple[str, ...]) -> str:
+def format_names(names: tuple[str, ...]) -> str:
     """Beginnings of names as a run's record and its first lines say them."""
     return "all" if names == ("",) else ", ".join(name.rstrip(".") for name in names)
 

@@ -16,7 +16,7 @@ def read(name: str, tree: ListedTree) -> Dataset:
 
 @pytest.mark.parametrize("name", ["imagenet-lt", "inaturalist2018"])
 def test_a_practice_tree_is_opened_as_the_real_one_would_be(name: str, tmp_path: Path) -> None:
-    tree = write_practice_tree(name, tmp_path, head_count=12, imbalance_factor=6)
+    tree = write_practice_tree(name, tmp_path, max_per_class=12, imbalance_factor=6)
     dataset = read(name, tree)
     counts = dataset.train.class_counts
     assert (int(counts[0]), int(counts[-1]), len(counts)) == (12, 2, 10)
@@ -27,7 +27,7 @@ def test_a_practice_tree_is_opened_as_the_real_one_would_be(name: str, tmp_path:
 
 def test_files_show_the_digit_that_they_are_listed_as(tmp_path: Path) -> None:
     dataset = read(
-        "imagenet-lt", write_practice_tree("imagenet-lt", tmp_path, head_count=12, imbalance_factor=6)
+        "imagenet-lt", write_practice_tree("imagenet-lt", tmp_path, max_per_class=12, imbalance_factor=6)
     )
     digits = open_dataset("digits").train
     picture = dataset.train.picture(len(dataset.train) - 1).convert("L").resize((8, 8))
@@ -39,7 +39,7 @@ def test_files_show_the_digit_that_they_are_listed_as(tmp_path: Path) -> None:
 def test_a_part_has_classes_from_head_to_tail_in_proportion(tmp_path: Path) -> None:
     whole = read(
         "imagenet-lt",
-        write_practice_tree("imagenet-lt", tmp_path / "whole", head_count=40, imbalance_factor=10),
+        write_practice_tree("imagenet-lt", tmp_path / "whole", max_per_class=40, imbalance_factor=10),
     )
     part = write_subset_lists(whole.train, whole.test, tmp_path, classes=4, most=10)
     small = read("imagenet-lt", part)

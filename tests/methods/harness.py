@@ -100,12 +100,12 @@ class _StopAt:
     def __init__(self, step: int, done: int) -> None:
         self.step, self.done = step, done
 
-    def advance(self, steps: int, epoch: int, loss: float) -> None:
+    def update(self, steps: int, epoch: int, loss: float) -> None:
         self.done += steps
         if self.done == self.step:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    def say(self, line: str) -> None: ...
+    def log(self, line: str) -> None: ...
 
     def close(self) -> None: ...
 

@@ -257,12 +257,12 @@ class DiesAt:
     def __init__(self, step: int) -> None:
         self.left = step
 
-    def advance(self, steps: int, epoch: int, loss: float) -> None:
+    def update(self, steps: int, epoch: int, loss: float) -> None:
         self.left -= steps
         if self.left == 0:
             raise Died
 
-    def say(self, line: str) -> None: ...
+    def log(self, line: str) -> None: ...
 
     def close(self) -> None: ...
 

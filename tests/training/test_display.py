@@ -37,7 +37,7 @@ def test_a_long_epoch_in_a_log_file_says_where_it_is_and_what_is_left(
     progress = Progress(1000, 100, enabled=True, clock=clock)
     for _ in range(90):  # 90 seconds, a step a second
         clock.now += 1
-        progress.advance(1, 2, 3.5)
+        progress.update(1, 2, 3.5)
     assert capsys.readouterr().out == "epoch 2, step 160 of 1,000, loss 3.500 | 60 s so far, 14 min left\n"
 
 
@@ -46,7 +46,7 @@ def test_a_log_file_gets_a_line_a_minute_however_fast_the_steps(capsys: pytest.C
     progress = Progress(10_000, 0, enabled=True, clock=clock)
     for _ in range(6000):
         clock.now += 0.1
-        progress.advance(1, 1, 1.0)
+        progress.update(1, 1, 1.0)
     assert len(capsys.readouterr().out.splitlines()) == pytest.approx(600 / SECONDS_BETWEEN_LINES, abs=1)
 
 
@@ -58,8 +58,8 @@ def test_epochs_that_end_more_often_than_every_minute_leave_no_other_line(
     for epoch in range(1, 11):
         for _ in range(10):
             clock.now += 4
-            progress.advance(1, epoch, 1.0)
-        progress.say(f"epoch {epoch} is over")
+            progress.update(1, epoch, 1.0)
+        progress.log(f"epoch {epoch} is over")
     assert capsys.readouterr().out.splitlines() == [f"epoch {epoch} is over" for epoch in range(1, 11)]
 
 
@@ -67,15 +67,15 @@ def test_where_progress_is_not_wanted_nothing_is_said(capsys: pytest.CaptureFixt
     clock = Clock()
     progress = Progress(100, 0, enabled=False, clock=clock)
     clock.now += 1000
-    progress.advance(1, 1, 1.0)
-    progress.say("an epoch is over")
+    progress.update(1, 1, 1.0)
+    progress.log("an epoch is over")
     assert capsys.readouterr().out == ""
 
 
 def test_a_line_is_in_the_file_as_soon_as_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     file = Unflushed()
     monkeypatch.setattr(sys, "stdout", file)
-    Progress(100, 0, enabled=True).say("it begins")
+    Progress(100, 0, enabled=True).log("it begins")
     assert file.seen == "it begins\n"
 
 

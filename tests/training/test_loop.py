@@ -23,8 +23,8 @@ from bcl_edu.training.checkpoint import load_checkpoint, save_checkpoint
 from bcl_edu.training.display import Progress, StepDisplay
 from bcl_edu.training.evaluation import evaluate_method
 from bcl_edu.training.loop import EpochReport
-from bcl_edu.training.pretrained import export_run, load_trained
 from bcl_edu.training.step import TrainingStep
+from bcl_edu.training.weights import export_run, load_trained
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -368,10 +368,10 @@ def test_steps_are_told_to_whoever_asks(tiny: Recipe, options: RunOptions) -> No
         def __init__(self, total: int, done: int) -> None:
             told.append((total, done))
 
-        def advance(self, steps: int, epoch: int, loss: float) -> None:
+        def update(self, steps: int, epoch: int, loss: float) -> None:
             told.append((steps, epoch, loss > 0))
 
-        def say(self, line: str) -> None:
+        def log(self, line: str) -> None:
             told.append(line.split(" |")[0].split(":")[0])
 
         def close(self) -> None:

@@ -33,13 +33,13 @@ class Steps:
         self.left = number
         self.losses: list[float] = []
 
-    def advance(self, steps: int, epoch: int, loss: float) -> None:
+    def update(self, steps: int, epoch: int, loss: float) -> None:
         self.losses.append(loss)
         self.left -= steps
         if self.left <= 0:
             raise Enough
 
-    def say(self, line: str) -> None: ...
+    def log(self, line: str) -> None: ...
 
     def close(self) -> None: ...
 

@@ -13,8 +13,7 @@ from safetensors.torch import load_file, save_file
 from bcl_edu.rows.bcl_rows import BCL
 from bcl_edu.training import CheckpointError, Recipe, RunOptions, load_pretrained, train
 from bcl_edu.training.checkpoint import load_checkpoint, save_checkpoint
-from bcl_edu.training.pretrained import export_run, load_trained
-from bcl_edu.training.trained import from_checkpoint
+from bcl_edu.training.weights import export_run, from_checkpoint, load_trained
 
 
 @pytest.fixture(scope="module")

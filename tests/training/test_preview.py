@@ -24,7 +24,7 @@ def digits() -> tuple[Recipe, TrainingData]:
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Recipe, TrainingData]:
-    tree = write_practice_tree("imagenet-lt", tmp_path, head_count=12, imbalance_factor=6)
+    tree = write_practice_tree("imagenet-lt", tmp_path, max_per_class=12, imbalance_factor=6)
     recipe = replace(RECIPES["imagenet-lt"][1], image_size=32)
     options = RunOptions(data_dir=tree.folder, train_list=tree.train_list, test_list=tree.test_list)
     return recipe, prepare_data(recipe, options)

@@ -38,10 +38,10 @@ class Stop(Exception):
 class FirstStep:
     """Told of every step, ends the run at the first."""
 
-    def advance(self, steps: int, epoch: int, loss: float) -> None:
+    def update(self, steps: int, epoch: int, loss: float) -> None:
         raise Stop(loss)
 
-    def say(self, line: str) -> None: ...
+    def log(self, line: str) -> None: ...
 
     def close(self) -> None: ...
 

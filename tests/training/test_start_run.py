@@ -11,9 +11,9 @@ import torch
 from bcl_edu.run_options import RunOptions
 from bcl_edu.training.data import prepare_data
 from bcl_edu.training.loop import train
-from bcl_edu.training.pretrained import load_trained
 from bcl_edu.training.stage_run import build_seeded
 from bcl_edu.training.start import names_taken_over, read_start, stages_from, take_over
+from bcl_edu.training.weights import load_trained
 from tests.methods.harness import digits, options
 
 

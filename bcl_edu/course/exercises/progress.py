@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bcl_edu.course.exercises.all_exercises import EXERCISES, OF_NOTEBOOK
 from bcl_edu.course.outline import number_of
-from bcl_edu.files import in_words, write_atomically
+from bcl_edu.files import explain_error, write_atomically
 
 REMEMBERED_IN = Path("exercises_passed.json")
 """In the folder where the kernel runs, which is that of the notebook. Delete the file to start afresh."""
@@ -88,5 +88,5 @@ def remember(exercise: str) -> str:
         content = json.dumps({"passed": [name for name in EXERCISES if name in now.passed]}, indent=2)
         write_atomically(REMEMBERED_IN, content.encode() + b"\n")
     except (OSError, ValueError) as error:
-        return f"This could not be remembered: {in_words(error)}"
+        return f"This could not be remembered: {explain_error(error)}"
     return now.of_notebook(exercise)

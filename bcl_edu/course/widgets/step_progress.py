@@ -41,7 +41,7 @@ class StepProgress:
         """What stands beside the bar."""
         return str(self._text.value)
 
-    def advance(self, steps: int, epoch: int, loss: float) -> None:
+    def update(self, steps: int, epoch: int, loss: float) -> None:
         """So many steps further."""
         self._done += steps
         now = self._clock()
@@ -54,7 +54,7 @@ class StepProgress:
             f", about {duration(left)} left" if self._done < self._bar.max else ""
         )
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """How the run begins, and epochs that are over: the curves tell it."""
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ def test_time_left_counts_only_what_this_stretch_has_done() -> None:
     clock = Clock()
     progress = StepProgress(total=110, done=100, clock=clock)
     clock.seconds = 8.0
-    progress.advance(2, epoch=3, loss=1.25)
+    progress.update(2, epoch=3, loss=1.25)
     assert progress.text == "step 102 of 110, epoch 3, loss 1.250, about 32 s left"
 
 
@@ -25,7 +25,7 @@ def test_it_is_not_redrawn_more_often_than_a_reader_follows_but_shows_the_end() 
     texts = []
     for _ in range(4):
         clock.seconds += 0.1
-        progress.advance(1, epoch=1, loss=1.0)
+        progress.update(1, epoch=1, loss=1.0)
         texts.append(progress.text.split(",")[0])
     assert texts == ["step 1 of 4", "step 1 of 4", "step 1 of 4", "step 4 of 4"]
     assert "left" not in progress.text
@@ -35,7 +35,7 @@ def test_where_it_stopped_stays_on_the_bar() -> None:
     clock = Clock()
     progress = StepProgress(total=10, done=0, clock=clock)
     for _ in range(3):
-        progress.advance(1, epoch=1, loss=1.0)  # shown once: the clock stands still
+        progress.update(1, epoch=1, loss=1.0)  # shown once: the clock stands still
     progress.close()
     assert progress.box.children[0].value == 3
 
