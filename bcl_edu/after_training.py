@@ -1,8 +1,8 @@
-"""What can be asked of a finished run without training it further: other logits, and classifiers on its features.
+"""Evaluation options on a finished run: adjusted logits, and classifiers on its features, without further training.
 
-Every function takes the outputs of a trained network and returns logits or predictions, so that one pass over
-the images serves all of them. What has a free value can be chosen on images that were not trained on, by the
-mean accuracy of their classes; nothing is ever chosen on the test set.
+Every function takes the outputs of a trained network and returns logits or predictions, so that one pass over the
+images serves all of them. A free value can be chosen on held-out images, by the mean accuracy of their classes; nothing
+is ever chosen on the test set.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EXPONENTS = tuple(step / 10 for step in range(21))
 """From 0 to 2, what tau and the exponent of the prior are chosen from (for tau as in Kang et al.'s code)."""
 
 DECAYS = tuple(10.0**power for power in range(-6, 1))
-"""What the weight decay of a linear probe is chosen from."""
+"""Candidates for the weight decay of a linear probe."""
 
 NEIGHBOUR_TEMPERATURE = 0.07
 """Of the votes of nearest neighbours, as in Wu et al. (CVPR 2018), section 3.4."""
@@ -280,7 +280,7 @@ class Asked:
 
     @property
     def anything(self) -> bool:
-        """Whether there is anything to do."""
+        """True if at least one option is set."""
         return any(
             getattr(self, one) is not None for one in ("tau_norm", "prior_shift", "knn", "linear_probe")
         )

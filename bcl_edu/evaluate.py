@@ -52,7 +52,7 @@ DESCRIPTION = "Evaluate a run on its test set; needs nothing but its weights and
 
 @dataclass(frozen=True)
 class Command:
-    """What to evaluate, and where its data lie."""
+    """Options of the command: a trained model, the data, and the evaluations to add."""
 
     run: tyro.conf.Positional[Path]
     """A run's folder, a folder that was exported, or a checkpoint file, also one made on another machine."""
@@ -65,10 +65,10 @@ class Command:
     val_list: Path | None = None
     """Your own list of validation images, where the run had one."""
     class_map: Path | None = None
-    """Where the images' classes have other names than the run's, or are some of them: a file of `name here,name in
-    the run` lines. Without it other names are refused."""
+    """File of `name here,name in the run` lines, for images whose classes have other names than the run's or are some
+    of them. Without it other names are refused."""
     device: Device = "auto"
-    """Where to compute; auto takes the GPU if there is one."""
+    """Device to compute on; auto takes the GPU if there is one."""
     workers: int = 2
     """Processes that decode image files."""
     tau_norm: str | None = None

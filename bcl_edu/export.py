@@ -26,7 +26,7 @@ DESCRIPTION = "Keep a finished run: its record, its metrics, and its weights as 
 
 @dataclass(frozen=True)
 class Command:
-    """What to keep, and where."""
+    """Options of the command: the run to keep, and the folder for it."""
 
     run: tyro.conf.Positional[Path]
     """A finished run's folder."""
@@ -37,7 +37,7 @@ class Command:
     best: bool = False
     """Keep the weights of the best epoch on the validation split instead of the last ones (see --keep-best)."""
     dtype: Dtype = "auto"
-    """How weights are stored; auto is float32 where that stays below 3 MB, else float16."""
+    """Number format of the stored weights; auto is float32 where that stays below 3 MB, else float16."""
 
 
 @terminal.command

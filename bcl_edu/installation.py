@@ -1,4 +1,4 @@
-"""Whether this installation can run the notebooks and the training, and what to do where it cannot.
+"""Check of an installation: whether it can run the notebooks and the training, and what to do if it cannot.
 
 python -m bcl_edu.installation
 """
@@ -62,7 +62,7 @@ class Installation:
 
     @property
     def ready(self) -> bool:
-        """Whether nothing that the notebooks need is missing."""
+        """True if nothing that the notebooks need is missing."""
         return not any(finding.remedy and not finding.optional for finding in self.findings)
 
     @property
@@ -133,7 +133,7 @@ def packages(requirements: Sequence[str] | None = None) -> list[Finding]:
 
 
 def _package(wanted: Requirement) -> Finding | None:
-    """What is wrong with a package, if anything is."""
+    """The problem with a package; None if there is none."""
     try:
         version = importlib.metadata.version(wanted.name)
     except importlib.metadata.PackageNotFoundError:
@@ -144,7 +144,7 @@ def _package(wanted: Requirement) -> Finding | None:
 
 
 def device() -> Finding:
-    """What is computed on."""
+    """The device that computes."""
     if torch.cuda.is_available():
         return Finding("device", f"{torch.cuda.get_device_name()} (CUDA {torch.version.cuda})")
     threads, cores = torch.get_num_threads(), os.cpu_count() or 1
@@ -152,7 +152,7 @@ def device() -> Finding:
 
 
 def data() -> list[Finding]:
-    """Which data sets can be opened without a download."""
+    """The data sets that can be opened without a download, and what to do for the others."""
     findings = []
     for name in DATASET_NAMES:
         if name in ("folder", "lists"):  # the reader's own
@@ -203,7 +203,7 @@ def images_a_second(batch_size: int = 32, seconds: float = 3.0) -> float:
 
 
 def scale(rate: float) -> list[Finding]:
-    """What can be trained here, for so many images a second through ResNet-32."""
+    """Estimates of what can be trained here, from the images a second that ResNet-32 processes."""
     small = VIEWS * IMAGES_CIFAR100_LT * EPOCHS_CIFAR100_LT / rate
     large = VIEWS * IMAGES_IMAGENET_LT * EPOCHS_IMAGENET_LT * RESNET50_OVER_RESNET32 / rate
     return [

@@ -45,7 +45,7 @@ def parse_options(kind: Any, prog: str, description: str, arguments: Sequence[st
 
 
 def missing_value(kind: Any, arguments: Sequence[str]) -> str | None:
-    """What the first option that is given without its value needs, with an example; None if there is no such one."""
+    """Message for the first option that lacks its value, with an example; None if there is no such option."""
     if {"-h", "--help"} & set(arguments):
         return None
     kinds = _kinds_of_values(kind)
@@ -57,7 +57,7 @@ def missing_value(kind: Any, arguments: Sequence[str]) -> str | None:
 
 
 def _kinds_of_values(kind: Any) -> dict[str, str]:
-    """What each option takes, in words; options without a value and those with several are left out."""
+    """Kind of value of each option, in words; options without a value and those with several are left out."""
     if _is_union(kind):
         return {name: words for one in get_args(kind) for name, words in _kinds_of_values(one).items()}
     found: dict[str, str] = {}

@@ -67,7 +67,7 @@ class MethodOptions:
 
 
 ONE_VIEW = frozenset({"crop_scale", "blur"})
-"""What a method that sees an image once has no use for: SimAugment makes the views of contrastive branches."""
+"""Values that a method with a single view does not use: SimAugment makes the views of contrastive branches."""
 
 
 FIRST_STAGE = frozenset(
@@ -82,7 +82,7 @@ FIRST_STAGE = frozenset(
         "rate_per_epoch",
     }
 )
-"""What a stage with epochs and a schedule of its own does not use."""
+"""Values that a stage with epochs and a schedule of its own does not use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +94,13 @@ class Recipe:
     """
 
     name: tyro.conf.Suppress[str]
-    """What the run is called in its record and its folder."""
+    """Name of the run, in its record and its folder."""
 
     # ---- data
     dataset: tyro.conf.Suppress[str]
-    """Which data set is opened (see bcl_edu.data)."""
+    """Name of the data set (see bcl_edu.data)."""
     profile: Profile = "exponential"
-    """How class counts fall from head to tail; 'as-found' trains on the training set as it is."""
+    """Profile of the class counts, from head to tail; 'as-found' trains on the training set as it is."""
     imbalance_factor: float = 100.0
     """Largest over smallest class count (IF), at least 1."""
     head_count: int | None = None
@@ -132,7 +132,7 @@ class Recipe:
     backbone: str = "resnet32"
     """Feature extractor (see bcl_edu.models); auto takes resnet32 up to 64 x 64 pixels, and resnet50 above."""
     method: MethodOptions
-    """What is minimised, and how."""
+    """The method and its options: the loss, and the network that it needs."""
     protocol: Protocol = "faithful"
     """'faithful' trains the method's own published recipe; 'common' trains it as the paper trains BCL: the same views,
     batches, schedule and epochs, so that methods can be compared. Other values that are given still count."""
@@ -291,7 +291,7 @@ def above(limit: float, values: object, *names: str) -> None:
 
 
 IGNORED_WHEN_COMPARING = frozenset({"name", "seed"})
-"""What no comparison of recipes is about: the label of a run, and the randomness that is averaged over."""
+"""Values that comparisons of recipes ignore: the name of a run, and the seed, which is averaged over."""
 
 
 def flat(recipe: Recipe) -> dict[str, Any]:
@@ -404,5 +404,5 @@ def recipe_differences(stored: Recipe, asked: Recipe) -> list[str]:
 
 
 def same_value(name: str, one: object, other: object) -> bool:
-    """Whether a value of two recipes is the same; "auto" is the same as any precision that it may have become."""
+    """True if a value of two recipes is the same; "auto" equals any precision that it may have become."""
     return one == other or (name == "precision" and "auto" in (one, other))

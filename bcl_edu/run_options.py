@@ -15,7 +15,7 @@ CompileMode = Literal["default", "reduce-overhead", "max-autotune"]
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """Where and how a run happens.
+    """Options of a run beside its recipe: data folder, device, output, checkpoints, display.
 
     Raises:
         ValueError: a number is out of range.
@@ -47,7 +47,7 @@ class RunOptions:
     """Start from the weights of a finished run (its folder or an exported one), with a fresh optimizer: all of them
     if it trained the same method on the same images, else its backbone. Of crt, say, only the later stage."""
     device: Device = "auto"
-    """Where to compute; auto takes the GPU if there is one."""
+    """Device to compute on; auto takes the GPU if there is one."""
     workers: int = 2
     """Processes that decode image files and make views of images above 64 x 64; others get theirs on the
     device."""
@@ -58,7 +58,7 @@ class RunOptions:
     """Evaluate after each Nth epoch only; after the last ten and before each fall of the learning rate always.
     The best epoch is then the best of those evaluated."""
     compile_mode: CompileMode = "default"
-    """How: reduce-overhead replays CUDA graphs, for small networks on a fast GPU (see docs/gpu.md)."""
+    """Mode of torch.compile; reduce-overhead replays CUDA graphs, for small networks on a fast GPU (docs/gpu.md)."""
     checkpoint_minutes: float = 10.0
     """Besides the end of each epoch, save a checkpoint after this many minutes."""
     tensorboard: bool = True

@@ -107,7 +107,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _is_a(value: object, kind: Any) -> bool:
-    """Whether a value from a file is of a field's type; what a Literal lists is left to the recipe."""
+    """True if a value from a file is of a field's type; the recipe checks the choices of a Literal."""
     origin, of = get_origin(kind), get_args(kind)
     if origin is Literal:
         return isinstance(value, str)

@@ -27,7 +27,7 @@ IN_A_FILE = 120
 INDENT = "  "
 
 OUTPUT_FAILS = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF)
-"""How the system refuses to write to a stream; a file's error names the file besides."""
+"""Error numbers with which the system refuses to write to a stream; a file's error also names the file."""
 
 
 def columns() -> int:
@@ -104,7 +104,7 @@ def command(main: Main) -> Callable[..., None]:
 
 
 def is_of_the_output(error: Exception) -> bool:
-    """Whether an error is of the standard output or error stream, which `command` answers for every command."""
+    """True if an error is of the standard output or error stream, which `command` handles for every command."""
     return isinstance(error, OSError) and error.filename is None and error.errno in OUTPUT_FAILS
 
 

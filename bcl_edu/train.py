@@ -211,7 +211,7 @@ class _Further:
 
 
 def _what_next(result: RunResult) -> str:
-    """What can be done with a run that was finished already."""
+    """Message for a run that was already finished: what can be done with it."""
     folder, method = for_terminal(result.folder), result.method
     in_steps = result.record["recipe"]["schedule"] == "steps"
     longer = in_steps and method.extendable and len(method.stages()) == 1

@@ -72,7 +72,7 @@ CIFAR10_POLICY: tuple[tuple[Step, Step], ...] = (
 
 
 def magnitude_of(operation: str, strength: float, height: int, width: int) -> float:
-    """What an operation is applied with, before its sign is drawn.
+    """Magnitude of an operation, before its sign is drawn.
 
     Args:
         operation: one of ``OPERATIONS``.

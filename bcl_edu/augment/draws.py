@@ -59,7 +59,7 @@ def uniforms(seeds: UInt64[np.ndarray, " n"], purpose: int, count: int) -> Float
 
 
 class Purpose(IntEnum):
-    """What a random number is for; view 1's crop and view 2's crop are different purposes."""
+    """Purpose of a random number; view 1's crop and view 2's crop are different purposes."""
 
     CROP = 0
     FLIP = auto()

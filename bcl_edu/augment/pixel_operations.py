@@ -121,7 +121,7 @@ def cutout(
 def affine_maps(
     operations: list[str], magnitudes: Float64[np.ndarray, " n"], size: int
 ) -> Float64[np.ndarray, "n 6"]:
-    """Where pixel (x, y) of the result is read, (a x + b y + c, d x + e y + f), for each image.
+    """Affine map of each image's operation: pixel (x, y) of the result is read at (a x + b y + c, d x + e y + f).
 
     Args:
         operations: ``shear_x``, ``shear_y``, ``translate_x``, ``translate_y`` or ``rotate``.

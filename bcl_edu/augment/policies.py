@@ -1,4 +1,4 @@
-"""What happens to an image in each of its three views, as named, frozen options."""
+"""Augmentation policies by name: the options of each of the three views of an image."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -46,7 +46,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class ViewPolicy:
-    """How the views of every image are made.
+    """A policy: the size of the views, and the augmentation of each.
 
     Attributes:
         name: one of ``POLICY_NAMES``.

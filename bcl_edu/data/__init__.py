@@ -1,4 +1,4 @@
-"""What is seen: labelled images by name, long-tailed profiles and subsets, shot groups, validation splits."""
+"""Data sets by name, long-tailed profiles and subsets, shot groups, validation splits."""
 
 from bcl_edu.data.class_names import ClassNamesDiffer, head_to_tail, in_recorded_classes, read_mapping
 from bcl_edu.data.image_files import ImageFiles

@@ -50,13 +50,13 @@ def default_cache_dir() -> Path:
 
 
 def cache_file(cache_dir: Path, name: str, source: Path, *options: object) -> Path:
-    """Where the images of one source, read with these options, are kept: one file each, so that none pile up."""
+    """Path of the cache file of a source read with these options; a changed source overwrites its file."""
     key = hashlib.sha256(repr((str(source.resolve()), options)).encode("utf-8", "surrogateescape"))
     return cache_dir / f"{name}-{key.hexdigest()[:16]}.npz"
 
 
 def file_facts(name: str, status: os.stat_result) -> tuple[str, int, int, int]:
-    """What a fingerprint takes from one file: its name, size, and times of modification and of last change.
+    """One file's part of a fingerprint: its name, size, and times of modification and of last change.
 
     Reading the contents of 60,000 files takes far more than a second; reading these facts does not. The time of last
     change cannot be set by hand: it moves when a file is replaced by another of the same name, size and date.

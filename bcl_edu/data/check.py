@@ -77,7 +77,7 @@ _IN_MEMORY = {
 
 @dataclass
 class Findings:
-    """What a check found, as text, and whether anything is amiss.
+    """Findings of a check: lines to print, and what is amiss.
 
     Attributes:
         lines: to be printed.
@@ -290,7 +290,7 @@ def _look_for(
 
 
 def _present(paths: list[Path]) -> list[bool]:
-    """Whether each is a regular file: one look at each folder, which is faster than one at each file."""
+    """For each path, True if it is a regular file. Lists each folder once, which is faster than a look at each file."""
     folders: dict[Path, set[str]] = {}
     for folder in {path.parent for path in paths}:
         try:

@@ -149,7 +149,7 @@ class CifarSource:
     versions: tuple[CifarVersion, ...]
 
     def expected(self, split: str) -> ExpectedCounts:
-        """What is published of a split."""
+        """Published facts of a split."""
         each = self.images_a_class[split]
         return ExpectedCounts(len(self.class_names) * each, len(self.class_names), each, each)
 
@@ -244,12 +244,12 @@ def read_cifar(name: str, data_dir: Path, cache_dir: Path, *, download: bool = F
 
 
 def has_cifar(name: str, data_dir: Path) -> bool:
-    """Whether one of the sources is in this folder; what is in it is not read."""
+    """True if one of the sources is in this folder; its contents are not read."""
     return _has_class_folders(data_dir) or any(version.find(data_dir) for version in CIFAR[name].versions)
 
 
 def _nearly(name: str, data_dir: Path) -> str:
-    """What is there that may have been meant: the set one folder below, or a part of it."""
+    """Hint for the error message: the set found one folder below, or a part of it found here."""
     if has_cifar(name, data_dir / name):
         return f", but in {data_dir / name}: name that folder"
     for version in CIFAR[name].versions:

@@ -271,7 +271,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def is_file(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry of a folder is a regular file, or a link to one."""
+    """True if an entry of a folder is a regular file, or a link to one."""
     return os.path.isfile(entry.path) if entry.is_symlink() else entry.is_file()
 
 

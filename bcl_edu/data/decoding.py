@@ -117,7 +117,7 @@ def _open(path: Path, upright: bool) -> Image.Image:
 
 
 def _to_turn_upright(image: Image.Image) -> Image.Transpose | None:
-    """What turns a picture upright; None if nothing has to, or its EXIF data are damaged."""
+    """The transposition that turns a picture upright; None if it needs none, or its EXIF data are damaged."""
     try:
         return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation))
     except _DAMAGED_EXIF:
@@ -129,8 +129,8 @@ _DAMAGED_EXIF = (
     IndexError,
     UserWarning,
 )
-"""What Pillow itself takes for damaged EXIF data where it looks for a resolution there; with IndexError, for a damaged
-header of an image; and the warning by which it tells of other damage, where warnings are errors."""
+"""Errors that mean damaged EXIF data: those that Pillow catches itself when it reads a resolution there, IndexError for
+a damaged header, and its warning of other damage, where warnings are errors."""
 
 
 _UPRIGHT: dict[object, Image.Transpose] = {

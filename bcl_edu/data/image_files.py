@@ -75,7 +75,7 @@ class ImageFiles:
         return 3, self.image_size, self.image_size
 
     def file(self, index: int) -> Path:
-        """Where an image is."""
+        """Path of an image."""
         listed = PurePosixPath(self.files.path(index))
         if self.without_class_folder:
             listed = listed.parent.parent / listed.name

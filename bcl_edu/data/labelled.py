@@ -1,4 +1,4 @@
-"""What every source returns: labelled uint8 images in memory, and data sets with their splits."""
+"""Labelled uint8 images in memory, and data sets with their splits: the types that every source returns."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -135,6 +135,6 @@ class Dataset:
 
     @property
     def test_is_balanced(self) -> bool:
-        """Whether every class has the same number of test images."""
+        """True if every class has the same number of test images."""
         counts = self.test.class_counts
         return bool((counts == counts[0]).all())

@@ -293,7 +293,7 @@ def require_folder(name: str, folder: Path) -> None:
 
 
 def default_data_dir(name: str) -> Path:
-    """Where a data set is looked for by default: ``$BCL_EDU_DATA/<name>``, otherwise ``data/<name>``.
+    """Default folder of a data set: ``$BCL_EDU_DATA/<name>``, otherwise ``data/<name>``.
 
     ``data`` is in the current folder or, if there is none, in the one above it: notebooks run one folder below the
     project's. The paths in one's own lists are relative to the current folder.

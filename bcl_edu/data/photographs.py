@@ -23,7 +23,7 @@ IMAGE_SIZE = 224
 
 @dataclass(frozen=True)
 class PublishedList:
-    """Where the list of a split comes from.
+    """Source of the list of a split.
 
     Attributes:
         list_name: file of `path label` lines.
@@ -46,7 +46,7 @@ class PublishedList:
 
 @dataclass(frozen=True)
 class PhotographSet:
-    """What is known of a data set of photographs.
+    """Facts about a data set of photographs.
 
     Attributes:
         name: one of DATASET_NAMES.
@@ -171,7 +171,7 @@ def without(images: ImageList, others: ImageList) -> ImageList:
 
 
 def _list_folders(source: PhotographSet, data_dir: Path, cache_dir: Path) -> list[Path]:
-    """Where lists are looked for, in this order."""
+    """Folders that are searched for lists, in this order."""
     return [data_dir, data_dir / "ImageNet_LT", cache_dir / "lists" / source.name]
 
 

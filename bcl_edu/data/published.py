@@ -1,4 +1,4 @@
-"""What the authors of a data set publish: files, known by their hash and fetched on demand, and numbers of images."""
+"""Published facts of a data set: the authors' files, with their hashes and fetched on demand, and numbers of images."""
 
 import hashlib
 import http.client

@@ -195,7 +195,7 @@ def theorem_3_as_printed(
     *,
     temperature: float = 1.0,
 ) -> Bound:
-    """What Theorem 3 claims of the class-averaged loss: a mean over all anchors. False when class counts differ.
+    """Theorem 3's claim on the class-averaged loss, a mean over all anchors, which is false when class counts differ.
 
         (1/|D|) sum_i L_i  "is at least"  log(1 + (K - 1) exp(-K / ((K - 1) tau)))
 

@@ -242,7 +242,7 @@ def cross_entropy_program(
 def _coefficients(
     loss: Contrastive, n: Float[np.ndarray, "t k"]
 ) -> tuple[Float[np.ndarray, "t k"], Float[np.ndarray, "t k"]]:
-    """What multiplies exp(logit) of another class in the denominator: of its samples, and of its prototype."""
+    """Factors of exp(logit) of another class in the denominator: of its samples', and of its prototype's."""
     if loss.averaging == "none":
         return n, np.ones_like(n)
     if loss.averaging == "prototypes":
@@ -339,7 +339,7 @@ class _Norms:
 
 
 def _norm_groups(groups: ClassGroups, average_of: tuple[int, ...]) -> _Norms:
-    """Which rows share a norm: mean and spread of a group; or all of a kind, weighted by their classes."""
+    """Rows that share a norm: mean and spread of a group; or all of a kind, weighted by their classes."""
     group = np.zeros(groups.num_rows, dtype=np.int64)
     scale = np.ones(groups.num_rows)
     which, every = np.arange(len(groups.several)), np.arange(groups.number)

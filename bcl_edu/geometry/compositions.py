@@ -1,4 +1,4 @@
-"""Which classes meet in a batch, and how many samples of each: the only thing a loss sees of a long tail.
+"""Batch compositions: how many samples of each class a batch holds, which is all that a loss sees of a long tail.
 
 At collapse (every sample at its class mean) a batch *is* its vector of class counts. Training on mini-batches
 therefore minimises an average over the distribution of such vectors: one vector for full batches, every possible one

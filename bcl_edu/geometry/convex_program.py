@@ -95,12 +95,12 @@ class ConvexProgram:
 
     @cached_property
     def floor(self) -> float:
-        """What f is when each class is at one point and all are infinitely far apart."""
+        """Value of f when each class is at one point and all are infinitely far apart."""
         return float(self.weight @ np.log(self.own_total))
 
     @cached_property
     def num_groups(self) -> int:
-        """How many diagonal sums are fixed."""
+        """Number of fixed diagonal sums."""
         return int(self.norm_group.max()) + 1
 
     @cached_property
@@ -121,7 +121,7 @@ class ConvexProgram:
 
     @cached_property
     def one_term_an_anchor(self) -> bool:
-        """Whether term t is that of anchor t, so that nothing needs gathering."""
+        """True if term t is that of anchor t, so that nothing needs gathering."""
         return bool(np.array_equal(self.anchor, np.arange(len(self.offset))))
 
     @cached_property
@@ -190,7 +190,7 @@ class Point:
 
     @property
     def scale(self) -> float:
-        """What a gap is compared with: f - floor, or the least that float64 resolves."""
+        """Scale of a relative gap: f - floor, or the least that float64 resolves."""
         return max(self.excess, self.program.scale)
 
     @property
@@ -233,7 +233,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Certificate:
-    """How far above the minimum f(X) can be.
+    """Certificate of a point X: a bound on how far f(X) is above the minimum.
 
     Attributes:
         gap: upper bound of f(X) - min f, from weak duality.

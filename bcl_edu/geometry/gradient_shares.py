@@ -1,4 +1,4 @@
-r"""Who pushes: how much of an anchor's repulsive gradient each class contributes.
+r"""Gradient shares: the part of an anchor's repulsive gradient that each class contributes.
 
 The gradient of L_i with respect to a logit z_i . z_k / tau of another class is the softmax weight of k in the
 denominator. Summed over the samples of class j it is the force of class j on the anchor, and divided by the force of

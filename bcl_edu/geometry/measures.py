@@ -17,7 +17,7 @@ from bcl_edu.counting import counted
 
 @dataclass(frozen=True)
 class SimplexDeviation:
-    """How far class means are from the regular simplex, whose cosines are all -1/(K-1).
+    """Deviation of class means from the regular simplex (simplex ETF), whose cosines are all -1/(K-1).
 
     Attributes:
         rms: root mean square, over i != j, of <mu_i, mu_j> + 1/(K-1); 0 at the regular simplex.
@@ -44,7 +44,7 @@ class SimplexDeviation:
 
 @dataclass(frozen=True)
 class ClassifierAlignment:
-    """How well classifier rows and class means agree (neural collapse, NC3: self-duality).
+    """Agreement of classifier rows and class means (neural collapse, NC3: self-duality).
 
     Attributes:
         cosines: cosine between a class's centred classifier row and its centred mean, shape (K,).

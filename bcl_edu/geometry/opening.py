@@ -1,4 +1,4 @@
-r"""How classes part that start at one point: who moves, how fast, and why the tail does not lag under SCL.
+r"""The opening phase: how classes that start at one point separate, and why the tail does not lag under SCL.
 
 All samples of class y sit at z_y, near a common point e: z_y = e + delta_y with small tangent delta_y. All softmax
 weights are then uniform, and each sample steps along minus its gradient of the summed loss. To first order

@@ -48,7 +48,7 @@ Counts = Sequence[float] | np.ndarray | Tensor
 Prototypes = Literal["tied", "free"]
 
 WARM_START_BLUR = 1e-4
-"""How much of the identity is mixed into a starting Gram matrix, so that no direction is shut."""
+"""Share of the identity that is mixed into a starting Gram matrix, so that it has full rank."""
 
 RANK_TOLERANCE = 1e-10
 """Eigenvalues of the Gram matrix below this are no dimension of the embedding."""
@@ -89,7 +89,7 @@ class OptimalGeometry:
 
     @property
     def deviation(self) -> SimplexDeviation:
-        """How far the class means are from the regular simplex."""
+        """Deviation of the class means from the regular simplex."""
         return simplex_deviation(self.means)
 
 
@@ -199,7 +199,7 @@ def collapsed_loss(
 
 
 class Optimality(NamedTuple):
-    """How good a Gram matrix of class means is for a loss."""
+    """Value of a loss at a Gram matrix of class means, with a certificate."""
 
     value: float
     """The loss there."""

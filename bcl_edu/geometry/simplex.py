@@ -42,7 +42,7 @@ class SimplexCheck:
 
     @property
     def is_regular(self) -> bool:
-        """Whether all three conditions hold."""
+        """True if all three conditions hold."""
         return not self.reason
 
 

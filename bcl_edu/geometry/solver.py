@@ -34,7 +34,7 @@ continues from a better point."""
 
 @dataclass(frozen=True)
 class Solution:
-    """Where the solver stopped.
+    """The solver's last point, with its certificate and the work it took.
 
     Attributes:
         embeddings: V without the columns of slack norms, shape (R, columns).

@@ -1,4 +1,4 @@
-"""What the losses refuse, each with one sentence that names the value, what was expected and what to do.
+"""Checks of the losses' input; each error names the value, what was expected and what to do.
 
 Shapes, dtypes, devices and temperatures are always checked: that costs nothing. Labels, norms and finiteness
 are values on the device, and reading them makes the host wait for it; ``check=False`` skips those, and only those.

@@ -43,7 +43,7 @@ class AnchorLosses(NamedTuple):
     value: Float[Tensor, " n"]
     """L_i; 0 for an anchor without a positive, to which the equations give no loss."""
     has_positive: Bool[Tensor, " n"]
-    """Whether the anchor has a positive: the others take no part in any mean."""
+    """True where the anchor has a positive; the others take no part in any mean."""
 
 
 def anchor_losses(
@@ -134,7 +134,7 @@ def anchor_losses(
 
 
 def class_sizes(labels: Integer[Tensor, " n"]) -> Integer[Tensor, " n"]:
-    """How many labels equal each label: |B_y| of every sample's class y, shape (n,)."""
+    """Number of labels equal to each label: |B_y| of every sample's class y, shape (n,)."""
     names = compact_labels(labels)
     return torch.zeros_like(names).index_add(0, names, torch.ones_like(names))[names]
 

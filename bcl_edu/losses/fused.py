@@ -35,7 +35,7 @@ CACHE_LINE = 16
 
 
 class Form(NamedTuple):
-    """Which of the losses: what `contrastive_loss` was asked for, without its tensors of vectors.
+    """The form of the loss: the arguments of `contrastive_loss` without its tensors of vectors.
 
     The counts of the training set have become the logarithm of its prior and a weight for each class.
     """

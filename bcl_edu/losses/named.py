@@ -34,12 +34,12 @@ class Contrastive:
 
     @property
     def needs_prototypes(self) -> bool:
-        """Whether prototypes take part."""
+        """True if prototypes take part."""
         return self.complement or self.averaging == "prototypes"
 
     @property
     def needs_class_counts(self) -> bool:
-        """Whether the class counts of the training set take part."""
+        """True if the class counts of the training set take part."""
         return self.training_prior or self.training_balanced_anchors
 
 

@@ -32,7 +32,7 @@ Gather = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step sees: this rank's share of a batch, on the device.
+    """Input of one step: this rank's share of a batch, on the device.
 
     Attributes:
         views: normalised images, shape (views, n, channels, height, width); v1 is `views[0]`.
@@ -63,7 +63,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a method says of images.
+    """A method's outputs for images.
 
     Attributes:
         features: of the backbone, shape (n, h).
@@ -97,14 +97,13 @@ class Method(nn.Module):
     """
 
     forward_changes_state: ClassVar[bool] = False
-    """Whether `forward` leaves something for `after_step`; such a method cannot compute a batch in
-    micro-batches."""
+    """True if `forward` leaves something for `after_step`; such a method cannot compute a batch in micro-batches."""
 
     extendable: ClassVar[bool] = False
-    """Whether a run may go on for longer than it was planned: its loss does not depend on how many epochs there are."""
+    """True if a run may be extended beyond its planned epochs: the loss does not depend on how many there are."""
 
     owns_gradients: ClassVar[bool] = False
-    """Whether the method computes a step's gradients itself, in `own_gradients`, as a bilevel one does."""
+    """True if the method computes a step's gradients itself, in `own_gradients`, as a bilevel one does."""
 
     class_counts: Tensor
 
@@ -210,7 +209,7 @@ class Method(nn.Module):
         return features
 
     def logits(self, features: Float[Tensor, "n h"]) -> Float[Tensor, "n k"]:
-        """What classes are predicted from."""
+        """Logits from which classes are predicted, shape (n, k)."""
         logits: Tensor = self.classifier(features)  # type: ignore[operator]
         return logits
 

@@ -134,7 +134,7 @@ def _at_least_float32(logits: Tensor) -> Tensor:
 
 
 def learned_classes(class_counts: Int[Tensor, " k"], options: ResLT) -> Bool[Tensor, "3 k"]:
-    """Whether a branch learns a class: the first all, the second and third the rarer ones that the options say.
+    """Mask of the classes that each branch learns: the first all, the second and third the rarer ones by the options.
 
     Of classes with equally many images the one with the higher index counts as the rarer.
     """

@@ -81,7 +81,7 @@ def expert_cross_entropies(
 
 
 def divergences(logits: Float[Tensor, "n e k"], temperatures: Float[Tensor, " k"]) -> Float[Tensor, " e"]:
-    """How far each expert is from the mean of all, mean(T)^2 KL(mean || expert), averaged over the samples.
+    """Divergence of each expert from the mean of all, mean(T)^2 KL(mean || expert), averaged over the samples.
 
     Every class's logit is divided by its temperature; the mean carries no gradient.
     """
@@ -106,7 +106,7 @@ def prefix_means(logits: Float[Tensor, "n e k"]) -> Float[Tensor, "n e k"]:
 
 
 def router_targets(right: Bool[Tensor, "n e"]) -> Bool[Tensor, "n gates"]:
-    """Where a further expert is worth asking: the mean so far is wrong, and with more experts it gets right.
+    """Targets of the router: true where a further expert helps, the mean so far being wrong and a later one right.
 
     Args:
         right: whether the mean of the first expert, the first two, ... predicts the label, shape (n, e).

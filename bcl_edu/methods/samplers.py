@@ -15,7 +15,7 @@ class Sampler(Protocol):
     """Chooses an epoch's images."""
 
     with_replacement: bool
-    """Whether an image may come several times; its views are then seeded by its place, so that they differ."""
+    """True if an image may be drawn several times; its views are then seeded by its place, so that they differ."""
 
     def draw(
         self, labels: Int64[Tensor, " n"], number: int, generator: torch.Generator

@@ -17,7 +17,7 @@ from bcl_edu.seeds import derive_seed
 
 @dataclass(frozen=True)
 class Clock:
-    """Where a run is, for a loss that depends on it.
+    """The moment of a run, for a loss that depends on it.
 
     Attributes:
         seed: of the run.

@@ -79,7 +79,7 @@ def spread_targets(
 
 
 def assigned_targets(centroids: Float[Tensor, "k d"], targets: Float[Tensor, "k d"]) -> Int64[Tensor, " k"]:
-    """Which target each class gets, so that the sum of their similarities to the centroids is largest."""
+    """Assignment of targets to classes that maximises the sum of their similarities to the centroids."""
     similarity = (centroids.double() @ targets.double().T).cpu().numpy()
     return torch.from_numpy(linear_sum_assignment(similarity, maximize=True)[1]).to(centroids.device)
 

@@ -82,7 +82,7 @@ def build_bilateral(name: str, in_channels: int) -> Bilateral:
 
 
 def _parts(network: nn.Module) -> tuple[list[nn.Module], list[nn.Sequential]]:
-    """What stands before the stages of one of torchvision's residual networks, and the stages."""
+    """The layers before the stages of one of torchvision's residual networks, and the stages."""
     parts = dict(network.named_children())
     stem = [parts[name] for name in ("conv1", "bn1", "relu", "maxpool")]
     stages = [parts[f"layer{number}"] for number in range(1, 5)]

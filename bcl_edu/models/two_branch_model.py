@@ -9,7 +9,7 @@ from bcl_edu.models.heads import Classifier, ProjectionHead, PrototypeHead
 
 
 class TwoBranchOutput(NamedTuple):
-    """What one pass over three views gives to the losses.
+    """Outputs of one pass over three views, as the losses take them.
 
     Attributes:
         logits: of v1 from the classifier, shape (n, K).

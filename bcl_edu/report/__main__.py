@@ -33,12 +33,12 @@ _FORMATS = {"text": as_text, "markdown": as_markdown, "html": as_html_page}
 
 @dataclass(frozen=True)
 class Command:
-    """Which runs, and how to show them."""
+    """Options of the command: the runs, and the form of the report."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Folders that are searched for run.json."""
     format: Literal["text", "markdown", "html"] = "text"
-    """How the report is written; as a DataFrame: bcl_edu.report.as_dataframe."""
+    """Form of the report; for a DataFrame use bcl_edu.report.as_dataframe."""
     output: Path | None = None
     """A file to write to; by default the report is printed."""
     plugin: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()

@@ -88,7 +88,7 @@ _STYLE = (
 
 
 def _note(report: Report) -> str:
-    """What the figures are; a test set of one's own is called balanced only where the record says so."""
+    """Caption: what the figures are. A user's own test set is called balanced only if the record says so."""
     own = [run for line in report.own for run in line.runs]
     balanced = all(
         run.record["data"].get("test_is_balanced", run.recipe.dataset not in OWN_IMAGES) for run in own

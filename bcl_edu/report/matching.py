@@ -1,4 +1,4 @@
-"""Which row of the tables a run belongs to, and if to none, why not."""
+"""Matching of runs to rows of the tables, with the reasons where a run fits none."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def rows_of(run: StoredRun) -> list[Row]:
 
 
 def mismatches(run: StoredRun, row: Row) -> list[str]:
-    """What keeps a run out of a row, one phrase each; empty if nothing does."""
+    """Reasons that keep a run out of a row, one phrase each; empty if it fits."""
     found = []
     if not run.finished:
         found.append(f"unfinished, {run.record['epochs_finished']} of {counted(run.epochs, 'epoch')}")

@@ -38,7 +38,7 @@ class StoredRun:
 
     @property
     def finished(self) -> bool:
-        """Whether the last epoch was reached."""
+        """True if the run reached its last epoch."""
         return bool(self.record["epochs_finished"] >= self.epochs)
 
     @property
@@ -55,8 +55,7 @@ class StoredRun:
 
     @property
     def hardware(self) -> str:
-        """What it computed on, in its last session: the GPU if there was one, the number of processes if
-        several."""
+        """Device of its last session: the GPU if there was one, and the number of processes if several."""
         session = self.record["sessions"][-1]
         facts = session["hardware"]
         name = facts.get("gpu") or f"CPU {facts['processor']}"

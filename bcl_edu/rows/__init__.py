@@ -1,5 +1,4 @@
-"""What one command trains: every row of the paper's tables and a few recipes to begin with, and the options
-of every method.
+"""Recipes by name: every row of the paper's tables, a few to begin with, and the options of every method.
 
 `registry` has them by name. A method's file here, NAME_rows.py, holds its options and how its rows are
 trained; it imports no torch. The method itself is bcl_edu/methods/NAME.py.

@@ -53,7 +53,7 @@ class BCL(MethodOptions):
     implementation: ClassVar[str] = "bcl_edu.methods.bcl:BalancedContrastive"
 
     contrastive: tyro.conf.Suppress[ContrastiveName] = field(default="bcl", metadata={"kept": False})
-    """Which contrastive loss; chosen by --method."""
+    """Name of the contrastive loss; chosen by --method."""
     positives_inside_log: bool = field(default=False, metadata={"kept": False})
     """Take the mean over an anchor's positives inside the logarithm, where the paper has it outside."""
     training_prior: bool = field(default=False, metadata={"kept": False})
@@ -95,7 +95,7 @@ class BCL(MethodOptions):
 
     @property
     def title(self) -> str:
-        """What the loss is, and where it stands in the paper."""
+        """The loss in words, with its place in the paper."""
         return self._two_by_two[1] or TITLES[self.contrastive]
 
     @property

@@ -39,7 +39,7 @@ class Classifier(MethodOptions):
     idle = ONE_VIEW
 
     loss: tyro.conf.Suppress[LossName] = field(default="ce", metadata={"kept": False})
-    """Which loss; chosen by --method."""
+    """Name of the loss; chosen by --method."""
     lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = 2.0
     """Weight λ of the classification loss (Eq. 11)."""
     classifier: Literal["linear", "cosine"] = "linear"
@@ -57,7 +57,7 @@ class Classifier(MethodOptions):
 
     @property
     def title(self) -> str:
-        """What the loss is."""
+        """The loss in words."""
         return TITLES[self.loss]
 
 

@@ -116,7 +116,7 @@ def _reference(recipe: Recipe) -> Recipe:
 
 
 def _benchmark(recipe: Recipe) -> str:
-    """What stands before the method in the names of the rows on the recipe's images."""
+    """Beginning of the names of the rows on the recipe's images, before the method."""
     row = SHORT_NAMES.get(recipe.name, recipe.name)
     methods = sorted((name for name in METHODS if row.endswith(f"-{name}")), key=len)
     return row.removesuffix(f"-{methods[-1]}") if methods else row

@@ -30,8 +30,8 @@ class DisAlign(SecondStage):
     second_sampler: Literal["class-aware", "class-balanced", "shuffled"] = field(
         default="shuffled", metadata={"kept": False}
     )
-    """Which images the second stage sees: classes in turn with a few images each, classes with equal
-    probability, or every image once."""
+    """Sampler of the second stage: classes in turn with a few images each, classes with equal probability, or every
+    image once."""
     classifier: Literal["linear", "cosine"] = "linear"
     """Last layer of the first stage; the scale of 'cosine' is learned, from 20 on."""
     rho: float = 1.2

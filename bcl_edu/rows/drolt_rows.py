@@ -31,7 +31,7 @@ class DROLT(MethodOptions):
     radius: float = 1.0
     """Radius ε of each class's ball of centroids at the start; it is learnt."""
     radius_factor: float = 1.0
-    """How many radii a sample is taken away from its class's centroid; 1 in the authors' code."""
+    """Distance, in radii, by which a sample is moved away from its class's centroid; 1 in the authors' code."""
     feature_epochs: int = 80
     """Epochs of the second stage, which trains the features."""
     feature_learning_rate: float = 0.005

@@ -30,7 +30,7 @@ class KCL(MethodOptions):
     title = "KCL: supervised contrast with k positives, then a linear layer (Kang et al. 2021)"
 
     positives: int = 6
-    """How many keys k of the anchor's class are positives, besides the anchor's own key."""
+    """Number k of keys of the anchor's class that are positives, besides the anchor's own key."""
     drawn: bool = True
     """Draw the k positives at random in every step; otherwise their expected loss, which is exact."""
     temperature: float = 0.07

@@ -40,7 +40,7 @@ class LADE(BalancedSoftmax):
     strength: float = 0.01
     """Weight lambda of the square within the regulariser."""
     importance: Literal["logit", "sample"] = "logit"
-    """Which class's share weighs in the regulariser: the logit's, as in the authors' code, or the sample's, as in
+    """The class whose share weighs in the regulariser: the logit's, as in the authors' code, or the sample's, as in
     their paper."""
 
     def __post_init__(self) -> None:

@@ -30,7 +30,7 @@ class LDAM(MethodOptions):
     largest_margin: float = 0.5
     """Margin of the rarest class, in units of the cosine."""
     scale: float = field(default=30.0, metadata={"kept": False})
-    """What the cosines are multiplied with; in the authors' code only."""
+    """Scale of the cosines; in the authors' code only."""
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
@@ -71,7 +71,7 @@ OF_CIFAR: dict[str, Any] = {
     "rate_per_epoch": True,
     "weight_decay": 2e-4,
 }
-"""What the authors train CIFAR with beyond the epochs and milestones of everyone."""
+"""The authors' values for CIFAR, beyond the usual epochs and milestones."""
 
 STATED_OF_CIFAR = frozenset(OF_CIFAR) | {
     "dataset",

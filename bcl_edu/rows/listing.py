@@ -12,7 +12,7 @@ from bcl_edu.rows.starters import NOTES, STARTERS
 
 
 def description(name: str) -> str:
-    """What a recipe trains; of a table's row also which values are published."""
+    """Description of a recipe; for a table's row also which values are published."""
     title, _ = RECIPES[name]
     row = row_of_recipe(name)
     if row is not None:

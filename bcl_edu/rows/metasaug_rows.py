@@ -31,7 +31,7 @@ class MetaSAug(MethodOptions):
     augmented_from: float = 0.8
     """Share of the epochs after which features are augmented; before it is plain cross-entropy."""
     meta_rate: float = 0.1
-    """How far covariances go against their gradient in a step."""
+    """Learning rate of the covariances."""
     set_aside_images: int = 10
     """Images of each class that are set aside before the tail is cut; the covariances are judged by them."""
     meta_batch_size: int = 100

@@ -19,7 +19,7 @@ class OwnLoss(MethodOptions):
     """Options of a method that trains a registered loss, which names it."""
 
     loss: tyro.conf.Suppress[str] = field(metadata={"kept": False})
-    """Which loss; chosen by --method."""
+    """Name of the loss; chosen by --method."""
 
     @property
     def name(self) -> str:
@@ -28,7 +28,7 @@ class OwnLoss(MethodOptions):
 
     @property
     def title(self) -> str:
-        """What whoever registered the loss says of it."""
+        """The description that the loss was registered with."""
         return FUNCTIONS[self.loss][0]
 
 

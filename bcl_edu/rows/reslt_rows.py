@@ -31,7 +31,7 @@ class ResLT(MethodOptions):
     branch_weight: float = 0.995
     """Weight of the branches' own losses; the loss of their summed logits has the rest of 1."""
     groups: Literal["shares", "shots"] = "shares"
-    """What the second and third branches learn: shares of the classes, as in the authors' code, or classes of at most
+    """Classes of the second and third branches: shares of all classes, as in the authors' code, or classes of at most
     100 and of fewer than 20 training images."""
     second_share: float = 0.65
     """Share of the classes, the rarest ones, that the second branch learns."""
@@ -41,7 +41,7 @@ class ResLT(MethodOptions):
     """Give each branch a 1 x 1 convolution, batch normalisation and ReLU, as the authors' code does on photographs;
     on CIFAR it has batch normalisation alone."""
     epsilon: float = 1e-7
-    """What is added to a branch's probability before its logarithm, so that its loss is at most -log(epsilon); 0 for
+    """Number added to a branch's probability before its logarithm, so that its loss is at most -log(epsilon); 0 for
     plain cross-entropy."""
 
     def __post_init__(self) -> None:

@@ -27,13 +27,13 @@ class RIDE(MethodOptions):
     title = "RIDE: diverse experts and a router (Wang et al. 2021)"
 
     experts: int = 3
-    """How many experts."""
+    """Number of experts."""
     narrow_experts: bool = True
     """Three quarters of the channels in the experts' own layers."""
     diversity: float = -0.45
     """Weight of the divergence of each expert from their mean; negative, so that they move apart."""
     diversity_gamma: float = 0.05
-    """How much lower the divergence's temperature is for rare classes: 0 for all alike, below 1."""
+    """Relative drop of the divergence's temperature for rare classes: 0 for all alike, below 1."""
     reweighted_from: float = 0.8
     """Share of the epochs after which classes get weights and temperatures of their own."""
     collaborative: bool = False
@@ -45,7 +45,7 @@ class RIDE(MethodOptions):
     router: bool = True
     """Train a router in a second stage, and let it choose how many experts an image needs."""
     router_top: int | None = None
-    """How many of the largest logits the router looks at; by default 30, or all of fewer classes."""
+    """Number of largest logits that the router sees; by default 30, or all of fewer classes."""
     router_epochs: int = 5
     """Epochs of the router's stage."""
     router_batch_size: int = 512

@@ -59,7 +59,7 @@ class Row:
 
 
 def provenance(row: Row) -> str:
-    """Which of a row's values are published, where, and which are our choice, as two paragraphs."""
+    """Provenance of a row's values in two paragraphs: those that are published, and those that are our choice."""
     values = flat(row.recipe)
     left_out = IGNORED_WHEN_COMPARING | unused(row.recipe) | {"protocol", "start_from"}
     active = [name for name in values if name not in left_out]

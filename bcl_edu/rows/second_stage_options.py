@@ -23,8 +23,8 @@ class SecondStage(MethodOptions):
     second_batch_size: int | None = None
     """Images of a batch in the second stage; by default as in the first."""
     second_sampler: Literal["class-aware", "class-balanced", "shuffled"] = "class-aware"
-    """Which images the second stage sees: classes in turn with a few images each, classes with equal
-    probability, or every image once."""
+    """Sampler of the second stage: classes in turn with a few images each, classes with equal probability, or every
+    image once."""
     images_per_class: int = 4
     """Images of a class that the class-aware sampler takes in its turn."""
     frozen_batch_norm: Literal["batch", "running"] = "batch"

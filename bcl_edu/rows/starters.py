@@ -80,7 +80,7 @@ NOTES = {
     "folder": _ABOUT_OWN_IMAGES.format(validation="a folder val beside train and test"),
     "lists": _ABOUT_OWN_IMAGES.format(validation="a list of its own (--val-list)"),
 }
-"""What the help of a recipe says besides its line."""
+"""Further help of a recipe, below its line in the list."""
 
 STARTERS: dict[str, tuple[str, Recipe]] = {
     "digits-lt": (

@@ -31,8 +31,8 @@ class TDE(MethodOptions):
     idle = ONE_VIEW | {"drop_last"}
 
     effect: float = 1.0
-    """How much of a feature's part along the running mean is subtracted at inference, alpha; training does not use
-    it. The authors' rule: such that alpha times the cosine to the mean is about 1."""
+    """Share alpha of a feature's part along the running mean that is subtracted at inference; training does not use
+    it. The authors' rule: alpha times the cosine to the mean is about 1."""
     heads: int = 2
     """Parts into which features and weight rows are cut, each normalised by itself."""
     scale: float = 16.0
@@ -40,7 +40,7 @@ class TDE(MethodOptions):
     gamma: float = 1 / 32
     """Added to the length of a weight row's part."""
     mean_momentum: float = 0.9
-    """How much of the running mean of features a step keeps."""
+    """Share of the running mean of features that a step keeps."""
     slower_at_low_rates: bool = False
     """Keep more of it once the learning rate is below 0.02, as the authors' code does on photographs."""
     bilateral: bool = True

@@ -1,4 +1,4 @@
-"""Which images are in which batch: decided by (seed, epoch) alone, so that a run can resume at any step."""
+"""The images of each batch, decided by (seed, epoch) alone, so that a run can resume at any step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run's checkpoint holds besides the state of networks and optimisers, which `require_fitting` compares."""
+"""Schema of a run's checkpoint, except for the state of networks and optimisers, which `require_fitting` compares."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TENSORS = ("model", "optimizer", "scaler", "random")
 
 
 class Expected(NamedTuple):
-    """What a value must be.
+    """Requirement on a value.
 
     Attributes:
         words: for messages.

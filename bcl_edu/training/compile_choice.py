@@ -1,4 +1,4 @@
-"""Whether a long run is worth compiling: a few steps in both ways, thrown away, decide.
+"""Decision whether to compile a long run, from a few trial steps with and without torch.compile.
 
 On some processors and GPUs torch.compile makes the step 1.4 to 1.7 times as fast, on others it gains nothing,
 and it takes a minute or more to begin (benchmarks/results has what was measured where).
@@ -27,14 +27,14 @@ STEPS = 3
 
 
 class Seconds(NamedTuple):
-    """What was measured: seconds of a step, and of compiling."""
+    """Measured seconds: of a step with and without compilation, and of compiling."""
 
     plain: float
     compiled: float
     compiling: float
 
     def summary(self) -> str:
-        """What was measured, in a line."""
+        """The measurements in one line."""
         return (
             f"compiled, a step takes {self.compiled:.2g} s; as it is, {self.plain:.2g} s; "
             f"compiling takes {self.compiling:.0f} s"
@@ -42,7 +42,7 @@ class Seconds(NamedTuple):
 
 
 def pays(seconds: Seconds, steps: int) -> bool:
-    """Whether compiling saves more over so many steps than twice what it takes."""
+    """True if compiling saves more over `steps` steps than twice the time it takes."""
     return (seconds.plain - seconds.compiled) * steps > 2 * seconds.compiling
 
 

@@ -31,7 +31,7 @@ _PROFILES = {"exponential": exponential_profile, "step": step_profile, "pareto":
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a run learns from and is tested on."""
+    """Data of a run: training, validation and test images."""
 
     train: Images
     test: Images
@@ -57,7 +57,7 @@ class TrainingData:
 
 
 def target_counts(recipe: Recipe, available: Int[Tensor, " k"]) -> Int[Tensor, " k"]:
-    """How many training images each class keeps: most of the first class, or, of one's own images, of the largest.
+    """Class counts of the training subset: the first class has most, or, of a user's own images, the largest.
 
     Raises:
         ValueError: the recipe's imbalance factor or head count is out of range.

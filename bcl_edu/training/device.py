@@ -35,7 +35,7 @@ def keep_freed_memory() -> bool:
     is computed in it. Kept, it is used again as it is; the process does not grow beyond the peak it needs anyway.
 
     Returns:
-        Whether it took effect; False where the C library is not glibc.
+        True if it took effect; False where the C library is not glibc.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
@@ -45,8 +45,8 @@ def keep_freed_memory() -> bool:
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether an error says that there is not enough memory, on the GPU or on the CPU.
+    """True if an error means that memory ran out, on the GPU or on the CPU.
 
-    For the CPU, torch has no class of its own.
+    On the CPU torch raises a plain RuntimeError, which its message tells apart.
     """
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)

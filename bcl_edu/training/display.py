@@ -1,5 +1,4 @@
-"""What a run says: how it begins, a progress bar or sparse lines with the time left, each epoch, a table at
-the end."""
+"""Output of a run: a first line, a progress bar or sparse lines with the time left, each epoch, and a final table."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ def duration(seconds: float) -> str:
 
 
 def protocol_note(protocol: str | None) -> str:
-    """What is said of a run's protocol behind the name of its method; nothing of the faithful one."""
+    """Note on a run's protocol, to follow the name of its method; empty for the faithful one."""
     return " under the common protocol" if protocol == "common" else ""
 
 
@@ -46,7 +45,7 @@ def first_line(
     epoch: int,
     step: int,
 ) -> str:
-    """What is trained on what, where, and from which epoch and step on, before the first step is taken.
+    """First line of a run: recipe, method, data, device, folder, and the epoch and step from which it continues.
 
     Args:
         recipe: as in the run record.
@@ -148,7 +147,7 @@ def result_table(record: Mapping[str, Any]) -> str:
 
 
 class StepDisplay(Protocol):
-    """What the loop tells, wherever it is shown."""
+    """Interface of a progress display: what the loop calls, in a terminal or a notebook."""
 
     def update(self, steps: int, epoch: int, loss: float) -> None:
         """So many steps further, now in this epoch (counted from 1), with the loss of the last step."""

@@ -25,8 +25,8 @@ from torch.autograd.function import FunctionCtx
 T = TypeVar("T")
 
 COLLECTIVE_TIMEOUT = timedelta(minutes=15)
-"""How long a rank waits for the others. One that died is noticed within seconds by torchrun; this is for one
-that hangs, or whose machine vanished. Longer than the main process needs to unpack a data set."""
+"""Time that a rank waits for the others. torchrun notices within seconds that one died; this is for one that hangs, or
+whose machine vanished. It is longer than the main process needs to unpack a data set."""
 
 
 class ProcessLost(RuntimeError):
@@ -43,7 +43,7 @@ class Rank:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes files and talks."""
+        """True for the process that writes files and prints."""
         return self.rank == 0
 
 
@@ -152,7 +152,7 @@ def average(value: Shaped[Tensor, "*d"]) -> Shaped[Tensor, "*d"]:
 
 
 def several_processes() -> bool:
-    """Whether a process group has been joined."""
+    """True if a process group has been joined."""
     return dist.is_available() and dist.is_initialized()
 
 
@@ -174,7 +174,7 @@ def main_process_first(rank: Rank) -> Iterator[None]:
 
 
 def broadcast_object(make: Callable[[], T]) -> T:
-    """What the main process makes, on every rank: a decision or a file that all must see alike.
+    """The object that the main process makes, on every rank: a decision or a file that all must see alike.
 
     An error stays in the main process; torchrun then ends the others, which wait here.
     """
@@ -186,7 +186,7 @@ def broadcast_object(make: Callable[[], T]) -> T:
 
 
 def all_gather_unique(items: list[str]) -> list[str]:
-    """What any rank lists, each once, in the order of the ranks."""
+    """Items of all ranks, each once, in the order of the ranks."""
     if not several_processes():
         return items
     lists: list[list[str]] = [[] for _ in range(dist.get_world_size())]
@@ -204,7 +204,7 @@ def all_reduce_sum(share: Tensor, device: torch.device) -> Tensor:
 
 
 def any_rank(flag: bool, device: torch.device) -> bool:
-    """Whether the flag is set on any rank: what all must agree on, such as stopping after this step."""
+    """True if the flag is set on any rank; for what all ranks must agree on, such as stopping after this step."""
     return bool(all_reduce_sum(torch.tensor(int(flag)), device))
 
 

@@ -1,9 +1,8 @@
-"""What a run will take, before it is started: seconds, memory, disk; from a few steps, taken and thrown away.
+"""Estimate of the time, memory and disk space of a run, from a few trial steps.
 
-No file is left, and none appears in any folder: how long the disk takes for a checkpoint is tried on a
-temporary file without a name. The steps are taken with a model and an optimiser of their own, and torch's
-random state is put back, so that a run started afterwards, in this process too, computes what it would have
-computed.
+No file is left, and none appears in any folder: the time to write a checkpoint is measured on a temporary file without
+a name. The steps are taken with a model and an optimiser of their own, and torch's random state is restored, so that a
+run started afterwards in the same process computes the same.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What a run is expected to take; times in seconds, sizes in bytes.
+    """Expected cost of a run; times in seconds, sizes in bytes.
 
     Attributes:
         recipe: of the run.

@@ -1,4 +1,4 @@
-"""What a model knows after an epoch: accuracy on a test set, calibration, and the geometry of its class means."""
+"""Evaluation of a model: accuracy on a test set, calibration, and the geometry of its class means."""
 
 from __future__ import annotations
 

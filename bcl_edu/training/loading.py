@@ -57,19 +57,19 @@ class LoadingStopped(Exception):
 
 
 POLL_SECONDS = 2.0
-"""How often a wait for worker processes is interrupted to see whether it should end."""
+"""Interval at which a wait for worker processes is interrupted to see whether it should end."""
 
 SECONDS_TO_SPEAK, SECONDS_TO_GIVE_UP = 30.0, 300.0
 """After so long a wait for images it is said what is waited for; after so long it ends the run."""
 
 SECONDS_TO_LET_GO = 5.0
-"""How long workers have to end by themselves, once they are no longer needed."""
+"""Time that workers have to end by themselves, once they are no longer needed."""
 
 PREFETCHED = 2
 """Batches that each worker process keeps ready."""
 
 SHARED_MEMORY = Path("/dev/shm")
-"""Where Linux keeps what processes share."""
+"""Folder of the memory that processes share on Linux."""
 
 
 class BatchLoader:
@@ -127,7 +127,7 @@ class BatchLoader:
             _let_workers_go(self.loader._iterator)
 
     def all_unreadable(self) -> list[str]:
-        """What is wrong with each image file, in any stream, that could not be read so far."""
+        """Problems with the image files of all streams that could not be read so far."""
         found = [
             *self.unreadable,
             *(reason for loader in self.streams.values() for reason in loader.unreadable),

@@ -90,10 +90,9 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What `on_epoch` is told: the metrics row, the evaluation with its class means, and the method as it is now.
+    """Argument of `on_epoch`: the metrics row, the evaluation with its class means, and the method as it is now.
 
-    The method is the one in training: look at it before you return, since the next epoch changes it. The
-    evaluation is None in a stage that predicts no classes.
+    The method is the one in training, which the next epoch changes. Only epochs that are evaluated are reported.
     """
 
     metrics: Mapping[str, Any]
@@ -169,7 +168,7 @@ class _Step(NamedTuple):
 
 
 def is_evaluated(stage: Stage, epoch: int, every: int) -> bool:
-    """Whether an epoch, counted from 1, is evaluated: each Nth, a stage's last ten, the last before a milestone."""
+    """True if an epoch, counted from 1, is evaluated: each Nth, a stage's last ten, the last before a milestone."""
     return stage.evaluated and (
         epoch % every == 0
         or epoch > stage.epochs - EVALUATED_AT_THE_END
@@ -443,7 +442,7 @@ class _Run:
 
     @torch.no_grad()
     def _before_epoch(self) -> None:
-        """What the method does before an epoch.
+        """Call the method's `before_epoch`.
 
         Raises:
             Interrupted: stopped in it. Nothing is saved: the last checkpoint is of this moment, and the method may have

@@ -68,7 +68,7 @@ def accuracy(
 def expected_calibration_error(
     confidences: Float[Tensor, " n"], right: Bool[Tensor, " n"], bins: int = 15
 ) -> float:
-    """How far confidence is from accuracy, in percent: sum_b n_b / n |accuracy of b - mean confidence of b|.
+    """Expected calibration error in percent: sum_b n_b / n |accuracy of b - mean confidence of b|.
 
     Args:
         confidences: probability of the predicted class, 0 to 1, shape (n,), n at least 1.
@@ -86,7 +86,7 @@ def expected_calibration_error(
 def shot_confusion(
     predictions: Int[Tensor, " n"], labels: Int[Tensor, " n"], class_counts: Int[Tensor, " k"]
 ) -> dict[str, dict[str, float]]:
-    """What the images of each shot group were taken for.
+    """Confusion between shot groups: what the images of each were predicted as.
 
     Args:
         predictions: predicted classes, shape (n,).

@@ -18,9 +18,9 @@ SLOW = 1.2
 
 
 def computes_bfloat16(device: torch.device) -> bool:
-    """Whether a device has units for bfloat16, and does not emulate it in float32.
+    """True if a device has units for bfloat16, and does not emulate it in float32.
 
-    Of a processor, oneDNN would say yes to both; its instruction sets tell them apart.
+    oneDNN supports bfloat16 on either kind of processor; the instruction sets tell them apart.
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)

@@ -31,7 +31,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware(device: torch.device) -> dict[str, Any]:
-    """What the run computes on."""
+    """Name of the device that the run computes on."""
     facts: dict[str, Any] = {
         "device": device.type,
         "processor": _processor(),
@@ -68,7 +68,7 @@ def git_revision() -> str | None:
 
 
 def command_line() -> str:
-    """How the run was started; of absolute paths, which mean nothing elsewhere, only the last part."""
+    """Command line of the run; of absolute paths, which mean nothing elsewhere, only the last part."""
     name = "python -m bcl_edu.train" if sys.argv[0].endswith("train.py") else Path(sys.argv[0]).name
     words = [f".../{Path(word).name}" if os.path.isabs(word) else word for word in sys.argv[1:]]
     return for_terminal(" ".join([name, *words]))

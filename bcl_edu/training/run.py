@@ -124,7 +124,7 @@ def claim_folder(
 
 
 def _locked(lock: BaseFileLock, seconds: float) -> bool:
-    """Whether the lock was taken; where the file system has no locks, a warning takes its place."""
+    """Try to take the lock, and return True if it was taken; where the file system has no locks, warn instead."""
     try:
         lock.acquire(timeout=seconds)
     except Timeout:
@@ -192,7 +192,7 @@ def _stranger(folder: Path) -> str | None:
 
 
 def what_is_kept(folder: Path) -> str:
-    """What a run that ends without saving leaves in its folder, and how to go on."""
+    """Message on what a run that ends without saving leaves in its folder, and how to go on."""
     checkpoint = folder / CHECKPOINT_NAME
     if checkpoint.exists():
         return f"{checkpoint} is as it was last saved: continue with --resume"
@@ -222,7 +222,7 @@ def refuse_other_data(data: TrainingData, stored: dict[str, Any] | None, rank: R
 
 @dataclass
 class RunState:
-    """Where a run stands and what it has seen; with the training step's state, all that a checkpoint must hold.
+    """Position and history of a run; with the training step's state, all that a checkpoint must hold.
 
     Attributes:
         stage: number of the present stage.

@@ -1,4 +1,4 @@
-"""What of a benchmark can be trained here and now: all of it, or a small real part that says what it is.
+"""Plan of a benchmark for this machine: the whole run, or a small real part of it that is labelled as such.
 
 The paper's runs take hours on a GPU. A notebook that describes one has to run on a laptop too, and without
 the data: it then trains with the same loss on fewer images, and every picture says so.
@@ -107,7 +107,7 @@ def plan_run(
 
 
 def _why_not_open(recipe: Recipe, data_dir: Path | None) -> str:
-    """What opening the recipe's data set says if it cannot be opened; empty if it can."""
+    """Message of the error with which the recipe's data set cannot be opened; empty if it can."""
     try:
         open_dataset(recipe.dataset, data_dir, image_size=recipe.image_size)
     except (ValueError, OSError) as error:

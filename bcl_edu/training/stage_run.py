@@ -1,4 +1,4 @@
-"""What a stage of a run is made of: its batches, its further streams, and what takes its steps."""
+"""A stage set up to run: its batches, its further streams, and its training step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bcl_edu.training.step import TrainingStep
 
 
 class StageRun(NamedTuple):
-    """A stage with what takes its steps."""
+    """A stage with its batches and its training step."""
 
     stage: Stage
     batches: EpochBatches
@@ -30,7 +30,7 @@ class StageRun(NamedTuple):
     streams: dict[str, tuple[Stream, EpochBatches]]
 
     def loader(self, recipe: Recipe, data: TrainingData, device: torch.device, workers: int) -> BatchLoader:
-        """What brings the stage's batches, and those of its streams, to the device."""
+        """A loader of the stage's batches, with those of its streams."""
         return BatchLoader(
             data.train,
             self.stage.views,
@@ -45,7 +45,7 @@ class StageRun(NamedTuple):
 def stage_batches(
     stage: Stage, recipe: Recipe, data: TrainingData, rank: Rank
 ) -> tuple[EpochBatches, dict[str, tuple[Stream, EpochBatches]]]:
-    """Which images are in which batch of a stage, and of its further streams.
+    """Batches of a stage, and of its further streams by name.
 
     Raises:
         ValueError: a batch cannot be cut as asked, or there is none.
@@ -146,7 +146,7 @@ def images_of(stream: Stream, data: TrainingData) -> Images:
 def stream_sources(
     streams: Mapping[str, tuple[Stream, EpochBatches]], data: TrainingData
 ) -> dict[str, tuple[Images, ViewPolicy, EpochBatches]]:
-    """What a loader needs to know of a stage's further streams."""
+    """Images, views and batches of a stage's further streams, as `BatchLoader` takes them."""
     return {
         name: (images_of(stream, data), stream.views, batches) for name, (stream, batches) in streams.items()
     }

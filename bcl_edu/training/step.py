@@ -153,7 +153,7 @@ class TrainingStep:
         self.scaler.scale(loss).backward()
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold of the step: parameters and buffers, momentum, gradient scale."""
+        """State of the step for a checkpoint: parameters and buffers, momentum, gradient scale."""
         return {
             "model": self.method.state_dict(),
             "optimizer": self.optimizer.state_dict(),
