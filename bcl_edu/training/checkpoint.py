@@ -22,11 +22,11 @@ READABLE_FORMATS = (1, 2)
 """Format 1 is that of runs with one stage and a flat recipe (see `stored_forms`)."""
 
 CHECKPOINT_NAME = "checkpoint.pt"
-"""Under which a run's folder has it."""
+"""Name of the checkpoint in a run's folder."""
 
 
 BEST_NAME = "best.pt"
-"""Likewise that of the best epoch on the validation split, where it was asked for."""
+"""Name of the checkpoint of the best epoch on the validation split (--keep-best)."""
 
 
 class CheckpointError(ValueError):
@@ -41,10 +41,10 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def load_run_checkpoint(path: Path) -> dict[str, Any]:
-    """Read the checkpoint of a run, as `load_checkpoint` does, and see that it has what every run stores.
+    """Read the checkpoint of a run, as `load_checkpoint` does, and check that it has every part that a run stores.
 
     Raises:
-        CheckpointError: as `load_checkpoint`, or something is missing or is what no run stores; the message names it.
+        CheckpointError: as `load_checkpoint`, or a part is missing or malformed; the message names it.
     """
     state = load_checkpoint(path)
     with suppress(KeyError, TypeError, AttributeError):  # what is missing or of another type is named below
@@ -95,8 +95,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 def require_fitting(stored: object, fresh: object, where: str) -> None:
     """Refuse stored state that differs from freshly built state in names, types, or shapes of tensors.
 
-    Asked before anything is loaded, so that neither torch nor an optimizer's kernel meets a tensor of another
-    shape.
+    Called before anything is loaded, so that neither torch nor an optimizer's kernel meets a tensor of another shape.
 
     Args:
         stored: read from a file.
@@ -141,7 +140,7 @@ def _few(names: list[str]) -> str:
 
 
 def densely_stored(state: Any) -> Any:
-    """The state with every tensor in memory of its own: a file may hold one whose elements share a place."""
+    """The state with every tensor stored densely: a file may hold one whose elements share memory."""
     if isinstance(state, Tensor):
         return state.clone()
     if isinstance(state, Mapping):

@@ -21,9 +21,9 @@ from bcl_edu.training.record import RECORD_NAME, read_record
 from bcl_edu.training.stage_run import build_seeded, set_up_stage
 
 LONG = 600.0
-"""Seconds from which on a run is long enough for a measurement."""
+"""Length of a run in seconds from which a measurement is worth its time."""
 STEPS = 3
-"""Steps that are measured of each kind, after one that is not."""
+"""Steps measured with and without compilation, each after a first one that is not counted."""
 
 
 class Seconds(NamedTuple):
@@ -93,7 +93,7 @@ def _chosen(options: RunOptions, compiled: bool) -> RunOptions:
 def _steps_and_seconds(
     recipe: Recipe, options: RunOptions, data: TrainingData, device: torch.device, *, compiled: bool
 ) -> tuple[int, float, float]:
-    """Steps of the run's first stage, seconds of one step (the least of a few), and of the first one."""
+    """Number of steps of the run's first stage, seconds of one step (the least of a few), and seconds of the first."""
     method = build_seeded(recipe, data)
     stage_run = set_up_stage(
         method.stages()[0], recipe, data, method, device, Rank(), _chosen(options, compiled)

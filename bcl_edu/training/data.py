@@ -36,7 +36,7 @@ class TrainingData:
     train: Images
     test: Images
     validation: Images | None
-    """Images that are not trained on, to choose an epoch or a value by; None if there are none."""
+    """Held-out images on which an epoch or a value is chosen; None if there are none."""
     facts: dict[str, Any]
     """For the run record: sizes, class counts and names, whether the test set is balanced, SHA-256 of the subset
     and of the images (of files: of their list)."""

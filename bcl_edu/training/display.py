@@ -14,7 +14,7 @@ from bcl_edu import terminal
 from bcl_edu.counting import counted
 
 SECONDS_BETWEEN_LINES = 60.0
-"""Between two lines in a log file, at least: within a long epoch it shows that the run lives."""
+"""Shortest time between two lines in a log file, which show within a long epoch that the run is alive."""
 
 
 def format_number(value: float | None, form: str = ".1f") -> str:
@@ -100,7 +100,7 @@ def method_name(recipe: Mapping[str, Any]) -> str:
 
 
 def _test_set(data: Mapping[str, Any]) -> str:
-    """The test set in words, with what its averages are; older records do not say whether it is balanced."""
+    """Description of the test set and of its averages; older records do not say whether it is balanced."""
     balanced = data.get("test_is_balanced")
     if balanced is False:
         return "test set, which is not balanced: over all its images, and the mean over its classes"
@@ -150,23 +150,23 @@ class StepDisplay(Protocol):
     """Interface of a progress display: what the loop calls, in a terminal or a notebook."""
 
     def update(self, steps: int, epoch: int, loss: float) -> None:
-        """So many steps further, now in this epoch (counted from 1), with the loss of the last step."""
+        """Advance by `steps` steps, into `epoch` (counted from 1); `loss` is that of the last step."""
         ...
 
     def log(self, line: str) -> None:
-        """A line about the run: how it begins, an epoch that is over."""
+        """Show a line about the run, such as its beginning or a finished epoch."""
         ...
 
     def close(self) -> None:
-        """The run is over or was stopped."""
+        """End the display, when the run is over or was stopped."""
         ...
 
 
 class Progress:
     """A progress bar over the steps of the whole run (its time left includes the evaluations so far), and lines.
 
-    Where nobody watches, in a log file, a line a minute takes the place of the bar, unless epochs end more often;
-    where it is not enabled, there is nothing.
+    In a log file, a line a minute takes the place of the bar, unless epochs end more often. If it is not enabled, it
+    shows nothing.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class Progress:
         )
 
     def update(self, steps: int, epoch: int, loss: float) -> None:
-        """Some steps further."""
+        """Advance the bar, or print a line where one is due."""
         self._bar.set_postfix_str(f"epoch {epoch}, loss {loss:.3f}", refresh=False)
         self._bar.update(steps)
         self._done += steps
@@ -199,7 +199,7 @@ class Progress:
             )
 
     def log(self, line: str) -> None:
-        """Print a line above the bar, at once: a file would else get it in blocks of many."""
+        """Print a line above the bar and flush it, since a log file would otherwise receive lines in blocks."""
         if self._enabled:
             self._bar.write(line if self._bar.disable else terminal.fitted(line))
             sys.stdout.flush()

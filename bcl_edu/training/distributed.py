@@ -1,10 +1,10 @@
 """Several processes, one global batch.
 
-Every rank computes the loss of the *global* batch from gathered outputs, so that the loss does not depend on
-the number of ranks. Gradients flow back through `gather`: each rank gets the sum of what all ranks'
-(identical) losses say about its share, and the averaging of gradients in DistributedDataParallel divides by
-the number of ranks again. Batch statistics are those of the global batch too (`global_batch_norm`). Run under
-`torchrun`; without it everything here is the identity.
+Every rank computes the loss of the *global* batch from gathered outputs, so that the loss does not depend on the
+number of ranks. Gradients flow back through `gather`: each rank receives, for its share, the sum of the gradients of
+all ranks' (identical) losses, and DistributedDataParallel's average divides by the number of ranks again. Batch
+statistics are those of the global batch too (`global_batch_norm`). Run under `torchrun`; without it everything here is
+the identity.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def process_group(device: torch.device) -> Iterator[Rank]:
     NCCL for CUDA devices, gloo otherwise.
 
     Raises:
-        ProcessLost: within, the others can no longer be reached.
+        ProcessLost: the other processes can no longer be reached, inside the block.
     """
     if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
         yield Rank()
@@ -80,7 +80,7 @@ def process_group(device: torch.device) -> Iterator[Rank]:
 
 
 class _SumOverRanks(torch.autograd.Function):
-    """Sum over ranks; what each rank's loss says about the sum is summed too on the way back, at every order."""
+    """Sum over ranks; the backward pass sums the ranks' gradients, at every order."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, share: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ class _SumOverRanks(torch.autograd.Function):
 
 
 class _Gather(torch.autograd.Function):
-    """All-gather of rows whose numbers are known, so that no rank waits for its device to learn them.
+    """All-gather of rows. Their numbers are known, so no rank waits for its device to learn them.
 
     Backward sums every rank's gradient of this rank's rows.
     """
@@ -160,7 +160,8 @@ def several_processes() -> bool:
 def main_process_first(rank: Rank) -> Iterator[None]:
     """Let the main process do something alone (download, unpack into the cache), then all others.
 
-    Of the others, the first of each machine go before the rest: their disk may be another than the main process's.
+    Of the others, the first process of each machine goes before the rest, since its disk may not be the main
+    process's.
     """
     turn = 0 if rank.is_main else 1 if rank.local_rank == 0 else 2
     barriers = 2 if several_processes() else 0

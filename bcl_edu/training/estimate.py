@@ -48,7 +48,7 @@ FEWEST_STEPS = 3
 EVALUATED_IMAGES = 2000
 """Test images of the measured evaluation, at most."""
 RECORD_BYTES = 5000
-"""About what the record and the metrics, written with each checkpoint, take."""
+"""Approximate size of the record and the metrics, which are written with each checkpoint."""
 
 
 class Cost(NamedTuple):
@@ -172,7 +172,7 @@ class Estimate:
 
 
 def estimate(recipe: Recipe, options: RunOptions, *, seconds: float = 15.0) -> Estimate:
-    """Take a few steps of a run, and part of an evaluation, to say what the whole will take.
+    """Estimate the cost of a run from a few of its steps and a part of an evaluation.
 
     Args:
         recipe: of the run.
@@ -343,7 +343,7 @@ class _Estimator:
 
 
 def _wait_for_disk(content: bytes, folder: Path) -> None:
-    """Write to the disk that the folder is on, under no name; nowhere if the folder is not ours to write to."""
+    """Write a file without a name to the folder's disk; do nothing if the folder is not writable."""
     with suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:
         file.write(content)
         file.flush()
@@ -351,7 +351,7 @@ def _wait_for_disk(content: bytes, folder: Path) -> None:
 
 
 def _forget_peak() -> None:
-    """Let Linux count a process's peak memory from now on; elsewhere it counts from the process's start."""
+    """Reset a process's peak memory, on Linux; elsewhere it counts from the process's start."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

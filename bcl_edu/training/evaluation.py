@@ -144,14 +144,14 @@ def _directions(means: Float[Tensor, "k d"]) -> Float[Tensor, "k d"] | None:
 
 
 class _ClassSums:
-    """Sums of each class's rows, so that means of a large test set need not its rows in memory."""
+    """Sums of each class's rows, so that the means of a large test set do not need its rows in memory."""
 
     def __init__(self, num_classes: int) -> None:
         self.num_classes = num_classes
         self.sums: Tensor | None = None
 
     def add(self, rows: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> None:
-        """Rows of one batch; in float64, so that neither batches nor processes show in the mean."""
+        """Add the rows of one batch, in float64, so that the mean depends on neither batches nor processes."""
         wide = rows.cpu().double()
         if self.sums is None:
             self.sums = wide.new_zeros(self.num_classes, wide.shape[1])

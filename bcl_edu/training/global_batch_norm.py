@@ -17,8 +17,8 @@ from bcl_edu.training.distributed import sum_over_ranks
 class GlobalBatchNorm(_BatchNorm):
     """Batch normalisation whose mean and variance are those of all processes' rows together.
 
-    Same parameters, buffers and state as BatchNorm1d and BatchNorm2d, and the same as those in evaluation mode. A
-    process may have no row at all in a step.
+    Its parameters, buffers and state are those of BatchNorm1d and BatchNorm2d, and in evaluation mode it computes the
+    same. A process may have no row in a step.
     """
 
     def _check_input_dim(self, input: Tensor) -> None:
@@ -58,9 +58,8 @@ def with_global_batch_norm(
     """The model with each batch normalisation replaced by one over all processes; parameters stay the same
     objects.
 
-    A module that says `same_on_every_rank`, as a prototype head does, keeps its own: what it normalises,
-    every rank has in full, and counting it once a rank would only change the running variance with the number
-    of ranks.
+    A module with `same_on_every_rank`, such as a prototype head, keeps its own: every rank has all of its rows, and
+    counting them once per rank would only make the running variance depend on the number of ranks.
 
     Args:
         model: changed in place.

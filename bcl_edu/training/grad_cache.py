@@ -1,14 +1,14 @@
 """A batch computed in micro-batches, one after another, where a GPU's memory does not hold it whole.
 
-For a loss that is a mean over samples the gradients of micro-batches add up to that of the batch. A
-contrastive loss is none: each anchor is compared with the other samples. A first pass, without gradients,
-computes what the method gathers from every micro-batch; in the second each micro-batch is computed again, and
-its gradient is taken with the rows of the others held fixed. The sum is the gradient of the whole batch's
-loss, for one more forward pass, about a third of a step.
+For a loss that is a mean over samples the gradients of micro-batches add up to that of the batch. A contrastive loss
+is not such a mean: each anchor is compared with the other samples. A first pass, without gradients, computes what the
+method gathers from every micro-batch; in the second each micro-batch is computed again, and its gradient is taken with
+the rows of the others held fixed. The sum is the gradient of the whole batch's loss, for one more forward pass, about
+a third of a step.
 
-Batch normalisation takes its statistics from a micro-batch (in both passes the same), and its running
-statistics move once for each. So the run is not the one in one piece, and the number of micro-batches belongs
-to the recipe.
+Batch normalisation takes its statistics from a micro-batch (in both passes the same), and its running statistics move
+once for each. The result therefore differs from that of whole batches, and the number of micro-batches belongs to the
+recipe.
 
 Source: Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup" (RepL4NLP 2021).
 """
@@ -27,7 +27,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from bcl_edu.methods.protocol import Gather
 
 MicroBatchLoss = Callable[[int, Gather | None], Mapping[str, Tensor]]
-"""Losses by name of micro-batch p, given what makes its rows those of the whole batch; None for its own gather."""
+"""Losses by name of micro-batch p, given the gather that completes its rows to the whole batch; None for its own."""
 
 
 def grad_cache(
@@ -83,14 +83,14 @@ def grad_cache(
 
 
 def _gradients_exchanged_once(module: nn.Module, *, last: bool) -> AbstractContextManager[Any]:
-    """DistributedDataParallel exchanges gradients after the last micro-batch; the others only add to them."""
+    """Let DistributedDataParallel exchange gradients after the last micro-batch only."""
     no_sync: Callable[[], AbstractContextManager[Any]] = getattr(module, "no_sync", nullcontext)
     return nullcontext() if last else no_sync()
 
 
 @contextmanager
 def _running_statistics_kept(module: nn.Module) -> Iterator[None]:
-    """Within, batch normalisation uses batch statistics as in training, but leaves the running ones alone."""
+    """Keep the running statistics unchanged inside the block, where batch normalisation uses those of the batch."""
     tracking = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
     for one in tracking:
         one.track_running_stats = False

@@ -1,4 +1,4 @@
-"""From images to the batches that a step or an evaluation takes, on the device.
+"""Loading: from images to the batches of a training step or an evaluation, on the device.
 
 Images in memory have their views made in batches on the device; image files are decoded, and their views
 made, by worker processes. Only this file knows which of the two a data set is.
@@ -53,14 +53,14 @@ class WorkersLost(ValueError):
 
 
 class LoadingStopped(Exception):
-    """Images were still to be loaded when `stop` said so."""
+    """Loading ended before its last image, because `stop` returned True."""
 
 
 POLL_SECONDS = 2.0
 """Interval at which a wait for worker processes is interrupted to see whether it should end."""
 
 SECONDS_TO_SPEAK, SECONDS_TO_GIVE_UP = 30.0, 300.0
-"""After so long a wait for images it is said what is waited for; after so long it ends the run."""
+"""Seconds of waiting for images after which a message says so, and after which the run ends."""
 
 SECONDS_TO_LET_GO = 5.0
 """Time that workers have to end by themselves, once they are no longer needed."""
@@ -120,7 +120,7 @@ class BatchLoader:
         }
 
     def close(self) -> None:
-        """Let the workers go. Where an error keeps the loader alive, nothing else would."""
+        """End the worker processes, which an error that keeps the loader alive would leave running."""
         for loader in self.streams.values():
             loader.close()
         if self.loader is not None:
@@ -179,7 +179,7 @@ class BatchLoader:
                 yield batch.images, batch.labels, batch.indices
 
     def _report(self, batch: FileBatch) -> None:
-        """Say of each unreadable file once that it was replaced, or refuse it."""
+        """Warn once about each unreadable file that was replaced; raise for one that was not."""
         new = [reason for reason in batch.unreadable if reason not in self.unreadable]
         self.unreadable += new
         if batch.num_failed:
@@ -242,8 +242,8 @@ _CHECK = "`python -m bcl_edu.data check NAME --decode` finds all such files"
 
 
 def _batches(loader: DataLoader[Any], stop: Callable[[], bool]) -> Generator[FileBatch]:
-    """The batches of a DataLoader; signals are heard while its workers are waited for, and a wait ends when `stop` says
-    so or after SECONDS_TO_GIVE_UP."""
+    """The batches of a DataLoader. Signals are handled while it waits for workers, and a wait ends when `stop` returns
+    True or after SECONDS_TO_GIVE_UP."""
     if loader.num_workers == 0:
         yield from loader
         return
@@ -311,7 +311,8 @@ _WHY_NONE_COME = (
 
 @contextmanager
 def named_worker_errors() -> Iterator[None]:
-    """Within, the death of a worker process, which torch may report at any moment, is a WorkersLost."""
+    """Turn torch's report of a dead worker process, which may come at any moment inside the block, into
+    WorkersLost."""
     try:
         yield
     except RuntimeError as error:
@@ -325,7 +326,7 @@ def named_worker_errors() -> Iterator[None]:
 
 
 def _require_shared_memory(workers: int, images: int, size: int) -> None:
-    """Refuse to start workers where the batches that they keep ready do not fit into shared memory.
+    """Refuse to start workers if the batches that they keep ready do not fit into shared memory.
 
     A worker that finds it full cannot tell, and the run would wait for ever.
 

@@ -1,8 +1,7 @@
 """The training loop: one run from its recipe to its record, interruptible at any moment.
 
-What the loop may touch: a method through `methods.protocol`, a run's folder, its device. Which images a step
-sees, in which views and at which learning rate is decided by (recipe, stage, epoch, step) alone; the
-checkpoint holds the rest.
+The loop knows a method through `methods.protocol` only. Which images a step sees, in which views and at which learning
+rate is decided by (recipe, stage, epoch, step) alone; the checkpoint holds the rest.
 """
 
 from __future__ import annotations
@@ -74,10 +73,10 @@ from bcl_edu.training.start import (
 )
 
 EVALUATED_AT_THE_END = 10
-"""The last epochs of a stage, which are evaluated whatever `--evaluate-every` says."""
+"""Number of last epochs of a stage that are evaluated whatever `--evaluate-every` says."""
 
 SHORT_STEPS = 64
-"""Steps on images up to this height and width are short."""
+"""Height and width of images up to which a step counts as short."""
 
 
 class LossNotFinite(RuntimeError):
@@ -158,7 +157,7 @@ def train(
 
 
 class _Step(NamedTuple):
-    """A step that was taken, and what is needed to describe it if it turns out bad."""
+    """A step that was taken, with what an error message about it needs."""
 
     number: int
     names: tuple[str, ...]
@@ -274,7 +273,7 @@ class _Run:
         on_epoch: Callable[[EpochReport], None] | None,
         on_steps: Callable[[int, int], StepDisplay] | None,
     ) -> RunResult:
-        """Train what is left of the stages."""
+        """Train the remaining stages."""
         state = self.state
         was_finished = len(state.history) >= self.total_epochs  # it is only loaded
         if not was_finished:
@@ -586,7 +585,7 @@ def _log_events(events: Any, row: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _interrupt_flag() -> Iterator[threading.Event]:
-    """Within, SIGINT and SIGTERM only set the flag; a second SIGINT acts at once, as it did before.
+    """Make SIGINT and SIGTERM only set the flag inside the block; a second SIGINT acts at once, as before.
 
     A second SIGTERM does not: under torchrun it comes from the scheduler and from torchrun, for the same
     reason. Both send SIGKILL after a grace period.

@@ -14,7 +14,7 @@ from bcl_edu.training.record import RECORD_NAME, read_record
 from bcl_edu.training.step import autocast
 
 SLOW = 1.2
-"""Times as long as in float32 from which on a precision is called slow."""
+"""Factor on the time in float32 from which a precision counts as slow."""
 
 
 def computes_bfloat16(device: torch.device) -> bool:

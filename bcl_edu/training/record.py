@@ -1,4 +1,4 @@
-"""The run record: all that somebody needs to compare a run with another, as JSON."""
+"""The run record: all facts that comparing runs needs, as JSON."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ METRICS_NAME = "metrics.jsonl"
 
 
 def versions() -> dict[str, str]:
-    """Versions of what the result depends on."""
+    """Versions of the packages that the result depends on."""
     packages = ("torch", "torchvision", "numpy", "scikit-learn", "pillow")
     found = {name: importlib.metadata.version(name) for name in packages}
     return {"bcl_edu": bcl_edu.__version__, "python": platform.python_version(), **found}
 
 
 def hardware(device: torch.device) -> dict[str, Any]:
-    """Name of the device that the run computes on."""
+    """Facts about the hardware: device, processor, cores, threads, GPU."""
     facts: dict[str, Any] = {
         "device": device.type,
         "processor": _processor(),

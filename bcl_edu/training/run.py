@@ -1,4 +1,4 @@
-"""A run's folder: who may write into it, what it holds, and what a checkpoint must hold to continue it."""
+"""A run's folder: its lock, its files, and the state that its checkpoint holds."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from bcl_edu.training.record import (
 from bcl_edu.training.step import TrainingStep
 
 LOCK_NAME = ".lock"
-"""Under which a run's folder has the lock of the process that writes into it."""
+"""Name of the lock file in a run's folder, held by the process that writes into it."""
 
 SECONDS_TO_WAIT_FOR_A_FOLDER = 15.0
 
@@ -95,7 +95,7 @@ def claim_folder(
 ) -> dict[str, Any] | None:
     """The checkpoint to continue from, in a folder into which no other process may train until `at_end` closes.
 
-    Such as the same command, started twice. The system lets the lock go when the process ends, however it
+    This keeps out the same command, started twice. The system releases the lock when the process ends, however it
     ends; worker processes of a killed run live a few seconds longer, hence the wait.
 
     Returns:
@@ -200,7 +200,7 @@ def what_is_kept(folder: Path) -> str:
 
 
 def refuse_other_data(data: TrainingData, stored: dict[str, Any] | None, rank: Rank) -> None:
-    """A run continues only on the images it began with, and all ranks see the same ones.
+    """Check that a run continues on the images it began with, and that all ranks have the same ones.
 
     Raises:
         CheckpointError: the data differ from those the run began with.

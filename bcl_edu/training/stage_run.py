@@ -88,7 +88,7 @@ def stage_batches(
 def refuse_impossible_stages(
     stages: Sequence[Stage], recipe: Recipe, data: TrainingData, method: Method, rank: Rank
 ) -> None:
-    """Look at the batches of all stages before the first step: a later one would fail after hours.
+    """Check the batches of all stages before the first step, since a later stage would fail after hours.
 
     Raises:
         ValueError: a batch cannot be cut as asked, there is none, or the method cannot compute one in micro-batches.
@@ -111,7 +111,7 @@ def set_up_stage(
     rank: Rank,
     options: RunOptions,
 ) -> StageRun:
-    """Build what takes the steps of a stage.
+    """Build the batches and the training step of a stage.
 
     Raises:
         ValueError: as `refuse_impossible_stages`.

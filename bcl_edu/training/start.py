@@ -105,14 +105,14 @@ def names_taken_over(method: Method, start: StartRun) -> tuple[str, ...]:
     """Beginnings of the names that the method takes over.
 
     Everything, "", from a run of the same method on the same images, of which all stages are trained again: such a run
-    goes on from there. From others, what the method says, usually the backbone.
+    goes on from there. From other runs, the names that the method gives, usually the backbone's.
     """
     same = start.method == method.recipe.method.name and not start.other_images
     return ("",) if same and _trains_all_stages(method) else method.start_names()
 
 
 def format_names(names: tuple[str, ...]) -> str:
-    """Beginnings of names as a run's record and its first lines say them."""
+    """Beginnings of names as text, for a run's record and its first lines."""
     return "all" if names == ("",) else ", ".join(name.rstrip(".") for name in names)
 
 

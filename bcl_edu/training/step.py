@@ -1,8 +1,7 @@
 """One training step: a batch in, one change of the weights out.
 
-What the loop leaves to this file is all that a step computes on the device: normalisation, forward under
-autocast, backward, the optimizer; and what is wrapped around the method for it, several ranks and
-compilation.
+This file has everything that a step computes on the device: normalisation, forward under autocast, backward, the
+optimizer; and what is wrapped around the method for it, for several ranks and for compilation.
 """
 
 from __future__ import annotations
@@ -168,14 +167,14 @@ class TrainingStep:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """Autocast to a recipe's precision; nothing for float32."""
+    """Context of autocast to a recipe's precision, which does nothing for float32."""
     if precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=getattr(torch, precision))
 
 
 def choose_parameters(method: Method, stage: Stage) -> None:
-    """Let those parameters learn that the stage names.
+    """Require gradients of the parameters that the stage names, and of no others.
 
     Raises:
         ValueError: a name fits no parameter.
@@ -191,10 +190,10 @@ def choose_parameters(method: Method, stage: Stage) -> None:
 
 
 def build_optimizer(method: Method, stage: Stage) -> torch.optim.SGD:
-    """SGD over the parameters that learn, in one kernel for all of them, in the stage's groups.
+    """Fused SGD over the parameters that learn, in the stage's groups.
 
-    The momentum is there, and zero, from the start: a first step that the gradient scaler skips would leave
-    torch's fused SGD with one that was never written.
+    Momentum buffers are zero from the start: a first step that the gradient scaler skips would leave torch's fused SGD
+    with buffers that were never written.
     """
     rest = {name: parameter for name, parameter in method.named_parameters() if parameter.requires_grad}
     groups: list[dict[str, Any]] = []

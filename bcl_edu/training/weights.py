@@ -53,7 +53,7 @@ Dtype = Literal["auto", "float32", "float16"]
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A method that has learned, and what it learned from.
+    """A trained method, with the facts about its training.
 
     Attributes:
         method: on the CPU, in evaluation mode.
@@ -300,7 +300,7 @@ def load_pretrained(folder: Path | str) -> TrainedModel:
 
 
 def _record_sha256(record: dict[str, Any]) -> str:
-    """SHA-256 of a record but for the hashes of the files beside it."""
+    """SHA-256 of a record without the hashes of the files beside it."""
     rest = {name: value for name, value in record.items() if name != "sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
