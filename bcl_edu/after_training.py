@@ -31,18 +31,18 @@ from bcl_edu.training.step import autocast
 from bcl_edu.training.weights import TrainedModel
 
 EXPONENTS = tuple(step / 10 for step in range(21))
-"""From 0 to 2, what tau and the exponent of the prior are chosen from (for tau as in Kang et al.'s code)."""
+"""Candidates for tau and the exponent of the prior, from 0 to 2 (for tau as in Kang et al.'s code)."""
 
 DECAYS = tuple(10.0**power for power in range(-6, 1))
 """Candidates for the weight decay of a linear probe."""
 
 NEIGHBOUR_TEMPERATURE = 0.07
-"""Of the votes of nearest neighbours, as in Wu et al. (CVPR 2018), section 3.4."""
+"""Temperature of the votes of nearest neighbours, as in Wu et al. (CVPR 2018), section 3.4."""
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Of a trained network, on the CPU in float32.
+    """Outputs of a trained network, on the CPU in float32.
 
     Attributes:
         features: of the backbone, shape (n, h).
@@ -170,15 +170,15 @@ class LinearProbe:
     bias: Float[Tensor, " k"]
 
     def logits(self, features: Float[Tensor, "n h"]) -> Float[Tensor, "n k"]:
-        """Of features as the backbone makes them."""
+        """Logits of backbone features."""
         return functional.linear((features - self.mean) / self.std, self.weight, self.bias)
 
 
 def linear_probe(bank: Outputs, num_classes: int, decay: float, iterations: int = 100) -> LinearProbe:
     """Logistic regression on the features of the training images, every class with the same total weight.
 
-    It minimises mean_k mean_{i of class k} CE_i + decay / 2 |W|^2 by L-BFGS, which needs no learning rate
-    and no chance.
+    It minimises mean_k mean_{i of class k} CE_i + decay / 2 |W|^2 by L-BFGS, which needs no learning rate and no
+    random numbers.
 
     Args:
         bank: outputs on the training images.

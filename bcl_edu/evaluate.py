@@ -82,9 +82,9 @@ class Command:
     """With --prior-shift: test classes have frequencies that fall by this factor from the most frequent
     training class to the rarest (below 1 they rise), known to the network; top-1 is weighted by them."""
     knn: int | None = None
-    """Classify features by the votes of so many nearest training images, besides."""
+    """Also classify features by the votes of this many nearest training images."""
     linear_probe: str | None = None
-    """Classify features by a new linear classifier with this weight decay, besides; or 'choose', as above."""
+    """Also classify features by a new linear classifier with this weight decay; or 'choose', as above."""
     plugin: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
     """A file of your own that registers the run's backbone, loss or method, if they are yours; may be repeated."""
     per_class: bool = False
@@ -109,7 +109,7 @@ def evaluate_checkpoint(
         path: a checkpoint file, a run's folder or an exported one.
         data_dir: folder of the data set; by default data/<data set>.
         device: auto, cpu or cuda.
-        lists: for image files, lists of one's own under "train" and "test".
+        lists: for image files, the user's own lists under "train" and "test".
         workers: processes that decode image files.
         class_map: a file that says which class of the run each class of the images is; see
             `bcl_edu.data.read_mapping`.

@@ -1,4 +1,4 @@
-"""Backbones, losses and methods of one's own, registered by a few lines in one's own file or notebook.
+"""Plugins: a user's own backbones, losses and methods, registered by a few lines in a file or notebook.
 
 A file is named with `--plugin my_file.py` in every command, and read before anything else; in a notebook the decorators
 are enough. Registered names then stand beside those of this package: `--backbone`, `--method`, and in records.

@@ -62,7 +62,7 @@ class MethodOptions:
         return self.idle
 
     def unused_after_start(self) -> frozenset[str]:
-        """Names of the values that only those stages use whose place a start run takes (`Method.stages_on`)."""
+        """Names of the values that only the stages use that a start run replaces (`Method.stages_on`)."""
         return frozenset()
 
 
@@ -251,7 +251,7 @@ def _method_named(name: str) -> MethodOptions:
 
 
 def _carried_over(options: MethodOptions, *, to: MethodOptions) -> MethodOptions:
-    """The other method's options with the values that both have, but for those that say which method it is."""
+    """The other method's options, with the values of this one's that both have and that do not name the method."""
     shared = {f.name for f in fields(options) if f.init} & {
         f.name for f in fields(to) if f.metadata.get("kept", True)
     }

@@ -75,9 +75,9 @@ def fingerprint(facts: Iterable[object]) -> str:
 def cached_arrays(path: Path, stamp: str, build: Callable[[], Arrays]) -> Arrays:
     """The arrays that ``build`` returns, read from disk if they were built before from the same files.
 
-    The file carries the stamp that it was written with and is built anew when the stamp differs. It is also built
-    anew, with a warning, when it is damaged: every array has a checksum, which is compared to its last byte. If it
-    cannot be written there is a warning, and no cache. Nothing in it is unpickled.
+    The file carries the stamp that it was written with and is rebuilt when the stamp differs. It is also rebuilt, with
+    a warning, when it is damaged: every array has a checksum, which is compared to its last byte. If it cannot be
+    written there is a warning, and no cache. Nothing in it is unpickled.
 
     Args:
         path: see ``cache_file``; its folder is created if needed.

@@ -72,7 +72,7 @@ _IN_MEMORY = {
     "fashion-mnist": fashion_mnist.EXPECTED,
     **{name: {split: source.expected(split) for split in REQUIRED_SPLITS} for name, source in CIFAR.items()},
 }
-"""Published counts of the sets that are held in memory; there are none of `digits`' split or of one's own images."""
+"""Published counts of the sets that are held in memory; there are none for `digits`' split or a user's own images."""
 
 
 @dataclass
@@ -176,7 +176,7 @@ def _open(
     own: Mapping[str, Path],
     image_size: int | None,
 ) -> None:
-    """Open the data set; describe it where it is held in memory, and where it is one's own."""
+    """Open the data set; describe it if it is held in memory, or the user's own."""
     try:
         dataset = open_dataset(name, data_dir, cache_dir=cache, image_size=image_size, lists=own)
     except ValueError as error:

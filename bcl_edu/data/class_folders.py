@@ -26,10 +26,10 @@ from bcl_edu.data.photographs import IMAGE_SIZE
 REQUIRED_SPLITS = ("train", "test")
 
 LARGEST_IN_MEMORY = 64
-"""Image size up to which one's own images are decoded into memory; larger ones stay on disk."""
+"""Image size up to which a user's own images are decoded into memory; larger ones stay on disk."""
 
 SMALLEST_BY_DEFAULT = 16
-"""Image size below which nothing is trained unasked: strips one pixel high are no pictures."""
+"""Smallest image size that is chosen by default, since strips one pixel high are no pictures."""
 
 # left behind by file managers; every other visible file in a class folder has to be an image
 _NOT_IMAGES = {"Thumbs.db", "desktop.ini"}
@@ -136,7 +136,7 @@ def own_images(
     replace_unreadable: bool = False,
     upright: bool = True,
 ) -> dict[str, Images]:
-    """One's own images, at the size at which the network sees them: in memory up to 64 x 64, otherwise on disk.
+    """A user's own images, at the size at which the network sees them: in memory up to 64 x 64, otherwise on disk.
 
     One rule for pictures of any shape: the short side is resized to the image size, and the network sees squares. In
     memory these are the centre squares. On disk, training crops the whole picture at random, and evaluation cuts the
@@ -375,7 +375,7 @@ def _decode(
 def _readable(
     images: ImageFiles, index: int, image_size: int | None, replaced: list[str]
 ) -> NDArray[np.uint8]:
-    """The image, or the next one of its class that can be read, which `replaced` then says."""
+    """The image, or the next one of its class that can be read, which is then noted in `replaced`."""
     members = np.flatnonzero(images.files.labels == images.files.labels[index])
     reasons = []
     for candidate in np.roll(members, -int(np.searchsorted(members, index))).tolist():

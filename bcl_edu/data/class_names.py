@@ -105,7 +105,7 @@ def _by_words(split: str, listed: ImageList, names: tuple[str, ...]) -> ImageLis
 
 
 def _class_folders(images: ImageList) -> dict[int, str]:
-    """Of each label, its folder below those that all classes share, by its first image; empty if two share one."""
+    """Folder of each label, below those that all classes share, by its first image; empty if two labels share one."""
     labels, first = np.unique(images.labels, return_index=True)
     folders = [images.path(index).split("/")[:-1] for index in first.tolist()]
     levels = zip(*folders, strict=False)

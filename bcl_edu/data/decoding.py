@@ -142,12 +142,12 @@ _UPRIGHT: dict[object, Image.Transpose] = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""By the EXIF tag Orientation; 1 is upright."""
+"""Transpositions by the EXIF tag Orientation; 1 is upright."""
 
 
 @cache
 def _readable_formats() -> tuple[str, ...]:
-    """Those of FORMATS that this build of Pillow has."""
+    """The members of FORMATS that this build of Pillow can read."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 

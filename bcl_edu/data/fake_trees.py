@@ -1,7 +1,7 @@
 """Small trees in the formats of ImageNet-LT and iNaturalist 2018, to try everything without the real ones.
 
 The images are the digits, written as JPEG files into the folders of the format, with its lists or annotations. Their
-counts are not the published ones, so they can be named only as lists of one's own.
+counts are not the published ones, so they can be opened only as a user's own lists.
 """
 
 from __future__ import annotations

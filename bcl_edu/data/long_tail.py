@@ -73,7 +73,7 @@ def step_profile(
 def pareto_profile(
     max_per_class: int, num_classes: int, imbalance_factor: float, power: float = 6.0
 ) -> Int64[Tensor, " k"]:
-    """Counts spread as a Pareto distribution spreads: few large classes, very many small ones.
+    """Counts that follow a Pareto distribution: few large classes, very many small ones.
 
     The counts are the distribution's K evenly spaced quantiles, stretched to run from n_max to n_max / IF:
 
@@ -107,7 +107,7 @@ def pareto_profile(
 
 
 def _checked(max_per_class: int, num_classes: int, imbalance_factor: float) -> tuple[int, int]:
-    """Both whole numbers as Python's, whose arithmetic does not overflow, after a look at all three values."""
+    """Check all three values, and return the whole numbers as Python's, whose arithmetic does not overflow."""
     try:
         largest, classes = operator.index(max_per_class), operator.index(num_classes)
     except TypeError as error:
@@ -149,7 +149,7 @@ def counts_by_size(
 ) -> Int64[Tensor, " k"]:
     """Counts of a profile for classes of any order and size: the largest class gets the first count, and so on.
 
-    For images of one's own, where label order says nothing: the profiles themselves give the first label most.
+    For a user's own images, whose label order means nothing: the profiles themselves give the first label most.
 
     Args:
         available: images of each class, shape (K,), in label order.

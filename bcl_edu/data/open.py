@@ -37,7 +37,7 @@ OWN_LISTS = PhotographSet(
     image_roots=("",),
     images_from="where your lists say",
 )
-"""Images of one's own, named by lists of one's own."""
+"""A user's own images, named by their lists."""
 
 DATASET_NAMES = ("digits", "fashion-mnist", "cifar10", "cifar100", "folder", "lists", *PHOTOGRAPH_SETS)
 
@@ -140,7 +140,8 @@ def open_test_images(
     upright: bool = True,
     cache_dir: Path | str | None = None,
 ) -> Images:
-    """The test images of a data set, for a network that is trained already: of one's own nothing else has to be there.
+    """The test images of a data set, for a network that is trained already: of a user's own images nothing else has to
+    be there.
 
     Args:
         name: one of DATASET_NAMES.
@@ -208,7 +209,7 @@ def prepare_dataset(
     download: bool = False,
     cache_dir: Path | str | None = None,
 ) -> list[str]:
-    """Build once what every run would build or fetch anew: lists, lists made from annotations, decoded images.
+    """Build once what every run would otherwise build or fetch: lists, lists made from annotations, decoded images.
 
     - `imagenet-lt` and `inaturalist2018`: lists are fetched if that is allowed, and annotations in JSON become
       lists; images are never fetched;
@@ -296,7 +297,7 @@ def default_data_dir(name: str) -> Path:
     """Default folder of a data set: ``$BCL_EDU_DATA/<name>``, otherwise ``data/<name>``.
 
     ``data`` is in the current folder or, if there is none, in the one above it: notebooks run one folder below the
-    project's. The paths in one's own lists are relative to the current folder.
+    project's. The paths in a user's own lists are relative to the current folder.
     """
     if name == "lists":
         return Path(".")

@@ -1,4 +1,4 @@
-"""Data sets of photographs: lists of image files beside trees of images, published or one's own."""
+"""Data sets of photographs: lists of image files beside trees of images, published or a user's own."""
 
 import os
 import warnings
@@ -50,7 +50,7 @@ class PhotographSet:
 
     Attributes:
         name: one of DATASET_NAMES.
-        splits: published lists by split; "train" and "test" are what is trained and tested on. Empty for one's own.
+        splits: published lists by split; "train" and "test" are what is trained and tested on. Empty for a user's own.
         mean: of each colour channel, on the scale 0 to 1.
         std: likewise the standard deviation.
         image_roots: folders below the data set's own in which the images are looked for.
@@ -87,7 +87,7 @@ def read_photographs(
         data_dir: has the images, and the lists unless they are elsewhere.
         cache_dir: where lists are looked for and put if `data_dir` cannot be written to.
         download: fetch the lists that are missing; images are never fetched.
-        lists: one's own lists, by split ("train", "test", "validation"); they need not have the published counts.
+        lists: the user's own lists, by split ("train", "test", "validation"); they need not have the published counts.
             Images of a validation list are taken out of the training list.
         image_size: height and width at which the network sees an image; by default 224.
 

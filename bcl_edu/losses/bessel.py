@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 TERMS = 8
-"""Of the asymptotic expansion."""
+"""Terms of the asymptotic expansion."""
 
 SMALLEST_ORDER = 40.0
-"""From which on that many terms give double precision."""
+"""Smallest order at which that many terms give double precision."""
 
 
 def log_bessel_ratio(kappa: Float[Tensor, "..."], order: float) -> Float[Tensor, "..."]:

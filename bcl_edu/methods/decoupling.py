@@ -1,4 +1,4 @@
-"""Decoupled training: cRT learns the classifier anew on balanced classes, LWS only a scale for each class.
+"""Decoupled training: cRT re-trains the classifier on balanced classes, LWS learns only a scale for each class.
 
 A long tail spoils the classifier more than the features, so the whole network is trained by plain
 cross-entropy first. Then the backbone stays as it is, and the classifier alone is mended on batches that have as
@@ -12,7 +12,7 @@ their code, https://github.com/facebookresearch/classifier-balancing. Where they
   those of balanced classes (`frozen_batch_norm`).
 - The code's scale multiplies the bias too: z_k = s_k (w_k x + b_k). The paper scales w_k alone (`scale_bias`).
 
-tau-normalisation, of the same paper, trains nothing anew: see `tau_norm`.
+tau-normalisation, of the same paper, trains nothing further: see `tau_norm`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ClassifierRetraining(Method):
         return [second_stage(self.recipe, self.options, self.policy(views=1), self.learns)]
 
     def begin(self, stage: Stage) -> None:
-        """The second stage starts from a classifier that knows nothing."""
+        """Initialise the classifier again for the second stage."""
         if stage.name == NAME:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive_seed(self.recipe.seed, "second classifier"))
@@ -91,7 +91,7 @@ class LearnableWeightScaling(ClassifierRetraining):
         return ("backbone.", "classifier.")
 
     def begin(self, stage: Stage) -> None:
-        """Nothing starts anew."""
+        """Keep the classifier of the first stage."""
 
     def logits(self, features: Float[Tensor, "n h"]) -> Float[Tensor, "n k"]:
         """s_k (w_k x + b_k)."""

@@ -1,9 +1,9 @@
-"""DRO-LT: features that stay right though a class's centroid is not known exactly.
+"""DRO-LT: features that are robust to errors in a class's centroid.
 
-Of a tail class the mean of a few features is a poor estimate of where the class lies. The loss therefore takes, within
-a ball around each centroid whose radius is learnt, the worst place for the centroid: an own sample counts as a radius
-farther away than it is. After cross-entropy training, a second stage trains the features with this loss on
-class-balanced batches, with centroids of the whole training set before each epoch, and a third one the classifier.
+The mean of a few features is a poor estimate of a tail class's centroid. The loss therefore takes, within a ball
+around each centroid whose radius is learnt, the worst place for the centroid: an own sample counts as a radius farther
+away than it is. After cross-entropy training, a second stage trains the features with this loss on class-balanced
+batches, with centroids of the whole training set before each epoch, and a third one the classifier.
 
 Source: Samuel and Chechik, "Distributional Robustness Loss for Long-tail Learning" (ICCV 2021);
 https://github.com/dvirsamuel/DRO-LT. The paper's text was not to be had; we follow the code:

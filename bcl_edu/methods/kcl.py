@@ -144,7 +144,7 @@ class KPositive(Method):
         )
 
     def begin(self, stage: Stage) -> None:
-        """The key encoder begins as the query encoder, the linear layer near zero."""
+        """Copy the query encoder into the key encoder; start the linear layer near zero."""
         if stage.name == "contrast":
             self.key_backbone.load_state_dict(self.backbone.state_dict())
             self.key_projection.load_state_dict(self.projection.state_dict())
@@ -203,7 +203,7 @@ class KPositive(Method):
         return keys
 
     def after_step(self, clock: Clock) -> None:
-        """The queue takes the step's keys, and the key encoder follows."""
+        """Put the step's keys into the queue, and move the key encoder."""
         if self._fresh is None:
             return
         self.queue.put(*self._fresh)

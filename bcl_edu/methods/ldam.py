@@ -51,7 +51,7 @@ class LabelDistributionAwareMargin(Method):
         self.register_buffer("weights", self._class_weights(class_counts), persistent=False)
 
     def _class_weights(self, class_counts: Int[Tensor, " k"]) -> Float[Tensor, " k"]:
-        """Of the deferred stretch; 1 each where there is none."""
+        """Class weights of the deferred stretch; 1 each where there is none."""
         options = self.options
         if not isinstance(options, DeferredLDAM):
             return torch.ones(len(class_counts), dtype=torch.float64)

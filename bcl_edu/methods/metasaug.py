@@ -194,7 +194,7 @@ class MetaSemanticAugmentation(Method):
         return functional.linear(features, parameters["classifier.weight"], parameters["classifier.bias"])
 
     def after_step(self, clock: Clock) -> None:
-        """The step's features join the running covariances."""
+        """Update the running covariances with the step's features."""
         if self._seen is None:
             return
         kept = ClassCovariances(self.mean, self.covariance, self.count).with_more(*self._seen)

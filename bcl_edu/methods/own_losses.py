@@ -1,4 +1,4 @@
-"""Networks for a loss of one's own: a classifier, and the two branches of BCL.
+"""Networks for a user's own loss: a classifier, and the two branches of BCL.
 
 The networks are those of `methods.classifier` and `methods.bcl`; only the loss is the user's, so that runs
 can be compared.

@@ -27,7 +27,7 @@ from bcl_edu.recipe import Recipe
 from bcl_edu.rows.paco_rows import PaCo
 
 TINY = 1e-9
-"""Added to the prior before its logarithm, as in the authors' code."""
+"""Number added to the prior before its logarithm, as in the authors' code."""
 
 
 def paco_loss(
@@ -102,7 +102,7 @@ class ParametricContrastive(Method):
         return [replace(stage, drop_last=True, frozen_batch_norm="batch")]
 
     def begin(self, stage: Stage) -> None:
-        """The key encoder begins as the query encoder, whatever weights that began with."""
+        """Copy the query encoder into the key encoder, whatever weights it began with."""
         self.key_backbone.load_state_dict(self.backbone.state_dict())
         self.key_projection.load_state_dict(self.projection.state_dict())
 
@@ -131,7 +131,7 @@ class ParametricContrastive(Method):
         return {"loss": loss}
 
     def after_step(self, clock: Clock) -> None:
-        """The queue takes the step's keys, and the key encoder follows."""
+        """Put the step's keys into the queue, and move the key encoder."""
         if self._fresh is not None:
             self.queue.put(*self._fresh)
             self._fresh = None

@@ -122,7 +122,7 @@ class ProbabilisticContrastive(Method):
         self._fresh: tuple[ClassMeans, ClassMeans] | None = None
 
     def before_epoch(self, clock: Clock, training_pass: TrainingPass) -> None:
-        """The means of the last epoch become those that the loss sees."""
+        """Give the loss the class means of the last epoch."""
         if clock.epoch == 0:
             return
         seen = self.epoch_count > 0
@@ -158,7 +158,7 @@ class ProbabilisticContrastive(Method):
         return {"loss": total, "classification": classification, "contrastive": contrastive}
 
     def after_step(self, clock: Clock) -> None:
-        """The step's embeddings are part of the means from now on."""
+        """Keep the class means that include the step's embeddings."""
         if self._fresh is not None:
             means, epoch = self._fresh
             for name, value in zip(

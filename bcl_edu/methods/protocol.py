@@ -1,4 +1,4 @@
-"""All that the training loop knows of a method, and all that a method may know of the loop.
+"""The protocol between the training loop and methods: all that either knows of the other.
 
 A method is a module: its parameters and buffers are the whole of its state, so that a checkpoint holds it. To
 write one, subclass `Method`, build the network in `__init__`, and compute the loss in `forward`. Everything
@@ -133,7 +133,7 @@ class Method(nn.Module):
         return len(self.class_counts)
 
     def extract(self, images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n feature_dim"]:
-        """Features of the backbone, compiled where that was asked for; for `forward`."""
+        """Features of the backbone, in its compiled form if there is one; for `forward`."""
         features: Tensor = self.network(images)
         return features
 
@@ -143,7 +143,7 @@ class Method(nn.Module):
         return self.backbone if self._compiled is None else self._compiled
 
     def compile_network(self, mode: str) -> None:
-        """Send what is costly in `forward` through torch.compile; nothing that has a state of its own besides."""
+        """Compile the backbone, the costly part of `forward`; parts with other state are left as they are."""
         # kept out of the modules, so that names of parameters stay as they are
         object.__setattr__(self, "_compiled", torch.compile(self.backbone, mode=mode))
 

@@ -44,7 +44,7 @@ from bcl_edu.recipe import Recipe
 from bcl_edu.rows.ride_rows import RIDE
 
 SCALE = 30.0
-"""Of the cosine classifiers, and of the margins."""
+"""Scale of the cosine classifiers, and of the margins."""
 
 GATE_WIDTH = 16
 """Numbers that a gate makes of an expert's features."""
@@ -126,7 +126,7 @@ def router_loss(gates: Float[Tensor, "n gates"], right: Bool[Tensor, "n e"]) -> 
 
 
 class Router(nn.Module):
-    """After each expert but the last: whether the next one is asked.
+    """Gates after each expert but the last, which decide whether the next one is asked.
 
     Args:
         experts: how many.
@@ -230,7 +230,7 @@ class Ride(Method):
         )
 
     def begin(self, stage: Stage) -> None:
-        """From the router's first step on, predictions are routed."""
+        """Route predictions, from the router's first step on."""
         self.routing.fill_(stage.name == "router")
 
     def forward(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:

@@ -139,7 +139,7 @@ class MomentumContrastThenRetraining(ClassifierRetraining):
         return replace(policy, views=policy.views[1:3])
 
     def begin(self, stage: Stage) -> None:
-        """The key encoder begins as the query encoder; the last stage's classifier anew."""
+        """Copy the query encoder into the key encoder; initialise the classifier again for the last stage."""
         super().begin(stage)
         if stage.name == CONTRAST:
             self.key_backbone.load_state_dict(self.backbone.state_dict())
@@ -161,7 +161,7 @@ class MomentumContrastThenRetraining(ClassifierRetraining):
         return {"loss": losses.mean()}
 
     def after_step(self, clock: Clock) -> None:
-        """The queue takes the step's keys, and the key encoder follows."""
+        """Put the step's keys into the queue, and move the key encoder."""
         if self._fresh is None:
             return
         self.queue.put(self._fresh, torch.full_like(self.queue.labels[: len(self._fresh)], -1))

@@ -134,7 +134,7 @@ class Targeted(KPositive):
         self._moved: tuple[Tensor, Tensor] | None = None
 
     def stages(self) -> list[Stage]:
-        """KCL's stages with another between them, whose optimiser and schedule begin anew."""
+        """KCL's stages with another between them, which has a fresh optimiser and schedule."""
         contrast, linear = super().stages()
         epochs = self.options.target_epochs
         schedule = replace(contrast.schedule, epochs=epochs)

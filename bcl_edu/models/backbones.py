@@ -234,11 +234,11 @@ _BUILDERS: dict[str, Callable[[int], nn.Module]] = {
     "resnext50": resnext50,
 }
 BACKBONE_NAMES: tuple[str, ...] = tuple(_BUILDERS)
-"""Of this package's backbones; those of a user's own are not among them."""
+"""Names of this package's backbones, without those that a user adds."""
 
 
 def add_backbone(name: str, build: Callable[[int], nn.Module]) -> None:
-    """Make a backbone of one's own known: see `bcl_edu.plugins.register_backbone`.
+    """Add a user's own backbone: see `bcl_edu.plugins.register_backbone`.
 
     Raises:
         ValueError: a backbone of this package has the name.

@@ -65,7 +65,7 @@ def as_html_page(report: Report) -> str:
 
 
 def as_dataframe(report: Report) -> pandas.DataFrame:
-    """One row for each line of the tables and of one's own runs, numbers as numbers, mean and deviation over seeds.
+    """One row for each line of the tables and of other runs; numbers as numbers, mean and deviation over seeds.
 
     Raises:
         ImportError: pandas is not installed; it comes with the notebooks, and nothing else needs it.

@@ -86,7 +86,8 @@ class Report:
     tables: dict[str, list[TableEntry]]
     apart: list[UnmatchedRun]
     own: list[TableEntry] = field(default_factory=list)
-    """The finished ones of these, those that differ in the seed alone in one line: mean and deviation of one's own."""
+    """Finished runs that fill no row; those that differ in the seed alone share a line, with their mean and
+    deviation."""
 
     def _repr_html_(self) -> str:
         from bcl_edu.report.formats import as_html
@@ -200,7 +201,7 @@ def _once(apart: Iterable[UnmatchedRun]) -> list[UnmatchedRun]:
 def records(report: Report) -> list[dict[str, Any]]:
     """One dictionary for each line of the tables, with numbers as numbers and None where there is none.
 
-    Then one for each line of one's own runs, with "" for the table.
+    Then one for each line of `own`, with "" for the table.
     """
     of_tables = [_record(table, line) for table, lines in report.tables.items() for line in lines]
     return of_tables + [_record("", line) for line in report.own]

@@ -48,7 +48,7 @@ class StoredRun:
 
     @property
     def hours(self) -> float | None:
-        """Hours by the clock of all its sessions, evaluation included, whatever else the machine had to do; None in
+        """Hours by the clock of all its sessions, evaluation included, whatever else the machine was doing; None in
         records from before this was kept."""
         seconds = self.record.get("seconds")
         return None if seconds is None else seconds / 3600
@@ -71,7 +71,7 @@ class UnreadableRun:
 
 
 def _without_hashes(record: dict[str, Any]) -> dict[str, Any]:
-    """A record but for the hashes of the files beside it, which an export adds."""
+    """A record without the hashes of the files beside it, which an export adds."""
     return {name: value for name, value in record.items() if name != "sha256"}
 
 

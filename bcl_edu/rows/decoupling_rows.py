@@ -17,7 +17,7 @@ from bcl_edu.rows.second_stage_options import SecondStage
 
 @dataclass(frozen=True, kw_only=True)
 class Decoupled(SecondStage):
-    """Options of a classifier that is trained anew on balanced classes (cRT)."""
+    """Options of a classifier that is re-trained on balanced classes (cRT)."""
 
     implementation = "bcl_edu.methods.decoupling:ClassifierRetraining"
     name = "crt"

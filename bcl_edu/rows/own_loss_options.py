@@ -1,4 +1,4 @@
-"""Options of the two methods that train a loss of one's own (see `bcl_edu.plugins.register_loss`)."""
+"""Options of the two methods that train a user's own loss (see `bcl_edu.plugins.register_loss`)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class OwnLoss(MethodOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class LossOnLogits(OwnLoss):
-    """Options of a classifier that is trained with a loss of one's own."""
+    """Options of a classifier that is trained with a user's own loss."""
 
     implementation: ClassVar[str] = "bcl_edu.methods.own_losses:ClassifierWithOwnLoss"
     idle = ONE_VIEW
@@ -45,7 +45,7 @@ class LossOnLogits(OwnLoss):
 
 @dataclass(frozen=True, kw_only=True)
 class LossOnEmbeddings(OwnLoss):
-    """Options of the two-branch network with a loss of one's own on its embeddings.
+    """Options of the two-branch network with a user's own loss on its embeddings.
 
     Raises:
         ValueError: a value is out of its range.

@@ -31,7 +31,7 @@ METHODS: dict[str, MethodOptions] = {}
 
 
 def register_method_options(options: MethodOptions) -> None:
-    """Make a method known by its name, with these options as its defaults.
+    """Register a method by its name, with these options as its defaults.
 
     Raises:
         ValueError: another method has the name.

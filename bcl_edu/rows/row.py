@@ -20,7 +20,7 @@ BENCHMARK = frozenset(
         "schedule_epochs",
     ]
 )
-"""Names of values that a line of a table says, with the account of its data set."""
+"""Names of values that a line of a table and the description of its data set state."""
 
 TRAINING = frozenset(
     ["views", "batch_size", "learning_rate", "schedule", "milestones", "decay", "momentum", "weight_decay"]
@@ -30,7 +30,7 @@ TRAINING = frozenset(
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table: its recipe, and what the paper says of it.
+    """One row of a table: its recipe, its printed figure, and where its values come from.
 
     Attributes:
         table: heading under which the row stands.
