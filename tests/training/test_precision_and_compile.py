@@ -15,7 +15,7 @@ from bcl_edu.report.matching import differences
 from bcl_edu.rows import RECIPES
 from bcl_edu.run_options import RunOptions
 from bcl_edu.train import parse
-from bcl_edu.training import autocast, compile_choice, train
+from bcl_edu.training import compile_choice, precision, train
 from bcl_edu.training.compile_choice import Seconds, decide_compile, pays
 from bcl_edu.training.data import prepare_data
 from bcl_edu.training.distributed import Rank
@@ -45,9 +45,9 @@ def test_a_resumed_run_keeps_its_precision_on_another_machine(
     tiny: Recipe, options: RunOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = replace(tiny, precision="auto", epochs=1)
-    monkeypatch.setattr(autocast, "computes_bfloat16", lambda device: False)
+    monkeypatch.setattr(precision, "computes_bfloat16", lambda device: False)
     begun = train(recipe, options)
-    monkeypatch.setattr(autocast, "computes_bfloat16", lambda device: True)
+    monkeypatch.setattr(precision, "computes_bfloat16", lambda device: True)
     assert with_precision(recipe, CPU).precision == "bfloat16"
     assert with_precision(recipe, CPU, resumed=begun.folder).precision == "float32"
     again = train(recipe, replace(options, resume=True))
@@ -63,12 +63,12 @@ def test_auto_differs_from_no_precision_of_a_run(tiny: Recipe) -> None:
 
 
 def test_a_precision_that_is_emulated_is_named_with_its_factor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(autocast, "computes_bfloat16", lambda device: False)
+    monkeypatch.setattr(precision, "computes_bfloat16", lambda device: False)
     seconds = {"bfloat16": 3.0, "float32": 1.0}
-    monkeypatch.setattr(autocast, "_seconds_of_a_convolution", seconds.__getitem__)
+    monkeypatch.setattr(precision, "_seconds_of_a_convolution", seconds.__getitem__)
     assert "3.0 times" in str(slow_precision("bfloat16", CPU))
     assert slow_precision("float32", CPU) is None
-    monkeypatch.setattr(autocast, "computes_bfloat16", lambda device: True)
+    monkeypatch.setattr(precision, "computes_bfloat16", lambda device: True)
     assert slow_precision("bfloat16", CPU) is None
 
 
