@@ -12,6 +12,8 @@ slower than any of it takes. Milliseconds:
                   first picture is certified, the same
     off           how far the first picture has a class mean from where the certified one has it, at most, in percent of
                   the sphere's radius
+    carried_on    first pictures of which a side is the last two optima carried on, since no step of the solver would have
+                  been done in time
     solve         solving both losses for the first picture, when nothing is remembered
     draw          everything else that the key press does on the page's thread: pictures, curve, numbers
     remembered    to_paint again over the first third of them, nothing to solve: what a precomputed grid would give
@@ -66,7 +68,8 @@ SCENES = [
 ]
 
 INSTRUMENTS = """() => {
-    window.log = { pressed: [], drawn: [], painted: [], certified: [], moved: [], off: [], solves: [], draws: [] };
+    window.log = { pressed: [], drawn: [], painted: [], certified: [], moved: [], off: [], carried: [],
+                   solves: [], draws: [] };
     const factors = Array.from({ length: 61 }, (_, i) => Number((10 ** (i / 20)).toPrecision(2)));
     addEventListener('keydown', event => log.pressed.push(event.timeStamp), true);
     const solve = explorer.optima.solve.bind(explorer.optima);
@@ -104,6 +107,7 @@ INSTRUMENTS = """() => {
             log.solves.push(solved);
             log.draws.push(took);
             log.moved.push(dots() !== before);
+            log.carried.push(explorer.shown.some(optimum => optimum.gap === Infinity));
             first = places();
         }
         if (certified) log.off.push(100 * furthest(first, places()));
@@ -188,6 +192,7 @@ def measure(page: Page, scene: tuple, presses: int) -> dict:
         "to_certified": summary([milliseconds for _, milliseconds in single["certified"]]),
         "off": summary(single["off"]),
         "moved": sum(single["moved"]),
+        "carried_on": sum(single["carried"]),
         "solve": summary(single["solves"]),
         "draw": summary(single["draws"]),
         "remembered": summary([milliseconds for _, milliseconds in again["painted"]]),
@@ -230,7 +235,7 @@ def for_the_page(scenes: list[dict]) -> dict:
         "first picture off, %",
         "solve",
     ]
-    columns += ["draw", "remembered", "in use"]
+    columns += ["draw", "remembered", "in use", "carried on"]
     columns += ["painted at 30 presses a second", "at 60"]
     rows = []
     for scene in scenes:
@@ -238,7 +243,15 @@ def for_the_page(scenes: list[dict]) -> dict:
         held = [f"{part['painted']} of {part['presses']}" for part in scene["held"].values()]
         losses = ", ".join(scene["losses"])
         rows.append(
-            [scene["classes"], scene["temperature"], losses, scene["batch_size"] or "all", *figures, *held]
+            [
+                scene["classes"],
+                scene["temperature"],
+                losses,
+                scene["batch_size"] or "all",
+                *figures,
+                f"{scene['carried_on']} of {scene['to_paint']['n']}",
+                *held,
+            ]
         )
     slowest = max(scene["to_paint"]["median"] for scene in scenes)
     goal = "explorer: ms from key press to the first painted picture, median of the slowest scene"

@@ -311,3 +311,16 @@ def test_jacobi_finds_the_eigenvalues_of_lapack(explorer: ExplorerPage) -> None:
         assert values == pytest.approx(np.linalg.eigvalsh(matrix), abs=1e-12)
         basis = np.reshape(vectors, (size, size))
         assert basis.T @ matrix @ basis == pytest.approx(np.diag(values), abs=1e-12)
+
+
+def test_the_smallest_eigenvalue_is_that_of_lapack(explorer: ExplorerPage) -> None:
+    generator = np.random.default_rng(1)
+    for size in (1, 2, 3, 9, 20):
+        half = generator.standard_normal((size, size))
+        graded = np.diag(10.0 ** -np.arange(size))  # rows from head to tail, as a certificate's
+        for matrix in (half + half.T, np.diag(np.arange(size) - 1.0), graded @ (half @ half.T) @ graded):
+            found = explorer.page.evaluate(
+                "([matrix, n]) => linear_algebra_module.smallestEigenvalue(Float64Array.from(matrix), n)",
+                [matrix.ravel().tolist(), size],
+            )
+            assert found == pytest.approx(np.linalg.eigvalsh(matrix)[0], abs=1e-14 * np.abs(matrix).sum())

@@ -238,9 +238,8 @@ def test_what_is_not_solved_within_a_frame_is_shown_as_such_and_certified_in_the
     badges, remembered, gaps_are_small = explorer.page.evaluate(
         """() => {
             const badges = () => [...document.querySelectorAll('.certificate button')].map(e => e.textContent);
-            const solve = explorer.optima.solve.bind(explorer.optima);
-            explorer.optima.solve = (settings, loss, deadline) =>  // one step, and it is late
-                solve(settings, loss, deadline === Infinity ? Infinity : 0);
+            explorer.optima.inTime = (settings, loss, deadline) =>  // one step, and it is late
+                explorer.optima.solve(settings, loss, deadline === Infinity ? Infinity : 0);
             explorer.request({ imbalanceFactor: 200 });
             const { settings, optima, shown } = explorer;
             return [badges(), settings.losses.some(loss => optima.known(settings, loss)),
@@ -256,6 +255,32 @@ def test_what_is_not_solved_within_a_frame_is_shown_as_such_and_certified_in_the
         expected = certified_optimum(settings.compositions, loss, temperature=1.0)
         cosines = explorer.page.evaluate("i => [...explorer.shown[i].gram]", index)
         assert cosines == pytest.approx(expected.gram.ravel().tolist(), abs=2e-4)
+
+
+def test_where_no_step_fits_into_a_frame_the_last_two_optima_carried_on_are_shown_as_unfinished(
+    explorer: ExplorerPage,
+) -> None:
+    slow = Settings(100, 0.1, 10, ("scl", "bcl"), 256)
+    explorer.show(slow)
+    badges, gaps, first = explorer.page.evaluate(
+        """() => {
+            explorer.set({ imbalanceFactor: 110 });
+            explorer.set({ imbalanceFactor: 130 });
+            explorer.optima.took.last = () => 1000;  // milliseconds a step
+            explorer.request({ imbalanceFactor: 140 });
+            return [[...document.querySelectorAll('.certificate button')].map(e => e.textContent),
+                    explorer.shown.map(({ gap }) => String(gap)),
+                    explorer.shown.map(({ positions }) => [...positions])];
+        }"""
+    )
+    assert badges == ["solving", "solving"]
+    assert gaps == ["Infinity", "Infinity"]  # nothing is claimed of it
+    explorer.page.wait_for_function("!explorer.painting")
+    for index, before in enumerate(first):
+        expect(explorer.panel(index).locator(".certificate button")).to_have_text("✓ certified")
+        certified = explorer.page.evaluate("i => [...explorer.shown[i].positions]", index)
+        off = (torch.tensor(before) - torch.tensor(certified)).view(10, 9).norm(dim=1).max().item()
+        assert 0 < off < 0.02  # of the sphere's radius
 
 
 def test_markers_shrink_and_change_from_blue_to_orange_towards_the_tail(explorer: ExplorerPage) -> None:

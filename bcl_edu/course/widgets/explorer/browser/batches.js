@@ -26,26 +26,29 @@ export function sampledBatches(classCounts, batchSize) {
   const number = perPair * numClasses * numClasses;
   const counts = new Float64Array(number * numClasses);
   const probabilities = new Float64Array(number);
-  const left = new Int32Array(numClasses);
+  const ends = new Int32Array(numClasses);
+  const positions = new Int32Array(batchSize);
   const random = randomWords(number, batchSize);
   // 32 random bits choose one of the images that are left
   const scale = Float64Array.from({ length: batchSize }, (_, t) => (total - t) / 4294967296);
   let sum = 0;
   for (let m = 0; m < number; m++) {
     const pair = m % (numClasses * numClasses);
-    left.set(classCounts);
-    left[Math.floor(pair / numClasses)] -= 1;
-    left[pair % numClasses] -= 1;
-    for (let t = 2; t < batchSize; t++) {
-      let position = (random[m * batchSize + t] * scale[t]) | 0;
-      let k = 0;
-      while (position >= left[k]) position -= left[k++];
-      left[k] -= 1;
+    const first = Math.floor(pair / numClasses);
+    const second = pair % numClasses;
+    let end = 0;
+    for (let k = 0; k < numClasses; k++) {
+      end += classCounts[k] - (k === first) - (k === second);
+      ends[k] = end;
     }
+    for (let t = 2; t < batchSize; t++) positions[t] = (random[m * batchSize + t] * scale[t]) | 0;
+    takeImages(ends, positions);
     let favour = 0;
     let single = 0;
+    let before = 0;
     for (let k = 0; k < numClasses; k++) {
-      const n = classCounts[k] - left[k];
+      const n = classCounts[k] - (ends[k] - before);
+      before = ends[k];
       counts[m * numClasses + k] = n;
       // pairs (k, j) with j < k, twice, then (k, k)
       favour += (2 * single * n) / classCounts[k] + (n * (n - 1)) / (classCounts[k] * (classCounts[k] - 1));
@@ -56,6 +59,30 @@ export function sampledBatches(classCounts, batchSize) {
   }
   for (let m = 0; m < number; m++) probabilities[m] /= sum;
   return { counts, probabilities };
+}
+
+/**
+ * Take the images at these positions (from the third on), one after the other, out of classes that stand in a row.
+ *
+ * An image at position p is of the first class whose end is beyond p; that end and all later ones move down by one. Which
+ * class it is cannot be predicted, so there are no branches: (p - end) >> 31 is -1 where p < end, and 0 elsewhere. Two
+ * classes at a time, since each end waits for its last move.
+ * @param {Int32Array} ends - images left in the classes up to each, shape (K,); changed in place
+ * @param {Int32Array} positions - among the images that are left, shape (B,); the first two are not read
+ */
+function takeImages(ends, positions) {
+  for (let k = 0; k < ends.length; k += 2) {
+    const other = Math.min(k + 1, ends.length - 1);
+    let end = ends[k];
+    let otherEnd = ends[other];
+    for (let t = 2; t < positions.length; t++) {
+      const position = positions[t];
+      end += (position - end) >> 31;
+      otherEnd += (position - otherEnd) >> 31;
+    }
+    ends[k] = end;
+    ends[other] = otherEnd;
+  }
 }
 
 let words = { number: 0, batchSize: 0 };

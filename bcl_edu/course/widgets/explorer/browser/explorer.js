@@ -22,9 +22,10 @@ const PAUSE_BEFORE_CURVE = 40;
 const PAUSE_BEFORE_WORDS = 350;
 /**
  * Milliseconds of a frame in which both optima are solved. What is not certified by then is painted as it is, says so,
- * and is finished in the next frame, unless another change waits.
+ * and is finished in the next frame, unless another change waits. Where not even one step would fit, the last two optima
+ * of the loss, carried on, are painted first, and say so too.
  */
-const SOLVING_IN_A_FRAME = 3;
+const SOLVING_IN_A_FRAME = 2;
 /** Milliseconds of a slice of the curve, which a key may have to wait for; slices after which a setting is solved to its end. */
 const SLICE = 4;
 const MOST_SLICES = 12;
@@ -124,7 +125,7 @@ export class Explorer {
     const { settings } = this;
     const start = performance.now();
     this.shown = settings.losses.map((loss, side, { length }) =>
-      this.optima.solve(settings, loss, start + (milliseconds * (side + 1)) / length));
+      this.optima.inTime(settings, loss, start + (milliseconds * (side + 1)) / length, start + milliseconds));
     const wanted = this.wanted();
     this.controls.update(settings, wanted, settings.losses.map((loss) => LOSSES[loss].label), this.side);
     this.panels.forEach((panel, i) => panel.update(this.shown[i], wanted.losses[i]));

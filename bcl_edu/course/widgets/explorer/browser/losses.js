@@ -37,16 +37,18 @@ export const LOSSES = {
  * @param {{counts: Float64Array, probabilities: Float64Array}} batches - embeddings of each class in each batch (all
  *   views), shape (C, K), and how likely the batch is, shape (C,)
  * @param {Float64Array} classCounts - images of each class in the training set, shape (K,)
+ * @param {?Float64Array} memory - the `ratio` of terms that are no longer in use, which is overwritten if it is large enough
  * @returns {{numClasses: number, start: Int32Array, weight: Float64Array, ratio: Float64Array, floor: number}}
- *   terms start[y] to start[y + 1] are those of class y; w_t, shape (T,); r_tj, 0 at j = y_t, shape (T, K)
+ *   terms start[y] to start[y + 1] are those of class y; w_t, shape (T,); r_tj, T (K - 1) numbers and room: class by
+ *   class, and for each class column by column, j = 0 to K - 1 without y, so that sums over terms run along memory
  */
-export function lossTerms(loss, batches, classCounts) {
+export function lossTerms(loss, batches, classCounts, memory = null) {
   return loss.kind === "contrastive"
-    ? contrastiveTerms(loss, batches, classCounts.length)
+    ? contrastiveTerms(loss, batches, classCounts.length, memory)
     : crossEntropyTerms(loss, batches, classCounts);
 }
 
-function contrastiveTerms(loss, { counts, probabilities }, numClasses) {
+function contrastiveTerms(loss, { counts, probabilities }, numClasses, memory) {
   const batches = probabilities.length;
   const anchors = new Float64Array(batches); // samples that are anchors, or classes that have some
   const present = new Int32Array(batches); // classes in the denominators, one bit each
@@ -61,11 +63,15 @@ function contrastiveTerms(loss, { counts, probabilities }, numClasses) {
   const prototypes = loss.complement ? 1 : 0;
   const start = new Int32Array(numClasses + 1);
   const weight = new Float64Array(batches * numClasses);
-  const ratio = new Float64Array(batches * numClasses * numClasses);
+  const most = batches * numClasses * (numClasses - 1);
+  const ratio = memory?.length >= most ? memory : new Float64Array(most);
+  const batchOf = new Int32Array(batches); // of each term of a class
+  const own = new Float64Array(batches); // samples of its own class that an anchor is compared with
   let floor = 0;
-  let t = 0;
   for (let y = 0; y < numClasses; y++) {
+    const first = start[y];
     const termOf = new Map();
+    let terms = 0;
     for (let m = 0; m < batches; m++) {
       const n = counts[m * numClasses + y];
       if (!hasAnchors(loss, n)) continue;
@@ -77,23 +83,27 @@ function contrastiveTerms(loss, { counts, probabilities }, numClasses) {
           weight[known] += w;
           continue;
         }
-        termOf.set(present[m], t);
+        termOf.set(present[m], first + terms);
       }
-      const own = loss.averaging ? 1 : loss.complement ? n : n - 1; // the anchor itself does not count
-      for (let j = 0; j < numClasses; j++) {
-        // classes that are not there have no samples, and where prototypes join every class is there
-        ratio[t * numClasses + j] = loss.averaging
-          ? (present[m] >> j) & 1
-          : (counts[m * numClasses + j] + prototypes) / own;
-      }
-      ratio[t * numClasses + y] = 0;
-      weight[t] = w;
-      floor += w * Math.log(own);
-      t += 1;
+      batchOf[terms] = m;
+      own[terms] = loss.averaging ? 1 : loss.complement ? n : n - 1; // the anchor itself does not count
+      weight[first + terms] = w;
+      floor += w * Math.log(own[terms]);
+      terms += 1;
     }
-    start[y + 1] = t;
+    let entry = first * (numClasses - 1);
+    for (let j = 0; j < numClasses; j++) {
+      if (j === y) continue;
+      for (let t = 0; t < terms; t++) {
+        const m = batchOf[t];
+        // classes that are not there have no samples, and where prototypes join every class is there
+        ratio[entry++] = loss.averaging ? (present[m] >> j) & 1 : (counts[m * numClasses + j] + prototypes) / own[t];
+      }
+    }
+    start[y + 1] = first + terms;
   }
-  return { numClasses, start, weight: weight.subarray(0, t), ratio: ratio.subarray(0, t * numClasses), floor };
+  const all = start[numClasses];
+  return { numClasses, start, weight: weight.subarray(0, all), ratio, floor };
 }
 
 function hasAnchors(loss, n) {
@@ -108,11 +118,12 @@ function crossEntropyTerms(loss, { counts, probabilities }, classCounts) {
     const size = n.reduce((sum, count) => sum + count, 0);
     for (let y = 0; y < numClasses; y++) weight[y] += (probabilities[m] * n[y]) / size;
   }
-  const ratio = new Float64Array(numClasses * numClasses);
+  const ratio = new Float64Array(numClasses * (numClasses - 1));
+  let entry = 0;
   for (let y = 0; y < numClasses; y++) {
     for (let j = 0; j < numClasses; j++) {
       // log P_k is the training set's; its normalisation cancels
-      if (j !== y) ratio[y * numClasses + j] = loss.compensated ? classCounts[j] / classCounts[y] : 1;
+      if (j !== y) ratio[entry++] = loss.compensated ? classCounts[j] / classCounts[y] : 1;
     }
   }
   return { numClasses, start: Int32Array.from({ length: numClasses + 1 }, (_, y) => y), weight, ratio, floor: 0 };

@@ -46,22 +46,67 @@ export function evaluate(objective, products) {
   for (let i = 0; i < k * k; i++) exponentials[i] = Math.exp(exponentials[i] + offset);
 
   const logitGradient = new Float64Array(k * k);
-  const summed = new Float64Array(k);
+  const others = k - 1;
   let excess = 0;
   for (let y = 0; y < k; y++) {
-    const first = y * k;
-    summed.fill(0);
-    for (let t = start[y]; t < start[y + 1]; t++) {
-      const row = t * k;
-      let sum = 0;
-      for (let j = 0; j < k; j++) sum += ratio[row + j] * exponentials[first + j];
-      excess += weight[t] * Math.log1p(sum);
-      const scale = weight[t] / (1 + sum);
-      for (let j = 0; j < k; j++) summed[j] += scale * ratio[row + j];
+    const number = start[y + 1] - start[y];
+    const away = withoutOwn(exponentials, y, k);
+    const scales = weightedSum(ratio, start[y] * others, number, away);
+    for (let t = 0; t < number; t++) {
+      const w = weight[start[y] + t];
+      excess += w * Math.log1p(scales[t]);
+      scales[t] = w / (1 + scales[t]);
     }
-    for (let j = 0; j < k; j++) logitGradient[first + j] = summed[j] * exponentials[first + j];
+    for (let i = 0; i < others; i++) {
+      const column = start[y] * others + i * number;
+      let even = 0;
+      let odd = 0;
+      let t = 0;
+      for (; t + 1 < number; t += 2) {
+        even += ratio[column + t] * scales[t];
+        odd += ratio[column + t + 1] * scales[t + 1];
+      }
+      if (t < number) even += ratio[column + t] * scales[t];
+      logitGradient[y * k + i + (i >= y)] = (even + odd) * away[i];
+    }
   }
   return { excess, exponentials, force: toForce(objective, logitGradient) };
+}
+
+/** The numbers of row y for all other classes, shape (K - 1,). */
+function withoutOwn(matrix, y, k) {
+  const row = new Float64Array(k - 1);
+  for (let i = 0; i < k - 1; i++) row[i] = matrix[y * k + i + (i >= y)];
+  return row;
+}
+
+/** One number for each term, kept from call to call. */
+let termNumbers = new Float64Array(0);
+/** Columns of such numbers. */
+let termColumns = new Float64Array(0);
+
+/**
+ * Sum of columns times factors, one number for each term; in memory that the next call takes again.
+ * @param {Float64Array} columns - column i starts at `first + i number`
+ * @param {Float64Array} factors - one for each column
+ */
+function weightedSum(columns, first, number, factors) {
+  if (termNumbers.length < number) termNumbers = new Float64Array(number);
+  const sums = termNumbers;
+  sums.fill(0, 0, number);
+  let i = 0;
+  for (; i + 1 < factors.length; i += 2) {
+    const a = first + i * number;
+    const b = a + number;
+    const left = factors[i];
+    const right = factors[i + 1];
+    for (let t = 0; t < number; t++) sums[t] += columns[a + t] * left + columns[b + t] * right;
+  }
+  if (i < factors.length) {
+    const a = first + i * number;
+    for (let t = 0; t < number; t++) sums[t] += columns[a + t] * factors[i];
+  }
+  return sums;
 }
 
 /**
@@ -69,50 +114,71 @@ export function evaluate(objective, products) {
  * is refused or the search ends nobody asks for them: they are computed when needed, once for each point.
  */
 function curvatureOf(objective, point) {
-  point.curvature ??= curvature(objective, point.exponentials);
+  point.curvature ??= curvature(objective, point);
   return point.curvature;
 }
 
-function curvature({ terms, numClasses: k }, exponentials) {
+function curvature({ terms, numClasses: k, temperature }, { exponentials, force }) {
   const { start, weight, ratio } = terms;
   const second = new Float64Array(k * k * k);
-  // column j holds share j of every term, times the root of the term's weight: sums of products run along columns
-  const most = Math.max(...Array.from({ length: k }, (_, y) => start[y + 1] - start[y]));
-  const columns = new Float64Array(k * most);
+  const others = k - 1;
+  const padded = others + (others % 2); // columns are taken in twos; one that stays empty adds nothing
+  const products = new Float64Array(padded * padded);
   for (let y = 0; y < k; y++) {
-    const first = y * k;
     const number = start[y + 1] - start[y];
-    const gradient = new Float64Array(k);
-    for (let t = 0; t < number; t++) {
-      const row = (start[y] + t) * k;
-      let sum = 0;
-      for (let j = 0; j < k; j++) sum += ratio[row + j] * exponentials[first + j];
-      const scale = 1 / (1 + sum);
-      const root = Math.sqrt(weight[start[y] + t]);
-      for (let j = 0; j < k; j++) {
-        const share = root * scale * ratio[row + j] * exponentials[first + j];
-        columns[j * most + t] = share;
-        gradient[j] += root * share;
-      }
+    const away = withoutOwn(exponentials, y, k);
+    const scales = weightedSum(ratio, start[y] * others, number, away);
+    for (let t = 0; t < number; t++) scales[t] = Math.sqrt(weight[start[y] + t]) / (1 + scales[t]);
+    // column i holds the share of class i in every term, times the root of the term's weight
+    if (termColumns.length < padded * number) termColumns = new Float64Array(padded * number);
+    for (let i = 0; i < others; i++) {
+      const from = start[y] * others + i * number;
+      for (let t = 0; t < number; t++) termColumns[i * number + t] = ratio[from + t] * scales[t] * away[i];
     }
-    for (let j = 0; j < k; j++) {
-      for (let l = 0; l <= j; l++) {
-        const a = j * most;
-        const b = l * most;
-        let even = 0;
-        let odd = 0;
-        let t = 0;
-        for (; t + 1 < number; t += 2) {
-          even += columns[a + t] * columns[b + t];
-          odd += columns[a + t + 1] * columns[b + t + 1];
-        }
-        if (t < number) even += columns[a + t] * columns[b + t];
-        second[(first + j) * k + l] = second[(first + l) * k + j] = -(even + odd);
-      }
-      second[(first + j) * k + j] += gradient[j];
+    termColumns.fill(0, others * number, padded * number);
+    columnProducts(termColumns, number, padded, products);
+    for (let i = 0; i < others; i++) {
+      const j = i + (i >= y);
+      for (let l = 0; l < others; l++) second[(y * k + j) * k + l + (l >= y)] = -products[i * padded + l];
+      second[(y * k + j) * k + j] += force[y * k + j] * temperature; // df/dx_yj
     }
   }
   return second;
+}
+
+/**
+ * The products C'C of columns with each other. Two columns with two at a time: each number that is read serves twice.
+ * @param {Float64Array} columns - column i starts at `i number`
+ * @param {number} width - how many columns there are, an even number
+ * @param {Float64Array} products - shape (width, width); overwritten
+ */
+function columnProducts(columns, number, width, products) {
+  for (let i = 0; i < width; i += 2) {
+    for (let l = 0; l <= i; l += 2) {
+      const a = i * number;
+      const b = a + number;
+      const c = l * number;
+      const d = c + number;
+      let ac = 0;
+      let ad = 0;
+      let bc = 0;
+      let bd = 0;
+      for (let t = 0; t < number; t++) {
+        const p = columns[a + t];
+        const q = columns[b + t];
+        const r = columns[c + t];
+        const s = columns[d + t];
+        ac += p * r;
+        ad += p * s;
+        bc += q * r;
+        bd += q * s;
+      }
+      products[i * width + l] = products[l * width + i] = ac;
+      products[i * width + l + 1] = products[(l + 1) * width + i] = ad;
+      products[(i + 1) * width + l] = products[l * width + i + 1] = bc;
+      products[(i + 1) * width + l + 1] = products[(l + 1) * width + i + 1] = bd;
+    }
+  }
 }
 
 /** Directional derivative of the force df/dP along a change of P. */

@@ -6,7 +6,7 @@
 // second derivatives in the K (K - 1) logits are formed once a step, so that the cost of the conjugate gradients does not
 // depend on how many batches were sampled.
 
-import { eigenSymmetric, gramMatrix } from "./linear_algebra.js";
+import { eigenSymmetric, gramMatrix, smallestEigenvalue } from "./linear_algebra.js";
 import { evaluate, forceChange, vectorCurvature } from "./objective.js";
 
 /** Certified gap over f - floor at which the solver stops. */
@@ -19,8 +19,8 @@ const MOST_STEPS = 400;
  * @param {object} objective - of `makeObjective`
  * @param {?Float64Array} start - vectors to start from, shape (n, dimension); without it, regular simplices
  * @param {number} deadline - `performance.now()` after which no further step is begun; one is taken in any case
- * @returns {{vectors: Float64Array, loss: number, excess: number, gap: number}} V, shape (n, dimension); f; f - floor; upper
- *   bound of f - min f
+ * @returns {{vectors: Float64Array, loss: number, excess: number, gap: number, steps: number}} V, shape (n, dimension); f;
+ *   f - floor; upper bound of f - min f; Newton steps taken
  */
 export function minimise(objective, start = null, deadline = Infinity) {
   const search = new Search(objective, start ?? regularSimplices(objective), deadline);
@@ -31,15 +31,16 @@ export function minimise(objective, start = null, deadline = Infinity) {
     search.descend(decrease);
     const vectors = search.vectors();
     const { excess } = search.point;
-    const { gap, direction } = certify(objective, vectors, search.point);
+    const { gap, slack } = certify(objective, vectors, search.point);
     // where rounding rules, further steps may be a little worse
     if (best === null || gap < best.gap) {
       best = { vectors, loss: objective.terms.floor + excess, excess, gap };
     }
+    best.steps = search.steps;
     if (best.gap <= TOLERANCE * best.excess || search.steps >= MOST_STEPS || search.late) return best;
     if (!search.stalled && decrease > 1e-23) {
       decrease *= 1e-4;
-    } else if (escapes < 5 && search.escape(direction)) {
+    } else if (escapes < 5 && search.escape(slack)) {
       decrease = TOLERANCE ** 2;
       escapes += 1;
     } else {
@@ -58,7 +59,7 @@ export function minimise(objective, start = null, deadline = Infinity) {
  * @param {object} objective
  * @param {Float64Array} v - the vectors, shape (n, dimension)
  * @param {object} point - of `evaluate` there
- * @returns {{gap: number, direction: Float64Array}} direction: eigenvector of S with the smallest eigenvalue
+ * @returns {{gap: number, slack: Float64Array}} the bound, and S, shape (n, n)
  */
 export function certify(objective, v, point) {
   const { vectors: n, numClasses: k, other } = objective;
@@ -78,9 +79,8 @@ export function certify(objective, v, point) {
     gap += along + multiplier;
     slack[i * n + i] += multiplier;
   }
-  const { values, vectors } = eigenSymmetric(slack, n);
-  gap += n * Math.max(0, -values[0]);
-  return { gap: Math.max(gap, 0), direction: Float64Array.from({ length: n }, (_, i) => vectors[i * n]) };
+  gap += n * Math.max(0, -smallestEigenvalue(slack, n));
+  return { gap: Math.max(gap, 0), slack };
 }
 
 /** The regular simplex of the classes, once for each kind of vectors. */
@@ -229,23 +229,25 @@ class Search {
     const { numClasses: k, other } = this.objective;
     const { stride, columns, v } = this;
     const { force } = this.point;
+    const mirrored = other === 0; // P is symmetric: every pair once
     const change = new Float64Array(k * k);
     for (let y = 0; y < k; y++) {
-      for (let j = 0; j < k; j++) {
+      for (let j = 0; j < (mirrored ? y : k); j++) {
         let a = y * stride;
         let b = (other + j) * stride;
         let sum = 0;
         for (let c = 0; c < columns; c++, a++, b++) sum += direction[a] * v[b] + v[a] * direction[b];
         change[y * k + j] = sum;
+        if (mirrored) change[j * k + y] = sum;
       }
     }
     // the change of the force pulls at the vectors, and the force at their change
     const newForce = forceChange(this.objective, this.point, change);
     const turned = new Float64Array(v.length);
     for (let y = 0; y < k; y++) {
-      for (let j = 0; j < k; j++) {
-        const fresh = newForce[y * k + j];
-        const old = force[y * k + j];
+      for (let j = 0; j < (mirrored ? y : k); j++) {
+        const fresh = newForce[y * k + j] + (mirrored ? newForce[j * k + y] : 0);
+        const old = force[y * k + j] + (mirrored ? force[j * k + y] : 0);
         let a = y * stride;
         let b = (other + j) * stride;
         for (let c = 0; c < columns; c++, a++, b++) {
@@ -259,9 +261,10 @@ class Search {
     return turned;
   }
 
-  /** Leave a saddle: grow G along the eigenvector of S with a negative eigenvalue, in a direction not in use. */
-  escape(direction) {
+  /** Leave a saddle: grow G along the eigenvector of S with the smallest eigenvalue, in a direction not in use. */
+  escape(slack) {
     const d = this.columns;
+    const { vectors: down } = eigenSymmetric(slack, this.rows); // ascending
     const transposed = new Float64Array(d * this.rows);
     for (let i = 0; i < this.rows; i++) {
       for (let c = 0; c < d; c++) transposed[c * this.rows + i] = this.v[i * this.stride + c];
@@ -271,7 +274,7 @@ class Search {
       const v = Float64Array.from(this.v);
       for (let i = 0; i < this.rows; i++) {
         for (let c = 0; c < d; c++) {
-          v[i * this.stride + c] += size * Math.sqrt(this.rows) * direction[i] * vectors[c * d];
+          v[i * this.stride + c] += size * Math.sqrt(this.rows) * down[i * this.rows] * vectors[c * d];
         }
       }
       this.retract(v);
