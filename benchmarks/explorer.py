@@ -12,8 +12,8 @@ slower than any of it takes. Milliseconds:
                   first picture is certified, the same
     off           how far the first picture has a class mean from where the certified one has it, at most, in percent of
                   the sphere's radius
-    carried_on    first pictures of which a side is the last two optima carried on, since no step of the solver would have
-                  been done in time
+    carried_on    first pictures of which a side is the last two optima carried on, since no step of the solver would
+                  have been done in time
     solve         solving both losses for the first picture, when nothing is remembered
     draw          everything else that the key press does on the page's thread: pictures, curve, numbers
     remembered    to_paint again over the first third of them, nothing to solve: what a precomputed grid would give

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ from bcl_edu.course.widgets.explorer import Settings, write_page
 from bcl_edu.geometry.optimum import certified_optimum
 from tests.browser.explorer_page import PHONE, ExplorerPage, in_browser, opened_explorer
 from tests.browser.jupyterlab import keep_picture
+from tests.browser.themes import THEMES_HEARD_OF
 
 pytestmark = pytest.mark.browser
 
@@ -494,6 +496,26 @@ def test_a_finger_scrolls_over_a_sphere_and_lights_an_angle(phone: ExplorerPage)
 
 
 # ---- looks
+
+
+def test_an_explorer_that_is_gone_hears_of_no_theme(explorer: ExplorerPage) -> None:
+    heard = explorer.page.evaluate(THEMES_HEARD_OF, ["explorer", "explorer.panels[0].angles", "resize"])
+    assert heard == {"there": True, "gone": False}
+
+
+def test_ten_classes_have_all_their_names_under_the_counts_and_none_meets_another(
+    explorer: ExplorerPage,
+) -> None:
+    explorer.show(Settings(num_classes=10))
+    names = explorer.page.locator("svg.counts .name")
+    expect(names).to_have_text(["head", *map(str, range(1, 9)), "rarest"])
+    for width in (1280, 760, 390):
+        explorer.page.set_viewport_size({"width": width, "height": 900})
+        explorer.page.wait_for_timeout(100)  # the size of text follows in the next frame
+        boxes = sorted(
+            (box["x"], box["x"] + box["width"]) for name in names.all() if (box := name.bounding_box())
+        )
+        assert all(left[1] < right[0] for left, right in itertools.pairwise(boxes)), (width, boxes)
 
 
 def channels_of(colour: str) -> tuple[int, ...]:

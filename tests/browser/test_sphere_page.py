@@ -20,6 +20,7 @@ from bcl_edu.geometry.unconstrained_features import unconstrained_dynamics
 from tests.browser.finger import swipe
 from tests.browser.jupyterlab import keep_picture
 from tests.browser.sphere_page import PHONE, SpherePage, embeddings_and_labels, opened_sphere
+from tests.browser.themes import THEMES_HEARD_OF
 
 pytestmark = pytest.mark.browser
 
@@ -542,7 +543,7 @@ def test_what_is_shown_is_put_in_words_when_it_has_come_to_rest_and_not_in_every
     words = f"SCL: {left['rareAngle']:.0f}° between the two rarest classes (certified optimum: 62°)"
     expect(summary).to_contain_text(words)
     expect(summary).to_contain_text(
-        "Imbalance factor 100; pictures of each class: head: 100, 2: 22, 3: 5, rarest: 1."
+        "Imbalance factor 100; pictures of each class: head: 100, 1: 22, 2: 5, rarest: 1."
     )
     for label in ("Points and class means. SCL", "Points and class means. BCL"):
         expect(sphere.page.locator(f'canvas[aria-label^="{label}"]')).to_have_count(1)
@@ -553,6 +554,27 @@ def test_what_is_shown_is_put_in_words_when_it_has_come_to_rest_and_not_in_every
 
 
 # ---- looks
+
+
+def test_a_share_without_room_for_its_number_shows_none_of_it(sphere: SpherePage) -> None:
+    cut = """bar => [...bar.querySelectorAll('.share')].filter(share => {
+        const words = document.createRange();
+        words.selectNodeContents(share);
+        const [box, place] = [words.getBoundingClientRect(), share.getBoundingClientRect()];
+        const number = [...words.getClientRects()].find(({ width }) => width > 1);
+        const seen = number && number.top < place.bottom - 1;
+        return seen && (number.left < place.left - 0.5 || number.right > place.right + 0.5);
+    }).length"""
+    for width in (1280, 390):
+        sphere.page.set_viewport_size({"width": width, "height": 900})
+        bar = sphere.side(0).locator(".shares")
+        assert bar.evaluate(cut) == 0, width
+        expect(bar.locator(".share").first).to_be_visible()
+
+
+def test_a_sphere_that_is_gone_hears_of_no_theme(sphere: SpherePage) -> None:
+    heard = sphere.page.evaluate(THEMES_HEARD_OF, ["sphere", "sphere", "requestDraw"])
+    assert heard == {"there": True, "gone": False}
 
 
 def test_the_page_is_readable_in_light_and_dark_and_nothing_is_cut_off(sphere: SpherePage) -> None:

@@ -1,5 +1,6 @@
 // All angles between class means at once: exact in any dimension.
 
+import { watchTheme } from "../../browser/theme.js";
 import { angleColour } from "./palette.js";
 import { html, put, write } from "./svg.js";
 import { className, degrees } from "./words.js";
@@ -33,15 +34,14 @@ export class AngleTable {
     this.table = html("table", {}, this.root);
     this.table.addEventListener("keydown", (event) => this.hearKey(event));
     this.table.addEventListener("pointerleave", () => this.point(this.focused ?? null));
-    new ResizeObserver(() => this.resize()).observe(this.root);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.resize());
-    const byJupyterLab = { attributes: true, attributeFilter: ["data-jp-theme-light"] };
-    // JupyterLab hides everything while it changes its theme
-    new MutationObserver(() => requestAnimationFrame(() => this.resize())).observe(document.body, byJupyterLab);
-    document.fonts.addEventListener("loadingdone", () => {
+    this.size = new ResizeObserver(() => this.resize());
+    this.size.observe(this.root);
+    this.forgetTheme = watchTheme(() => this.resize());
+    this.fontsCame = () => {
       this.looks = null;
       this.resize();
-    });
+    };
+    document.fonts.addEventListener("loadingdone", this.fontsCame);
   }
 
   /** Show the angles of an optimum. */
@@ -162,6 +162,13 @@ export class AngleTable {
       context.fillText(`${angle}°`, left + cell.width / 2, top + cell.height / 2, cell.width);
     }
     return { picture: canvas.transferToImageBitmap(), cell }; // a canvas would be brought up to date for every copy
+  }
+
+  /** Leave the page. */
+  remove() {
+    this.size.disconnect();
+    this.forgetTheme();
+    document.fonts.removeEventListener("loadingdone", this.fontsCame);
   }
 
   /** Where the angle between classes i and j is; column -1 has the names of the rows. */

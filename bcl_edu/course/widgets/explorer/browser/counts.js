@@ -11,7 +11,9 @@ const TOP = 26;
 const BOTTOM = 142;
 const MOST = 5000;
 const LEAST = 5;
-/** More classes than this leave no room for a number at every dot. */
+/** The picture's width. */
+const WIDTH = RIGHT + 14;
+/** More classes than this leave no room for a number at every dot, and the last name ends at the picture's edge. */
 const MOST_NUMBERED = 6;
 
 /** One dot a class, head first. */
@@ -19,7 +21,7 @@ export class ClassCounts {
   constructor(parent) {
     const figure = html("figure", {}, parent);
     html("figcaption", { class: "title" }, figure, "Training images of each class");
-    this.root = picture({ class: "counts", role: "img" }, RIGHT + 14, BOTTOM + 24, figure);
+    this.root = picture({ class: "counts", role: "img" }, WIDTH, BOTTOM + 24, figure);
     for (const count of [10, 100, 1000]) {
       const y = height(count);
       svg("line", { x1: LEFT, x2: RIGHT, y1: y, y2: y, class: "grid" }, this.root);
@@ -62,10 +64,9 @@ export class ClassCounts {
       const numbered = numClasses <= MOST_NUMBERED || end;
       const place = svg("g", {}, this.dots);
       const number = numbered ? svg("text", { class: "number", "text-anchor": "middle" }, place) : null;
-      if (numClasses <= MOST_NUMBERED || end || numClasses - k > 2) {
-        const name = svg("text", { x, y: BOTTOM + 18, class: "tick", "text-anchor": "middle" }, this.dots);
-        write(name, className(k, numClasses));
-      }
+      const atEdge = numClasses > MOST_NUMBERED && k === numClasses - 1;
+      const where = atEdge ? { x: WIDTH, "text-anchor": "end" } : { x, "text-anchor": "middle" };
+      write(svg("text", { ...where, y: BOTTOM + 18, class: "tick name" }, this.dots), className(k, numClasses));
       return { dot, place, number, x: x.toFixed(1) };
     });
   }

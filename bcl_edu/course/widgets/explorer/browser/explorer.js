@@ -233,6 +233,7 @@ export class Explorer {
     clearTimeout(this.curveTimer);
     clearTimeout(this.wordsTimer);
     this.controls.stop();
+    this.panels.forEach((panel) => panel.remove());
     this.root.remove();
   }
 }

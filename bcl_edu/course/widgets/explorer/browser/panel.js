@@ -80,4 +80,9 @@ export class LossPanel {
     this.sphere.light(pair);
     this.angles.light(pair);
   }
+
+  /** Leave the page. */
+  remove() {
+    this.angles.remove();
+  }
 }

@@ -1,7 +1,8 @@
 // One sphere (or circle) with its points, class means, and the certified optimum as rings.
 
-import { classColour, TAIL } from "../../browser/colours.js";
+import { classColour } from "../../browser/colours.js";
 import { html } from "../../explorer/browser/svg.js";
+import { className } from "../../explorer/browser/words.js";
 import { SharpCanvas } from "./sharp_canvas.js";
 
 const TURN_BY_KEY = Math.PI / 24;
@@ -51,7 +52,7 @@ export class PointCloud {
     if (scene.ghosts) this.ghosts(pen, this.seen(scene.ghosts, scene.dimension), means, colours);
     this.points(pen, scene, means, true);
     if (scene.keys) this.keys(pen, this.seen(scene.keys, scene.dimension), colours);
-    this.rareArc(pen, scene);
+    this.rareArc(pen, scene, colours);
     this.means(pen, scene, means, colours);
     this.angle(pen, scene, colours);
   }
@@ -223,12 +224,12 @@ export class PointCloud {
   }
 
   /** The angle between the two rarest classes, along the sphere. */
-  rareArc(pen, { means, numClasses: k, dimension: d, rareAngle }) {
+  rareArc(pen, { means, numClasses: k, dimension: d, rareAngle }, colours) {
     this.middle = null;
     const angle = (rareAngle * Math.PI) / 180;
     if (!(angle > 0.02 && angle < 3.12)) return;
     const steps = 24;
-    pen.strokeStyle = TAIL;
+    pen.strokeStyle = colours.rare;
     pen.lineWidth = 2.4 * this.unit;
     pen.lineCap = "round";
     for (let step = 0, last = null; step <= steps; step++) {
@@ -239,7 +240,7 @@ export class PointCloud {
       const here = this.see(...point);
       if (2 * step === steps) this.middle = here;
       if (last) {
-        pen.globalAlpha = here.depth + last.depth < 0 ? 0.35 : 0.95;
+        pen.globalAlpha = here.depth + last.depth < 0 ? 0.5 : 1;
         pen.beginPath();
         pen.moveTo(last.x, last.y);
         pen.lineTo(here.x, here.y);
@@ -341,8 +342,5 @@ function overlap(one, other) {
 /** What the picture calls the classes: their numbers, and the two ends by name where there is a difference. */
 export function classNames(counts) {
   const balanced = counts[0] === counts.at(-1);
-  return counts.map((_, k) => {
-    if (balanced) return String(k + 1);
-    return k === 0 ? "head" : k === counts.length - 1 ? "rarest" : String(k + 1);
-  });
+  return counts.map((_, k) => (balanced ? String(k) : className(k, counts.length)));
 }

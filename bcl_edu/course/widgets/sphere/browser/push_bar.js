@@ -4,9 +4,6 @@ import { html } from "../../explorer/browser/svg.js";
 import { classColour } from "../../browser/colours.js";
 import { classNames } from "./point_cloud.js";
 
-/** Shares below this get no number of their own: there is no room for it. */
-const ROOM_FOR_A_NUMBER = 0.11;
-
 export class PushBar {
   constructor(parent) {
     this.root = html("figure", { class: "push" }, parent);
@@ -29,8 +26,8 @@ export class PushBar {
     const names = classNames(counts);
     this.parts.forEach((part, j) => {
       part.style.flexGrow = nobody ? 0 : shares[j];
-      const percent = `${Math.round(100 * shares[j])} %`;
-      part.textContent = nobody || shares[j] < ROOM_FOR_A_NUMBER ? "" : percent;
+      // in one piece: a number that has no room is not seen at all (see the style sheet)
+      part.textContent = nobody ? "" : `${Math.round(100 * shares[j])}\u00a0%`;
     });
     this.words = nobody
       ? "Nobody: the rarest class is not in the last batch."

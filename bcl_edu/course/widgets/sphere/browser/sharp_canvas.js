@@ -87,6 +87,7 @@ export function pageColours(root) {
     line: colour("line"),
     ball: colour("ball"),
     shade: colour("shade"),
+    rare: colour("rare"),
     dark: colour("dark") === "1",
   };
 }

@@ -1,5 +1,6 @@
 // The sphere that trains: free embeddings under two losses, side by side from one start, while the reader slides.
 
+import { watchTheme } from "../../browser/theme.js";
 import { html, put } from "../../explorer/browser/svg.js";
 import { largestClass, trainingCounts } from "./class_counts.js";
 import { ClassStrip } from "./class_strip.js";
@@ -117,16 +118,10 @@ export class TrainingSphere {
     });
     this.watcher.observe(this.root);
     document.fonts.ready.then(redraw); // what is written on a canvas does not change by itself when a font arrives
-    this.theme = matchMedia("(prefers-color-scheme: dark)");
-    this.recolour = () => {
+    this.forgetTheme = watchTheme(() => {
       this.colours = null;
       this.requestDraw();
-    };
-    this.theme.addEventListener("change", this.recolour);
-    this.themeWatcher = new MutationObserver(this.recolour); // JupyterLab's theme, or a page's own
-    for (const element of [document.body, document.documentElement]) {
-      this.themeWatcher.observe(element, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-theme", "class"] });
-    }
+    });
   }
 
   /** What the opening may do. */
@@ -362,8 +357,7 @@ export class TrainingSphere {
     cancelAnimationFrame(this.drawing);
     clearTimeout(this.wordsTimer);
     this.watcher.disconnect();
-    this.themeWatcher.disconnect();
-    this.theme.removeEventListener("change", this.recolour);
+    this.forgetTheme();
     this.curves.forEach((curve) => curve.remove());
     this.sides.forEach((side) => side.remove());
     this.root.remove();
