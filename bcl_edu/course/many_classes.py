@@ -1,4 +1,4 @@
-"""What the contrastive loss of a row with many classes sees at its first step, without the row's photographs."""
+"""First batch of the contrastive loss in a row with many classes, without the row's photographs."""
 
 from __future__ import annotations
 

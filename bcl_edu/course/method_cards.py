@@ -14,7 +14,7 @@ GROUPS = ("many", "medium", "few")
 
 @dataclass(frozen=True)
 class MethodCard:
-    """What is written of a method by hand.
+    """The part of a method card that is written by hand.
 
     Attributes:
         formula: what it trains or predicts with, in TeX; symbols are those of the glossary.
@@ -252,7 +252,7 @@ def method_card(
 
 
 def _touched(parts: MethodParts) -> str:
-    """What a method touches, as a sentence."""
+    """A sentence on what a method touches."""
     said = {
         "loss": "the loss",
         "sampler": f"the sampler ({', '.join(parts.samplers)})",

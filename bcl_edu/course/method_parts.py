@@ -1,4 +1,4 @@
-"""What a method touches in training and in prediction, found by building it for the long-tailed digits and asking it.
+"""Parts of training and prediction that a method touches, found by building it for the long-tailed digits.
 
 The yardstick is cross-entropy on one view of shuffled images, with one linear layer, in one stage. Nothing here is
 written down by method: losses are compared in value, networks parameter by parameter, and stages and samplers are those
@@ -35,7 +35,7 @@ Network = Literal["same", "in training", "in prediction"]
 
 @dataclass(frozen=True)
 class MethodParts:
-    """What a method does otherwise than cross-entropy does.
+    """Differences of a method from cross-entropy.
 
     Attributes:
         loss: whether any stage's loss is not, up to a factor, the cross-entropy of the classifier on the batch.
@@ -74,7 +74,7 @@ class MethodParts:
 
 @cache
 def method_parts(name: str) -> MethodParts:
-    """What the method of this name touches, with the options it has on the digits under the common protocol.
+    """Parts that the method of this name touches, with the options it has on the digits under the common protocol.
 
     Raises:
         ValueError: there is no such method.
@@ -106,7 +106,7 @@ def _built(name: str) -> Method:
 
 
 def _is_cross_entropy(method: Method, stage: Stage) -> bool:
-    """Whether the loss of a stage, early and late, is one multiple of the classifier's cross-entropy.
+    """True if the loss of a stage, early and late, is one multiple of the classifier's cross-entropy.
 
     Two batches of noise decide: a loss that is another function of the logits has another ratio on each.
     """
@@ -150,7 +150,7 @@ def _cross_entropy(method: Method, batch: Batch) -> Tensor:
 
 
 def _drawn(stages: Iterable[Stage]) -> Iterable[str]:
-    """How images are drawn in the stages and in the streams beside them, where that is not by shuffling alone."""
+    """Sampling of images in the stages and in the streams beside them, where that is not by shuffling alone."""
     for stage in stages:
         if not isinstance(stage.sampler, Shuffled):
             yield _in_words(stage.sampler)
@@ -172,7 +172,7 @@ def _in_words(sampler: Sampler) -> str:
 
 
 def _network(method: Method) -> tuple[Network, tuple[str, ...]]:
-    """Whether parameters differ from cross-entropy's, where that matters, and the parts that they are in."""
+    """Differences of the parameters from cross-entropy's, where they matter, and the parts that they are in."""
     usual = {name: value.shape for name, value in _built(YARDSTICK).named_parameters()}
     ours = {name: value.shape for name, value in method.named_parameters()}
     other = {name for name in usual | ours if usual.get(name) != ours.get(name)}
@@ -190,6 +190,6 @@ def _network(method: Method) -> tuple[Network, tuple[str, ...]]:
 
 
 def _carries_something(method: Method) -> bool:
-    """Whether steps leave something behind for later ones, or an epoch begins with a look at all images."""
+    """True if steps leave something behind for later ones, or an epoch begins with a look at all images."""
     looks = type(method).before_epoch is not Method.before_epoch
     return method.forward_changes_state or method.owns_gradients or looks

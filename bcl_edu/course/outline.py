@@ -32,7 +32,7 @@ class Lesson:
 
     @property
     def number(self) -> str:
-        """What stands in front of its name: two digits, and a letter for a second part."""
+        """Number in front of its name: two digits, and a letter for a second part."""
         return number_of(self.name)
 
 

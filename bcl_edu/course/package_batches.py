@@ -1,4 +1,4 @@
-"""What a run of the package sees, for code that takes its steps by itself: batches, and the random numbers of views."""
+"""Batches and random numbers of views of the package's runs, for code that takes its steps by itself."""
 
 from __future__ import annotations
 

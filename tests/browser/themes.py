@@ -17,4 +17,4 @@ THEMES_HEARD_OF = """async ([widget, part, method]) => {
     eval(widget).remove();
     return { there, gone: await changed("true") };
 }"""
-"""Whether a part of a widget draws anew when JupyterLab's theme changes: while the widget is there, and after its end."""
+"""A part of a widget draws anew when JupyterLab's theme changes: while the widget is there, and after its end."""

@@ -111,11 +111,11 @@ EPOCHS = {"BCL": 90, "SSP": 200 + 90 + 10, "KCL": 200}
 """Epochs on ImageNet-LT of three methods in Table 5, pretraining counted; from their papers and code."""
 
 MOST_EPOCHS = 100
-"""What the caption of Table 5 says."""
+"""Epochs of the longest training, by the caption of Table 5."""
 
 
 def _compared(comparisons: tuple[Comparison, ...]) -> Evidence:
-    """Whether BCL is strictly above the best of the others in every comparison."""
+    """True if BCL is strictly above the best of the others in every comparison."""
     failed = [one for one in comparisons if not one.bcl > one.other]
     exceptions = "; ".join(f"{one.where}: {one.method} {one.other:.2f}, BCL {one.bcl:.2f}" for one in failed)
     return evidence(

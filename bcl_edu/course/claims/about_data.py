@@ -15,7 +15,7 @@ from bcl_edu.data.photographs import find_list, read_any_list
 from bcl_edu.rows import ROWS
 
 ROOT = Path(__file__).parents[3]
-"""Where a relative folder of data is looked for: a notebook runs in a folder of its own."""
+"""Folder that relative folders of data start from: a notebook runs in a folder of its own."""
 
 CIFAR_SIZES = {"CIFAR-10-LT": (5000, 10), "CIFAR-100-LT": (500, 100)}
 
@@ -86,7 +86,7 @@ MEDIUM_FROM = 2
 
 
 def shot_groups_as_printed() -> Evidence:
-    """Whether "more than 100", "2 to 100" and "fewer than 20" put every class into one group."""
+    """True if "more than 100", "2 to 100" and "fewer than 20" put every class into one group."""
     counts = data.exponential_profile(500, 100, 100)
     groups = torch.stack([counts > 100, (counts >= MEDIUM_FROM) & (counts <= 100), counts < 20]).sum(dim=0)
     twice = int((groups > 1).sum())
@@ -94,7 +94,7 @@ def shot_groups_as_printed() -> Evidence:
 
 
 def shot_groups_as_meant() -> Evidence:
-    """Whether "20 to 100" in the middle does."""
+    """True if "20 to 100" in the middle does."""
     counts = data.exponential_profile(500, 100, 100)
     groups = data.shot_groups(counts)
     member = torch.cat(list(groups.values())).bincount(minlength=100)

@@ -71,17 +71,17 @@ def printed_top1(name: str) -> float:
 
 
 def ordered(*names: str) -> Evidence:
-    """Whether each row is better than the next one, as the module's rule decides."""
+    """Check that each row is better than the next one, by the module's rule."""
     return _compared(names, list(pairwise(names)), " > ")
 
 
 def best(first: str, *others: str) -> Evidence:
-    """Whether a row is better than each of the others, as the module's rule decides."""
+    """Check that a row is better than each of the others, by the module's rule."""
     return _compared((first, *others), [(first, other) for other in others], " > ")
 
 
 def no_better(part: str, than: str) -> Evidence:
-    """Whether a row is no better than another one: true if it is worse, as the module's rule decides, false if better.
+    """Check that a row is no better than another one: true if it is worse by the module's rule, false if better.
 
     That two rows are alike would need more runs than an ordering; as long as neither is seen to be better, it is open.
     """
@@ -89,7 +89,7 @@ def no_better(part: str, than: str) -> Evidence:
 
 
 def _compared(names: Sequence[str], pairs: Sequence[tuple[str, str]], sign: str) -> Evidence:
-    """Whether in each pair the first row is better; one pair that is decided the other way contradicts the claim.
+    """Check that in each pair the first row is better; one pair that is decided the other way contradicts the claim.
 
     It is open as long as there are too few runs, or a pair is not decided and none contradicts.
     """
@@ -121,13 +121,13 @@ def _difference(first: Sequence[float], second: Sequence[float]) -> tuple[float,
 
 
 def _better(first: Sequence[float], second: Sequence[float]) -> bool | None:
-    """Whether the first row is better than the second, or worse; None if these runs do not decide it."""
+    """True if the first row is better than the second, False if worse; None if these runs do not decide it."""
     difference, error = _difference(first, second)
     return difference > 0 if abs(difference) > STANDARD_ERRORS * error else None
 
 
 def reproduced(names: Sequence[str]) -> Evidence:
-    """Whether the mean over seeds is within a point of the printed figure, for every row that has the runs."""
+    """Check that the mean over seeds is within a point of the printed figure, for every row that has the runs."""
     runs = {name: top1_by_row(RESULTS).get(name, ()) for name in names}
     enough = {name: values for name, values in runs.items() if len(values) >= SEEDS}
     printed = ", ".join(f"{printed_top1(name):g}" for name in names)

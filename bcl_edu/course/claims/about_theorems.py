@@ -122,7 +122,7 @@ def theorem_3_bound() -> Evidence:
 
 
 def theorem_3_only_at_the_simplex() -> Evidence:
-    """Where the certified optimum is."""
+    """Verdict on Theorem 3 from the place of the certified optimum."""
     found = {
         (counts, tau): proved_optimum(counts, "bcl", tau).deviation.rms
         for counts in UNEQUAL

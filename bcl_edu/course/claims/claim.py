@@ -1,4 +1,4 @@
-"""What a claim is: a statement, where it stands, and a computation whose outcome is the verdict."""
+"""A claim of the paper: a statement, its place, and a computation whose outcome is the verdict."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class Verdict(Enum):
-    """What the cases say about a statement."""
+    """Verdict of the cases on a statement."""
 
     TRUE = "true"
     CONDITION = "true under a condition"

@@ -1,4 +1,4 @@
-"""What a statement is tried on: seeded random batches, and optima whose certificates are recomputed."""
+"""Cases for statements: seeded random batches, and optima whose certificates are recomputed."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Checked:
 
     @property
     def verdict(self) -> Verdict:
-        """What the evidence says."""
+        """Verdict of the evidence."""
         return self.evidence.verdict
 
     @property
@@ -49,7 +49,7 @@ def check(claim: Claim) -> Checked:
 
 
 def count_verdicts(checked: Mapping[str, Checked]) -> dict[str, int]:
-    """How many claims have each verdict, in the order of `Verdict`."""
+    """Number of claims with each verdict, in the order of `Verdict`."""
     verdicts = [one.verdict for one in checked.values()]
     return {verdict.value: verdicts.count(verdict) for verdict in Verdict}
 

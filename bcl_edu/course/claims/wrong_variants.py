@@ -24,7 +24,7 @@ from bcl_edu.course.claims.claim import Verdict
 from bcl_edu.rows import ROWS, PaperFigure
 
 Patch = tuple[object, str, object]
-"""Where, what, and what stands there instead."""
+"""An object, the name of its attribute, and the value that replaces it."""
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,12 @@ class NotFinite(Unusable):
 
 
 def expected_answer(exercise: Exercise, case: Case) -> Tensor:
-    """What the reference answers, as float64."""
+    """The reference's answer, as float64."""
     return _as_numbers(exercise, _call(exercise.reference, case))
 
 
 def given_answer(exercise: Exercise, function: Function, case: Case) -> Tensor:
-    """What a function answers, as float64 and of the expected shape.
+    """A function's answer, as float64 and of the expected shape.
 
     Raises:
         Unusable: it is no answer of the expected kind; or whatever the function raises.
@@ -53,14 +53,14 @@ def given_answer(exercise: Exercise, function: Function, case: Case) -> Tensor:
 
 
 def same(ours: Tensor, theirs: Tensor) -> bool:
-    """Whether two answers agree."""
+    """True if two answers agree."""
     return ours.shape == theirs.shape and torch.allclose(
         ours, theirs, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE
     )
 
 
 def _call(function: Function, case: Case) -> Any:
-    """What the function returns for arguments of its own, which it may change."""
+    """Return value of the function for its own copy of the arguments, which it may change."""
     return function(*copy.deepcopy(case.arguments))
 
 
@@ -99,7 +99,7 @@ def _tensor(exercise: Exercise, value: Any) -> Tensor:
 
 
 def _kind(value: Any) -> str:
-    """What a value is, with its article."""
+    """Kind of a value, with its article."""
     name = type(value).__name__
     article = "an" if name[0] in "aeiou" else "a"
     return f"{article} {name} of {len(value)}" if isinstance(value, tuple | list) else f"{article} {name}"

@@ -26,7 +26,7 @@ def known_mistake(exercise: Exercise, trials: Sequence[Trial]) -> Mistake | None
 
 
 def general_hints(exercise: Exercise, trials: Sequence[Trial]) -> list[str]:
-    """What can be said about answers that no known mistake explains: the most telling first."""
+    """Hints on answers that no known mistake explains, the most telling first."""
     wrong = [trial for trial in trials if trial.answer is not None and not trial.right]
     hints = [
         _remark(exercise, wrong),
@@ -87,12 +87,12 @@ def _pattern(wrong: Sequence[Trial]) -> str:
 
 
 def _constant(values: Tensor) -> bool:
-    """Whether several numbers are one and the same, finite."""
+    """True if several numbers are one and the same, and finite."""
     return len(values) > 1 and bool(values.isfinite().all()) and same(values, values[:1].expand_as(values))
 
 
 def _right_and_wrong(trials: Sequence[Trial]) -> str:
-    """Which cases are right, where only some are: what they have in common is the hint."""
+    """The right cases, where only some are right: what they have in common is the hint."""
     right = [trial.case.about for trial in trials if trial.right]
     wrong = [trial.case.about for trial in trials if not trial.right]
     if not right or not wrong:

@@ -1,4 +1,4 @@
-"""What an exercise is: a reference, cases to try a reader's function on, and the mistakes that readers make."""
+"""An exercise: a reference, cases to try a reader's function on, and the mistakes that readers make."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ class Exercise:
 
     @property
     def one_right_answer(self) -> bool:
-        """Whether only the reference's own answer is right."""
+        """True if only the reference's own answer is right."""
         return self.compared is _as_it_is
 
     @property
     def signature(self) -> str:
-        """How the reader's function is called."""
+        """Call signature of the reader's function."""
         return f"{self.name}({', '.join(self.arguments)})"

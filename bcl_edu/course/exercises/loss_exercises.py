@@ -33,7 +33,7 @@ OPPOSITE_IN_WORDS = "two samples of class 0 are at 0° and two of class 1 at 180
 
 
 def _masks(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Whether sample k is of anchor i's class, and whether it is i itself."""
+    """Two masks: sample k is of anchor i's class, and sample k is i itself."""
     return labels[:, None] == labels[None, :], torch.eye(len(labels), dtype=torch.bool)
 
 

@@ -21,7 +21,7 @@ def positives_with(
     only_the_other_view: bool = False,
     opposite: bool = False,
 ) -> Tensor:
-    """Whether embedding p (column) is a positive of anchor i (row), or a wrong variant of it."""
+    """Mask of the positives p (columns) of each anchor i (rows), or a wrong variant of it."""
     number = len(labels)
     y = {
         "view by view": labels.repeat(2),

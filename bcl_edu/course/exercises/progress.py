@@ -1,4 +1,4 @@
-"""Which exercises a reader has passed: kept in a small file beside the notebooks, through every kernel restart."""
+"""The exercises that a reader has passed, kept in a small file beside the notebooks through every kernel restart."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Progress:
 
 
 def progress() -> Progress:
-    """What was passed so far in the notebooks of this folder.
+    """The exercises passed so far in the notebooks of this folder.
 
     Raises:
         ValueError: the file that remembers it is damaged; it is left alone.

@@ -22,7 +22,7 @@ from bcl_edu.course.exercises.exercise import Case, Exercise, Function
 
 @dataclass(frozen=True)
 class Trial:
-    """What a function did in one case.
+    """Outcome of a function in one case.
 
     Attributes:
         case: the case.
@@ -59,7 +59,7 @@ def try_function(exercise: Exercise, function: Function, case: Case) -> Trial:
 
 
 def why_not_callable(exercise: Exercise, function: Any) -> str:
-    """What is wrong with the way the function was handed over; "" if nothing is."""
+    """Reason why an object cannot be called as the function; "" if it can."""
     if not callable(function):
         return (
             f"Pass the function itself, not what it returns: `check({exercise.name!r}, {exercise.name})`, "

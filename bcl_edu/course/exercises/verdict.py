@@ -1,4 +1,4 @@
-"""What a check says, as text and as a small panel in a notebook."""
+"""The verdict of a check, as text and as a small panel in a notebook."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether the reader's function is right in every case."""
+        """True if the reader's function is right in every case."""
         return self.state == "passed"
 
     def __str__(self) -> str:

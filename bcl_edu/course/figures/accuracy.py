@@ -1,4 +1,4 @@
-"""Who gets what: accuracy of each class against its number of images, and by shot group."""
+"""Accuracy of each class against its number of images, and by shot group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the best class means bend away from the regular simplex while the imbalance factor grows."""
+"""Optimal class means bending away from the regular simplex while the imbalance factor grows."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ TOLERANCE = 1e-9
 """A loss that is below its bound by less than this is on it: rounding, not a violation."""
 
 BEYOND = 0.25
-"""How far past the largest loss a bound can be drawn at its place, as a share of the axis."""
+"""Share of the axis past the largest loss within which a bound is still drawn at its place."""
 
 
 def bound_versus_loss(

@@ -1,4 +1,4 @@
-"""What a long tail is: how many training images each class has, and what they look like."""
+"""The long tail: number of training images of each class, and some of the images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each method gains and loses on each class, beside a yardstick: one row a method, one column a class."""
+"""Gains and losses of each method on each class, beside a yardstick: one row a method, one column a class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the class means lie: still, or as they move over the epochs.
+"""Class means on a circle or sphere: still, or as they move over the epochs.
 
 A picture is exact where the vectors fit into it: on a circle in two dimensions, in a sphere in three (four
 classes at the regular simplex are a tetrahedron). Vectors of more dimensions are projected, and the figure
@@ -28,9 +28,9 @@ FEW_SAMPLES = 50
 LOOK_AT = "One arrow a class, thick and large for the head, thin and small for the tail."
 
 BEYOND = 0.14
-"""How far beyond its arrow a name stands in a sphere of radius 1."""
+"""Distance of a name from the tip of its arrow, in a sphere of radius 1."""
 ABOVE = 0.13
-"""How far above that the name of a level arrow stands."""
+"""Extra height of the name of a level arrow."""
 NAMES_APART = 0.17
 """Distance that names in a sphere keep from one another, if their arrows are nearer than that."""
 
@@ -41,7 +41,7 @@ SHORTEST_FRAME = 120
 
 @dataclass(frozen=True)
 class Sphere:
-    """What one picture of class means shows; `class_mean_sphere` draws it.
+    """Content of one picture of class means; `class_mean_sphere` draws it.
 
     Attributes:
         means: class means mu_k, inside the unit ball, shape (K, D). A mean's length is 1 - within-class spread.
@@ -243,7 +243,7 @@ def sphere_traces(sphere: Sphere, projection: Projection) -> list[Any]:
 
 
 def _beyond_arrows(means: Float[Tensor, "k 3"]) -> Float[Tensor, "k 3"]:
-    """Where names stand in a sphere: beyond their arrows, from wherever it is seen, and apart from one another."""
+    """Places of names in a sphere: beyond their arrows, from wherever it is seen, and apart from one another."""
     turns = torch.arange(len(means), dtype=means.dtype)
     tiny = 1e-3 * torch.stack([turns.cos(), turns.sin(), 0 * turns], dim=1)  # parts what is in one place
     directions = normalize(means.detach() + tiny, dim=1)

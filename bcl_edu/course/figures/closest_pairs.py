@@ -1,4 +1,4 @@
-"""How far apart the closest pair of several points on a sphere can be, against the number of points."""
+"""Largest possible distance of the closest pair of points on a sphere, against the number of points."""
 
 from __future__ import annotations
 

@@ -245,7 +245,7 @@ def _add_labels(figure: go.Figure, shown: ThreeClasses) -> None:
 
 
 def _label_angles(angles: Sequence[float], apart: float = 30.0) -> list[float]:
-    """Where the labels go: at the class, unless another label is nearer than this; then both make room."""
+    """Angles of the labels: those of the classes, unless two labels are too near; then both make room."""
     placed = [float(angle) for angle in angles]
     for first, second in ((0, 1), (0, 2), (1, 2)):
         difference = (placed[second] - placed[first] + 180) % 360 - 180

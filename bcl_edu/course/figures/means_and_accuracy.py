@@ -1,4 +1,4 @@
-"""Whether methods whose class means are nearer to the simplex are more accurate: one point a method."""
+"""Accuracy of methods against the deviation of their class means from the simplex: one point a method."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def means_and_accuracy(
 def _free_side(
     name: str, deviations: Mapping[str, MeanAndDeviation], accuracies: Mapping[str, MeanAndDeviation]
 ) -> str:
-    """Where a method's name covers no other point: above its own, else below it."""
+    """Side on which a method's name covers no other point: above its own, else below it."""
     half = LETTER * len(name) * _span(deviations)
     high = LINE * _span(accuracies)
     near = [
@@ -93,7 +93,7 @@ def _free_side(
 
 
 def _span(values: Mapping[str, MeanAndDeviation]) -> float:
-    """What an axis has to show: every mean with its deviation to both sides."""
+    """Range of an axis: every mean with its deviation to both sides."""
     return max(v.mean + v.deviation for v in values.values()) - min(
         v.mean - v.deviation for v in values.values()
     )

@@ -18,7 +18,7 @@ PANELS = {
     "class means": ("feature_simplex_deviation",),
     "seconds": ("processor_seconds",),
 }
-"""What each panel shows, under its title."""
+"""Quantities of each panel, by its title."""
 
 OWN_LOOKS = (2, 4, 5)
 """Places in `style.SERIES` for methods without a look of their own: at most three are compared."""

@@ -1,4 +1,4 @@
-"""Which method touches what: one row a method, one column for each thing that can be touched."""
+"""Map of what each method touches: one row a method, one column for each thing that can be touched."""
 
 from __future__ import annotations
 
@@ -99,13 +99,13 @@ def _in_prediction(parts: MethodParts, column: str) -> bool:
 
 
 def _number(parts: MethodParts, column: str) -> str:
-    """What stands in a mark."""
+    """Text in a mark."""
     numbers = {"views": parts.views, "stages": len(parts.stages), "network": len(parts.extra)}
     return str(numbers[column]) if column in numbers else ""
 
 
 def _told(parts: MethodParts, column: str) -> str:
-    """What a mark says when it is pointed at."""
+    """Hover text of a mark."""
     said = {
         "sampler": ", ".join(parts.samplers),
         "views": f"{parts.views} of each image",

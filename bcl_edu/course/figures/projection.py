@@ -21,12 +21,12 @@ class Projection:
 
     @property
     def exact(self) -> bool:
-        """Whether distances and angles in the picture are those of the data."""
+        """True if distances and angles in the picture are those of the data."""
         return self.kept > 1 - NEGLIGIBLE
 
     @property
     def label(self) -> str:
-        """How a figure must name itself: nothing to say when it is exact."""
+        """Note for the title of a figure; empty when the picture is exact."""
         return "" if self.exact else f"a projection: shows {self.kept:.0%} of the squared length"
 
     def __call__(self, vectors: Float[Tensor, "*n dim"]) -> Float[Tensor, "*n shown"]:

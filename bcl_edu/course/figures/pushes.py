@@ -1,4 +1,4 @@
-"""Where classes on the circle are pushed: one circle a loss, an arrow at every class mean."""
+"""Forces on class means on the circle: one circle a loss, an arrow at every class mean."""
 
 from __future__ import annotations
 

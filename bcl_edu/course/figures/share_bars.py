@@ -1,4 +1,4 @@
-"""Who pushes an anchor away: the share of every class, one loss beside another."""
+"""Share of every class in what pushes an anchor away, one loss beside another."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ GROUP_PATTERNS = {"many": "", "medium": "/", "few": "x"}
 
 @dataclass(frozen=True)
 class Series:
-    """How one of several compared things (methods, runs) is drawn, distinct in grey print too."""
+    """Look of one of several compared things (methods, runs), distinct in grey print too."""
 
     colour: str
     dash: str
@@ -108,7 +108,7 @@ _METHODS_IN_WORDS = (
     (r"\blc\b|compensat", "lc"),
     (r"\bcross-entropy\b|\bce\b", "ce"),
 )
-"""What a label says, and which method that is; the first that fits."""
+"""Patterns of labels and the method that each names; the first that fits."""
 
 
 def method_in(label: str) -> str | None:
@@ -118,7 +118,7 @@ def method_in(label: str) -> str | None:
 
 
 def looks(labels: Iterable[str]) -> list[Series]:
-    """How the compared things of one figure are drawn: a method has its own colour, whatever stands beside it.
+    """Looks of the compared things of one figure: a method has its own colour, whatever stands beside it.
 
     Two labels of one method share its colour and differ by dash, symbol and hatching. What is no method takes the
     looks of `series` in turn.
@@ -262,12 +262,12 @@ def fitted_to(figure: go.Figure, width: int) -> go.Figure:
 
 
 def caption(figure: go.Figure) -> str:
-    """What to look at in a figure of this package."""
+    """Caption of a figure of this package: what to look at."""
     return str(figure.layout.meta["caption"])
 
 
 def text_alternative(figure: go.Figure) -> str:
-    """What a figure of this package shows, in words and numbers."""
+    """Text alternative of a figure of this package: its content in words and numbers."""
     return str(figure.layout.meta["alternative"])
 
 

@@ -31,7 +31,7 @@ def training_curves(
     title: str | None = None,
     look_at: str = "The value after the last epoch is what counts.",
 ) -> go.Figure:
-    """How one number of the metrics changed over the epochs.
+    """Curves of one of the metrics over the epochs.
 
     Args:
         runs: for each run, its metrics: one mapping an epoch, with "epoch" and the quantity.

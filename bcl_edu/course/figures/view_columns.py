@@ -1,4 +1,4 @@
-"""What augmentation makes of an image: the image and its views, side by side."""
+"""Augmentation: an image and its views, side by side."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class CounterExample(PatientWidget):
 
     @property
     def position(self) -> ThreeClasses:
-        """What is on the screen now, with both losses and the claimed bound."""
+        """The present position on the screen, with both losses and the claimed bound."""
         return ThreeClasses(tuple(self.angles), tuple(self.class_counts), self.temperature)
 
 

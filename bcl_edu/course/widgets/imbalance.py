@@ -15,10 +15,10 @@ from bcl_edu.course.widgets.reaction import react
 from bcl_edu.data import LabelledImages, exponential_profile, long_tailed_subset, shot_groups
 
 LARGEST_FACTOR = 100.0
-"""Where the slider ends, unless the data set has too few images for it."""
+"""End of the slider, unless the data set has too few images for it."""
 
 READOUT = ".3g"
-"""How the slider shows its value, and how it is taken."""
+"""Format in which the slider shows its value, and to which the value is rounded."""
 
 MOST_COLUMNS = 10
 """Of more classes than this, images are shown of some only, evenly chosen from head to tail."""

@@ -44,7 +44,7 @@ def close(widget: ipywidgets.Widget) -> None:
 
 
 def _present_run() -> tuple[str | None, str]:
-    """Which cell is being run, as JupyterLab names it (None outside of a cell), and in which request."""
+    """The cell that is being run, as JupyterLab names it (None outside of a cell), and its request."""
     shell = get_ipython()
     request = shell.get_parent() if hasattr(shell, "get_parent") else {}
     cell = request.get("metadata", {}).get("cellId")

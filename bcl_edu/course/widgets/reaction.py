@@ -1,4 +1,4 @@
-"""What a slider sets off, with a place where a failure is told to the reader."""
+"""Callbacks of sliders, with a place where a failure is told to the reader."""
 
 from __future__ import annotations
 

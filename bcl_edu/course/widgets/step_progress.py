@@ -14,7 +14,7 @@ SECONDS_BETWEEN_UPDATES = 0.25
 
 
 class StepProgress:
-    """What a run tells of its steps, in one line of a notebook (a `bcl_edu.training.display.StepDisplay`).
+    """Progress of a run in one line of a notebook (a `bcl_edu.training.display.StepDisplay`).
 
     Args:
         total: steps of the whole run.
@@ -38,7 +38,7 @@ class StepProgress:
 
     @property
     def text(self) -> str:
-        """What stands beside the bar."""
+        """Text beside the bar."""
         return str(self._text.value)
 
     def update(self, steps: int, epoch: int, loss: float) -> None:
@@ -55,7 +55,7 @@ class StepProgress:
         )
 
     def log(self, line: str) -> None:
-        """How the run begins, and epochs that are over: the curves tell it."""
+        """Ignore the beginning of a run and finished epochs: the curves show them."""
 
     def close(self) -> None:
         """The run is over or was stopped: what stands there stays."""

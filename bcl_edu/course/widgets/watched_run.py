@@ -29,7 +29,7 @@ ACCURACIES = {"all": "top1", "many-shot": "many", "medium-shot": "medium", "few-
 
 @dataclass(frozen=True)
 class WatchedRun:
-    """What is known of a run that lies in a folder.
+    """A run in a folder, as far as its files tell.
 
     Attributes:
         recipe: what is trained.
@@ -49,7 +49,7 @@ class WatchedRun:
 
     @property
     def finished(self) -> bool:
-        """Whether it was trained to its last epoch."""
+        """True if it was trained to its last epoch."""
         return self.method is not None
 
 

@@ -1,4 +1,4 @@
-"""What the sliders of the simplex explorer say, and the problem that this is for `bcl_edu.geometry`."""
+"""Settings of the simplex explorer, and the problem that they pose for `bcl_edu.geometry`."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Settings:
 
     @property
     def compositions(self) -> BatchCompositions:
-        """What `bcl_edu.geometry.certified_optimum` needs to solve the same problem."""
+        """Batch compositions with which `bcl_edu.geometry.certified_optimum` solves the same problem."""
         if self.batch_size:
             return explorer_batches(self.class_counts, self.batch_size, views=VIEWS)
         return full_batch(VIEWS * self.class_counts)

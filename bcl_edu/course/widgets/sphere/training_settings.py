@@ -1,4 +1,4 @@
-"""What the sliders of the training sphere say, and the problem that this is for `bcl_edu.geometry`."""
+"""Settings of the training sphere, and the problem that they pose for `bcl_edu.geometry`."""
 
 from __future__ import annotations
 
