@@ -24,8 +24,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from bcl_edu.course.figures.style import page as empty_figure
-from bcl_edu.course.figures.style import series as look
+from bcl_edu.course.figures.style import empty_figure, series_style
 from bcl_edu.files import write_atomically
 from benchmarks import common
 
@@ -166,7 +165,7 @@ def figure(plot: Mapping[str, Any]) -> go.Figure:
     alternative = f"{plot['y']} over {plot['x']}, both on logarithmic axes"
     drawn = empty_figure(plot["title"], plot["look_at"], alternative, height=420)
     for position, (name, points) in enumerate(plot["series"].items()):
-        style = look(position)
+        style = series_style(position)
         drawn.add_scatter(
             x=points["x"],
             y=points["y"],

@@ -102,6 +102,8 @@ FIGURES = """<script src="{up}assets/plotly.min.js" defer></script>
 <script src="{up}assets/figures.js" defer></script>"""
 
 COURSE = "Balanced contrastive learning"
+SHORT = "BCL"
+"""The course where a phone has no room for its name."""
 ABOUT = (
     "Make one class rare, and the others move: supervised contrastive learning under class imbalance, computed "
     "in front of you. A course of notebooks, with a live sphere and an explorer."
@@ -300,7 +302,8 @@ def navigation(up: str = "") -> str:
         EXPLORER: "Explorer",
         "glossary.html": "Glossary",
     }
-    return "\n".join(f'<a href="{up}{page}">{name}</a>' for page, name in pages.items())
+    links = [f'<a href="{up}{page}">{name}</a>' for page, name in pages.items()]
+    return "\n".join(links).replace("<a ", f'<a data-short="{SHORT}" ', 1)
 
 
 def contents_of(body: str) -> str:

@@ -30,7 +30,7 @@ page itself, so without them it demands the same."""
 
 SLOW_START = "[anywidget] Failed to initialize model."
 """What anywidget says of a widget that needs more than two seconds to start, as on a busy machine. Ours hear Python
-all the same (`PatientWidget`, and a test of each), and nothing of ours can keep anywidget from saying it."""
+all the same (`SlowStartWidget`, and a test of each), and nothing of ours can keep anywidget from saying it."""
 
 
 START = "00_start_here"

@@ -217,6 +217,16 @@ def test_what_is_cut_off_on_a_phone_shows_it_and_is_scrolled_by_keyboard(page: P
     assert page.wrong == []  # type: ignore[attr-defined]
 
 
+def test_on_a_phone_the_main_pages_are_linked_in_one_line_and_the_course_keeps_its_name(
+    page: Page, site: Path
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto((site / "glossary.html").as_uri())
+    links = page.locator("nav.site a")
+    assert len({round(box["y"] + box["height"]) for link in links.all() if (box := link.bounding_box())}) == 1
+    expect(links.first).to_have_accessible_name(re.compile("Balanced contrastive learning$"))
+
+
 @pytest.mark.parametrize("name", ["simplex_explorer", "training_sphere"])
 def test_a_widgets_own_page_has_the_fonts_of_the_site(page: Page, site: Path, name: str) -> None:
     page.goto((site / f"{name}.html").as_uri())

@@ -19,7 +19,7 @@ widgets.imbalance_slider(open_dataset('digits').train)"""
 COUNT = "from ipywidgets.widgets.widget import _instances; print(len(_instances))"
 FAILING = """\
 import ipywidgets
-from bcl_edu.course.widgets.reaction import react
+from bcl_edu.course.widgets.reaction import on_change
 
 slider = ipywidgets.IntSlider(1, 0, 3, description='root of')
 
@@ -27,7 +27,7 @@ def redraw():
     if slider.value == 2:
         raise ValueError('two has no root that I know')
 
-ipywidgets.VBox([slider, react([slider], redraw)])"""
+ipywidgets.VBox([slider, on_change([slider], redraw)])"""
 # long enough that the stop button never comes too late
 TRAIN = """\
 from dataclasses import replace

@@ -40,6 +40,7 @@ async function draw(figure) {
   frames.forEach((frame) => delete frame.layout?.title);
   withoutHeading(data, layout);
   data.forEach(writeOnBars);
+  liftColourBarTitles(data, layout);
   if (narrow) fitPhone(data, layout, figure.clientWidth);
   else if (data.some(({ textangle }) => textangle)) fitNumbers(data, layout, figure.clientWidth);
   if (byFinger.matches) holdStill(layout);
@@ -190,15 +191,26 @@ function heightOverWidth(source) {
   return number(20) / number(16);
 }
 
+function colourBars(data, layout) {
+  return [layout.coloraxis?.colorbar, ...data.map((trace) => trace.colorbar)].filter(Boolean);
+}
+
+/** Between the title of a scale of colours and its highest number is an empty line: plotly lets them touch. */
+function liftColourBarTitles(data, layout) {
+  for (const { title } of colourBars(data, layout)) {
+    if (title?.text && !/<br>\s*$/.test(title.text)) title.text += "<br>\u00a0";
+  }
+}
+
 /** Scales of colours lie above a single plot, where no slider and no name of an axis is, and below several. */
 function moveColourBars(data, layout, panels) {
-  const bars = [layout.coloraxis?.colorbar, ...data.map((trace) => trace.colorbar)].filter(Boolean);
+  const bars = colourBars(data, layout);
   if (!bars.length) return;
   const plot = layout.height - layout.margin.t - (layout.margin.b ?? 80);
   const place = panels === 1 ? { y: 1 + 6 / plot, yanchor: "bottom" } : { y: -ASLANT / plot, yanchor: "top" };
   for (const bar of bars) {
     Object.assign(bar, { orientation: "h", x: 0.5, xanchor: "center", len: 0.9, thickness: 12, ypad: 0, ...place });
-    if (bar.title) bar.title = { ...bar.title, side: "top", text: bar.title.text.replaceAll("<br>", " ") };
+    if (bar.title) bar.title = { ...bar.title, side: "top", text: bar.title.text.replaceAll("<br>", " ").trim() };
     layout.height += SCALE;
     if (panels === 1) layout.margin.t += SCALE;
   }

@@ -44,7 +44,7 @@ def accuracy_by_class_count(
     order = style.head_to_tail(class_counts)
     ticks = [f"{names[k]}<br>({int(class_counts[k])})" for k in order]
     words = []
-    figure = style.page(title, look_at, "", height=400)
+    figure = style.empty_figure(title, look_at, "", height=400)
     for (method, values), look in zip(per_class.items(), style.looks(per_class), strict=True):
         if len(values) != classes:
             raise ValueError(f"{method} has {len(values)} accuracies for {classes} classes")
@@ -97,7 +97,7 @@ def shot_group_bars(
     one_each = "One run each. Look at the few-shot bars first."
     several = f"Bars are means of {number} seeds, dots the seeds."
     look_at = look_at or (one_each if seeds == {1} else several)
-    figure = style.page(title, look_at, "", height=400)
+    figure = style.empty_figure(title, look_at, "", height=400)
     words = []
     narrow = len(results) > MOST_NUMBERS_ABOVE
     for (method, runs), look in zip(results.items(), style.looks(results), strict=True):

@@ -54,7 +54,7 @@ def bound_versus_loss(
     low, high = reach or _reach([pair for pairs in shown.values() for pair in pairs])
     below = {name: sum(value < bound - TOLERANCE for bound, value in pairs) for name, pairs in shown.items()}
 
-    figure = style.page(
+    figure = style.empty_figure(
         title,
         "On the line the loss is its bound. In the grey it is below what should bound it.",
         _in_words(shown, below),
@@ -85,7 +85,7 @@ def bound_versus_loss(
         ]
     )
     for position, (name, pairs) in enumerate(shown.items()):
-        look = style.series(position + 1)  # the first look is the grey of the line
+        look = style.series_style(position + 1)  # the first look is the grey of the line
         figure.add_trace(
             go.Scatter(
                 x=[
@@ -144,7 +144,7 @@ def proof_ladder(
         f"{min(_down(table[first], table[second])):.3f} to {max(_down(table[first], table[second])):.3f}"
         for first, second in zip(list(lines), list(lines)[1:], strict=False)
     ]
-    figure = style.page(
+    figure = style.empty_figure(
         title,
         "One ladder for each anchor, head class first. Which step is the larger one?",
         f"Lines of a proof for {len(order)} anchors. " + "; ".join(steps) + ".",
@@ -164,7 +164,7 @@ def proof_ladder(
         )
     )
     for position, name in enumerate(names):
-        look = style.series(position)
+        look = style.series_style(position)
         figure.add_trace(
             go.Scatter(
                 x=places,

@@ -47,7 +47,7 @@ def class_counts_bars(
     order = style.head_to_tail(class_counts)
     largest, smallest = counts[order[0]], counts[order[-1]]
     ratio = f"{largest / smallest:.3g} : 1" if smallest else "without bound"
-    figure = style.page(
+    figure = style.empty_figure(
         title,
         f"{sum(counts):,} images; the largest class has {largest:,}, the smallest {smallest:,} ({ratio}).",
         "Training images from head to tail: " + ", ".join(f"{names[k]} {counts[k]}" for k in order) + ".",
@@ -120,7 +120,7 @@ def image_columns(
     in_lines = [_in_lines(name) for name in names]
     longest = max(len(line) for name in in_lines for line in name.split("<br>"))
     shown = ", ".join(f"{names[k]} {min(int(counts[k]), most)} of {int(counts[k])}" for k in order)
-    figure = style.page(
+    figure = style.empty_figure(
         title,
         f"Up to {most} images of each class, from head to tail; below each name, how many there are.",
         f"Columns of sample images from head to tail: {shown}.",

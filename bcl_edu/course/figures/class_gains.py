@@ -55,7 +55,7 @@ def class_gains(
         f"{method} {', '.join(f'{value:+d}' if value else '0' for value in row)}"
         for method, row in rows.items()
     )
-    figure = style.page(
+    figure = style.empty_figure(
         title,
         look_at,
         f"Points gained on each class from head to tail. {words}.",

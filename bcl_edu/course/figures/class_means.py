@@ -296,7 +296,7 @@ def _empty_page(sphere: Sphere, projection: Projection, title: str, look_at: str
     if not projection.exact:
         title = f"{title} ({projection.label})"
         words = f"This is {projection.label}. {words}"
-    figure = style.page(title, look_at, words, height=520)
+    figure = style.empty_figure(title, look_at, words, height=520)
     hidden = {"visible": False, "range": [-1.1, 1.1]}
     if projection.axes.shape[1] == 2:
         figure.update_layout(xaxis=hidden, yaxis=hidden | {"scaleanchor": "x"})

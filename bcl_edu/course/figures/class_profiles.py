@@ -29,13 +29,13 @@ def class_profiles(
     """
     if not profiles:
         raise ValueError("there is no profile to draw; expected at least one")
-    figure = style.page(title, look_at, "", height=400)
+    figure = style.empty_figure(title, look_at, "", height=400)
     words = []
     for position, (name, class_counts) in enumerate(profiles.items()):
         counts = sorted(class_counts.tolist(), reverse=True)
         if counts[-1] < 1:
             raise ValueError(f"{name} has a class of {counts[-1]} images; expected at least 1")
-        look = style.series(position)
+        look = style.series_style(position)
         kept = _corners(counts)
         figure.add_trace(
             go.Scatter(

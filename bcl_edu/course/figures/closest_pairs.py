@@ -26,7 +26,7 @@ def closest_pairs(found: Mapping[int, float], dimension: int) -> go.Figure:
             raise ValueError(f"{points} points with cosine {cosine}; expected from 2 points, and a cosine")
     numbers = sorted(found)
     simplex = [-1 / (points - 1) for points in numbers]
-    figure = style.page(
+    figure = style.empty_figure(
         f"The closest pair of K points in {dimension} dimensions",
         "Low is far apart. Look at where the two lines part.",
         "Largest cosine of the best arrangement found, and of the regular simplex: "
@@ -38,7 +38,7 @@ def closest_pairs(found: Mapping[int, float], dimension: int) -> go.Figure:
     )
     lines = {"best found": [found[k] for k in numbers], "regular simplex, -1/(K-1)": simplex}
     for position, (name, values) in enumerate(lines.items(), start=1):
-        look = style.series(position)
+        look = style.series_style(position)
         figure.add_trace(
             go.Scatter(
                 x=numbers,

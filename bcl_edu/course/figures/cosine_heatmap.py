@@ -63,7 +63,7 @@ def cosine_heatmap(
     cell = min(CELL, int(((WIDEST - 150) / len(panels) - 100) / shown))
     # One unit of colour for both sides, so that equal shades are equal deviations.
     reach = max(0.05, *(float((values - simplex).abs().max()) for values in between.values()))
-    figure = style.page(
+    figure = style.empty_figure(
         title,
         f"No colour: the regular simplex ({simplex:.3f}). Magenta: too close. Teal: too far apart.",
         " ".join(_in_words(name or title, values, simplex) for name, values in between.items()),
@@ -113,7 +113,7 @@ def cosine_heatmap(
             "cmin": simplex - reach,
             "cmax": simplex + reach,
             "colorbar": {
-                "title": {"text": "cosine", "font": {"size": 13}},
+                "title": {"text": style.above_numbers("cosine"), "font": {"size": 13}},
                 "outlinewidth": 0,
                 "thickness": 14,
                 "tickvals": [max(-1.0, simplex - reach), simplex, simplex + reach],

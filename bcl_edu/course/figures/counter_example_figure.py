@@ -124,7 +124,7 @@ def counter_example(
         ValueError: not three classes, a count below 1, or tau <= 0.
     """
     shown = ThreeClasses(angles, class_counts, temperature)
-    figure = style.page(
+    figure = style.empty_figure(
         title or f"Three collapsed classes of {_listed(class_counts)} samples",
         "A bar that ends left of the upright line is below what Theorem 3 claims to be impossible.",
         in_words(shown),

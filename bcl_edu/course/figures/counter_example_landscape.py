@@ -46,7 +46,7 @@ def counter_example_map(class_counts: Sequence[int], *, temperature: float = 1.0
         CLASSES: losses.mean(dim=-1) - start.claimed,
     }
     reach = max(0.1, *(-float(gap.min()) for gap in gaps.values()))  # losses far above the bound saturate
-    figure = style.page(
+    figure = style.empty_figure(
         f"Loss minus claimed bound, for {class_counts[0]}, {class_counts[1]} and {class_counts[2]} samples",
         "Every orange point refutes the claim. Triangles: simplices. Circle: lowest point.",
         _in_words(angles, gaps),
@@ -108,7 +108,7 @@ def tail_angle_curves(
     between = torch.arange(120, -1, -1, dtype=torch.float64)  # the angle between classes 1 and 2
     places = torch.stack([torch.zeros_like(between), 180 - between / 2, 180 + between / 2], dim=1)
     losses = collapsed_class_losses(places, temperature)
-    figure = style.page(
+    figure = style.empty_figure(
         "From the regular simplex until the tail classes merge",
         "All but the dotted curve dip below the claimed bound. Markers: lowest points.",
         "",
@@ -118,7 +118,7 @@ def tail_angle_curves(
     for position, head in enumerate(head_counts):
         classes = ThreeClasses((0, 120, 240), (head, tail_count, tail_count), temperature)
         claimed = classes.claimed
-        curve, look = losses @ classes.shares, style.series(position)
+        curve, look = losses @ classes.shares, style.series_style(position)
         lowest = int(curve.argmin())
         name = f"{head}, {tail_count}, {tail_count}"
         figure.add_scatter(
@@ -186,7 +186,7 @@ def _cells(
         line={"color": CELL_INK, "width": 2},
         showscale=show_scale,
         colorbar={
-            "title": {"text": "loss<br>− bound", "font": {"size": 13}},
+            "title": {"text": style.above_numbers("loss<br>− bound"), "font": {"size": 13}},
             "outlinewidth": 0,
             "thickness": 14,
             "len": 0.9,

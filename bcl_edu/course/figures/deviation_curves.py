@@ -42,7 +42,7 @@ def deviation_curves(
     """
     ends = dict(ends or {})
     _check(runs, moments, ends, logarithmic)
-    figure = style.page(title, look_at, "")
+    figure = style.empty_figure(title, look_at, "")
     words = []
     for (name, values), look in zip(runs.items(), style.looks(runs), strict=True):
         low, mean, high = values.amin(dim=0), values.mean(dim=0), values.amax(dim=0)

@@ -41,14 +41,14 @@ def means_and_accuracy(
     words = "; ".join(
         f"{name} {deviations[name].mean:.2f} and {accuracies[name].mean:.0f} %" for name in deviations
     )
-    figure = style.page(
+    figure = style.empty_figure(
         title, look_at, f"Distance of the class means from the simplex, and accuracy. {words}.", height=470
     )
     for names, look, size, places in (
-        ([name for name in deviations if name not in named], style.series(0), 8, None),
+        ([name for name in deviations if name not in named], style.series_style(0), 8, None),
         (
             shown := [name for name in deviations if name in named],
-            style.series(1),
+            style.series_style(1),
             11,
             [_free_side(name, deviations, accuracies) for name in shown],
         ),

@@ -41,7 +41,7 @@ def method_comparison(results: Mapping[str, Sequence[MethodRun]]) -> go.Figure:
         raise ValueError(f"{len(results)} methods are chosen; expected one to {len(OWN_LOOKS)}")
     number = _numbers(len(runs) for runs in results.values())
     look_at = f"Means of {number} seeds; whiskers: one standard deviation of a run. Do they overlap?"
-    figure = style.page("Side by side", look_at, _in_words(results), height=780)
+    figure = style.empty_figure("Side by side", look_at, _in_words(results), height=780)
     for place, ((method, runs), look) in enumerate(zip(results.items(), _looks(results), strict=True)):
         for panel, quantities in enumerate(PANELS.values(), start=1):
             found = [over_seeds(runs, quantity) for quantity in quantities]
@@ -94,7 +94,7 @@ def _by_class(method: str, runs: Sequence[MethodRun], look: style.Series, place:
 def _looks(methods: Iterable[str]) -> list[style.Series]:
     """A method's own look, or one of those that no other method has and on which a whisker is seen."""
     own = zip(methods, style.looks(methods), OWN_LOOKS, strict=False)
-    return [look if style.method_in(method) else style.series(spare) for method, look, spare in own]
+    return [look if style.method_in(method) else style.series_style(spare) for method, look, spare in own]
 
 
 def _whisker(found: Sequence[MeanAndDeviation]) -> dict[str, Any]:

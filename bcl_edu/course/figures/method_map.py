@@ -40,7 +40,7 @@ def method_map(
     if not parts:
         raise ValueError("there is no method to draw; expected at least one")
     names = sorted(parts, key=lambda name: _place(parts[name]))
-    figure = style.page(title, look_at, _in_words(parts, names), height=200 + ROW * len(names))
+    figure = style.empty_figure(title, look_at, _in_words(parts, names), height=200 + ROW * len(names))
     for label, look in (("in training", TRAINING), ("in prediction too", PREDICTION)):
         marks = [
             (column, name)

@@ -33,7 +33,7 @@ def prior_shift(distance: float, imbalance_factor: float) -> go.Figure:
     boundary = math.log(imbalance_factor) / distance
     lost = 0.5 * (1 + math.erf((boundary - distance / 2) / math.sqrt(2)))
     look_at = f"Shaded: {lost:.0%} of the rare class. Between the lines: what its rarity costs."
-    figure = style.page(
+    figure = style.empty_figure(
         "What a perfect classifier gives away",
         look_at,
         f"Two bell curves of means {-distance / 2:g} and {distance / 2:g}. The best boundary for equal frequencies "

@@ -58,7 +58,7 @@ def push_circles(
         f"{loss}: " + ", ".join(f"class {k} {float(v):.3g}" for k, v in enumerate(values))
         for loss, values in strength.items()
     )
-    figure = style.page(
+    figure = style.empty_figure(
         title,
         "Arrows are pushes along the circle, on one scale; a ring is a class at rest.",
         f"Strength of the push on each class. {words}.",

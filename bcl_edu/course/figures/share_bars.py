@@ -48,7 +48,7 @@ def gradient_shares(
     percent = {loss: [round(100 * float(values[k]), 2) for k in order] for loss, values in shares.items()}
     equal = 100 / (classes - 1)
     words = "; ".join(f"{loss}: " + ", ".join(f"{p:.1f}" for p in row) for loss, row in percent.items())
-    figure = style.page(
+    figure = style.empty_figure(
         title,
         f"An anchor of class {names[anchor_class]} (no bar) is pushed by all others. Dotted line: equal shares.",
         f"Shares in percent from head to tail, equal would be {equal:.1f}. {words}.",

@@ -86,7 +86,7 @@ METHOD_COLOURS = {name: look.colour for name, look in METHOD_LOOKS.items()}
 """The colour of each loss: it stands out from a white and from a dark page."""
 
 
-def series(position: int) -> Series:
+def series_style(position: int) -> Series:
     """The look of the series at this position; a figure that compares more than there are looks is refused.
 
     Raises:
@@ -121,7 +121,7 @@ def looks(labels: Iterable[str]) -> list[Series]:
     """Looks of the compared things of one figure: a method has its own colour, whatever stands beside it.
 
     Two labels of one method share its colour and differ by dash, symbol and hatching. What is no method takes the
-    looks of `series` in turn.
+    looks of `series_style` in turn.
 
     Raises:
         ValueError: there are more labels than can be told apart.
@@ -129,7 +129,7 @@ def looks(labels: Iterable[str]) -> list[Series]:
     drawn: list[Series] = []
     for position, label in enumerate(labels):
         method = method_in(label)
-        own = METHOD_LOOKS[method] if method else series(position)
+        own = METHOD_LOOKS[method] if method else series_style(position)
         used = {look.symbol for look in drawn}
         if own.symbol in used:
             spare = next((look for look in SERIES if look.symbol not in used), None)
@@ -173,6 +173,11 @@ def class_marker_sizes(
     return [largest + (smallest - largest) * fraction for fraction in tail_fraction(class_counts)]
 
 
+def above_numbers(title: str) -> str:
+    """The title of a scale of colours with an empty line under it: plotly lets it touch the highest number."""
+    return f"{title}<br>\N{NO-BREAK SPACE}"
+
+
 def hatching(shape: str, *, under_text: bool = False) -> dict[str, object]:
     """The pattern of a bar: pale strokes over its own colour, so that the bar stays a bar; fainter under text."""
     return {
@@ -185,7 +190,7 @@ def hatching(shape: str, *, under_text: bool = False) -> dict[str, object]:
     }
 
 
-def page(title: str, look_at: str, alternative: str, *, height: int = 380) -> go.Figure:
+def empty_figure(title: str, look_at: str, alternative: str, *, height: int = 380) -> go.Figure:
     """An empty figure in the common style.
 
     Args:

@@ -43,7 +43,7 @@ def training_curves(
         ValueError: a run has no value of this quantity in any epoch.
     """
     name = QUANTITIES.get(quantity, quantity)
-    figure = style.page(title or name[0].upper() + name[1:], look_at, "", height=360)
+    figure = style.empty_figure(title or name[0].upper() + name[1:], look_at, "", height=360)
     words = []
     for (run, metrics), look in zip(runs.items(), style.looks(runs), strict=True):
         points = [(row["epoch"], row[quantity]) for row in metrics if row.get(quantity) is not None]

@@ -43,7 +43,7 @@ def view_columns(
     pitch = width + max(2, width // 4)
     columns = [list(images), *(list(view) for view in views.unbind(dim=1))]
     titles = ["the image", *VIEW_TITLES[: views.shape[1]]]
-    figure = style.page(
+    figure = style.empty_figure(
         title,
         look_at,
         f"A row for each of {', '.join(names)}: {', '.join(titles)}.",

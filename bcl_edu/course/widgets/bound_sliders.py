@@ -11,7 +11,7 @@ import torch
 from bcl_edu.course.figures import bound_versus_loss
 from bcl_edu.course.widgets.live_figure import LiveFigure
 from bcl_edu.course.widgets.one_per_cell import one_per_cell
-from bcl_edu.course.widgets.reaction import react
+from bcl_edu.course.widgets.reaction import on_change
 from bcl_edu.geometry import theorem_1
 
 
@@ -71,5 +71,5 @@ def bound_sliders() -> ipywidgets.VBox:
         ipywidgets.FloatSlider(1.0, min=0.1, max=1, step=0.1, description="temperature", **looks),
     ]
     shown = LiveFigure(draw())
-    errors = react(sliders, lambda: shown.show(draw()))
+    errors = on_change(sliders, lambda: shown.show(draw()))
     return one_per_cell(ipywidgets.VBox([*sliders, errors, shown]))

@@ -11,12 +11,12 @@ import traitlets
 from bcl_edu.course.figures import style
 from bcl_edu.course.figures.counter_example_figure import CLASSES, SAMPLES, ThreeClasses
 from bcl_edu.course.widgets.one_per_cell import one_per_cell
-from bcl_edu.course.widgets.patient_widget import PatientWidget, patient
+from bcl_edu.course.widgets.slow_start_widget import SlowStartWidget, with_slow_start
 
 _HERE = Path(__file__).parent
 
 
-class CounterExample(PatientWidget):
+class CounterExample(SlowStartWidget):
     """Drag the classes, or move the sliders; the browser computes, and `position` is what it shows, in Python.
 
     Attributes:
@@ -25,7 +25,7 @@ class CounterExample(PatientWidget):
         temperature: tau; fixed once the widget is made.
     """
 
-    _esm = patient((_HERE / "counter_example.js").read_text("utf-8"))
+    _esm = with_slow_start((_HERE / "counter_example.js").read_text("utf-8"))
     _css = _HERE / "counter_example.css"
     angles = traitlets.List(traitlets.Float(), [0.0, 120.0, 240.0]).tag(sync=True)
     class_counts = traitlets.List(traitlets.Int(), [200, 2, 2]).tag(sync=True)

@@ -11,7 +11,7 @@ import torch
 from bcl_edu.course.figures import class_counts_bars, image_columns
 from bcl_edu.course.widgets.live_figure import LiveFigure
 from bcl_edu.course.widgets.one_per_cell import one_per_cell
-from bcl_edu.course.widgets.reaction import react
+from bcl_edu.course.widgets.reaction import on_change
 from bcl_edu.data import LabelledImages, exponential_profile, long_tailed_subset, shot_groups
 
 LARGEST_FACTOR = 100.0
@@ -62,7 +62,7 @@ def imbalance_slider(train: LabelledImages, imbalance_factor: float = 10.0) -> i
         for shown, new in zip(figures, draw(slider.value), strict=True):
             shown.show(new)
 
-    return one_per_cell(ipywidgets.VBox([slider, react([slider], redraw), *figures]))
+    return one_per_cell(ipywidgets.VBox([slider, on_change([slider], redraw), *figures]))
 
 
 def some_classes(subset: LabelledImages, most: int = MOST_COLUMNS) -> LabelledImages:

@@ -12,10 +12,10 @@ import plotly.graph_objects as go
 import traitlets
 from plotly.offline import get_plotlyjs
 
-from bcl_edu.course.widgets.patient_widget import PatientWidget, patient
+from bcl_edu.course.widgets.slow_start_widget import SlowStartWidget, with_slow_start
 
 
-class LiveFigure(PatientWidget):
+class LiveFigure(SlowStartWidget):
     """Shows a figure, and any other one after it, without flicker; the reader keeps camera, zoom and legend.
 
     Plotly's own FigureWidget brings all of plotly.js with every figure, and hears no change any more if the browser
@@ -29,7 +29,7 @@ class LiveFigure(PatientWidget):
         figure: what is shown now; change it with `show`.
     """
 
-    _esm = patient(Path(__file__).with_suffix(".js").read_text("utf-8"))
+    _esm = with_slow_start(Path(__file__).with_suffix(".js").read_text("utf-8"))
     drawing: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     library = traitlets.Unicode().tag(sync=True)
     moves = traitlets.Bool(False).tag(sync=True)

@@ -8,7 +8,7 @@ import ipywidgets
 
 from bcl_edu.course.widgets.imbalance import imbalance_slider
 from bcl_edu.course.widgets.one_per_cell import close, one_per_cell
-from bcl_edu.course.widgets.reaction import react
+from bcl_edu.course.widgets.reaction import on_change
 from bcl_edu.data import LabelledImages
 
 
@@ -41,6 +41,6 @@ def long_tail_explorer(
         box.children = (*box.children[:2], after)
         close(before)
 
-    errors = react([chooser], choose)
+    errors = on_change([chooser], choose)
     box.children = (chooser, errors, imbalance_slider(training_sets[chooser.value], imbalance_factor))
     return one_per_cell(box)

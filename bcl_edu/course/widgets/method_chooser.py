@@ -12,7 +12,7 @@ from bcl_edu.course.figures.method_comparison import method_comparison
 from bcl_edu.course.method_runs import MethodRun, difference
 from bcl_edu.course.widgets.live_figure import LiveFigure
 from bcl_edu.course.widgets.one_per_cell import one_per_cell
-from bcl_edu.course.widgets.reaction import react
+from bcl_edu.course.widgets.reaction import on_change
 
 NONE = "(none)"
 """The third chooser's answer for only two methods."""
@@ -63,7 +63,7 @@ def method_chooser(
         shown.show(method_comparison(chosen()))
         words.value = differences(chosen())
 
-    errors = react(choosers, redraw)
+    errors = on_change(choosers, redraw)
     row = ipywidgets.HBox(choosers, layout={"flex_flow": "row wrap"})
     return one_per_cell(ipywidgets.VBox([row, errors, words, shown]))
 

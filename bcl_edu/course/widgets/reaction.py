@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import ipywidgets
 
 
-def react(sources: Sequence[ipywidgets.Widget], redraw: Callable[[], None]) -> ipywidgets.HTML:
+def on_change(sources: Sequence[ipywidgets.Widget], redraw: Callable[[], None]) -> ipywidgets.HTML:
     """Call a function whenever the value of one of these widgets changes.
 
     JupyterLab writes an exception of a callback into a log that nobody has open, and the figure stays as if nothing
@@ -24,7 +24,7 @@ def react(sources: Sequence[ipywidgets.Widget], redraw: Callable[[], None]) -> i
     """
     place = ipywidgets.HTML(layout={"display": "none"})
 
-    def on_change(_: object) -> None:
+    def changed(_: object) -> None:
         try:
             redraw()
         except Exception as error:
@@ -35,7 +35,7 @@ def react(sources: Sequence[ipywidgets.Widget], redraw: Callable[[], None]) -> i
             place.layout.display = "none"
 
     for source in sources:
-        source.observe(on_change, names="value")
+        source.observe(changed, names="value")
     return place
 
 

@@ -77,11 +77,11 @@ def test_series_differ_without_colour() -> None:
 
 def test_too_many_series_are_refused() -> None:
     with pytest.raises(ValueError, match="7 series in one figure; at most 6"):
-        style.series(6)
+        style.series_style(6)
 
 
 def test_a_page_carries_caption_and_alternative_and_shows_the_page_behind_it() -> None:
-    page = style.page("Title", "Look here.", "In words.")
+    page = style.empty_figure("Title", "Look here.", "In words.")
     assert style.caption(page) == "Look here."
     assert style.text_alternative(page) == "In words."
     assert page.layout.title.text == style.heading("Title", "Look here.")
@@ -195,12 +195,15 @@ def test_too_close_and_too_far_apart_are_told_apart_by_the_colour_blind(deficien
 
 
 def test_a_long_caption_is_broken_to_fit_and_the_figure_grows_by_its_lines() -> None:
-    page = style.page("Title", "word " * 40, "In words.", height=380)
+    page = style.empty_figure("Title", "word " * 40, "In words.", height=380)
     fitted = style.fitted_to(page, 640)
     lines = re.sub(r"<(?!br)[^>]+>", "", fitted.layout.title.text).split("<br>")[1:]
     assert len(lines) == 3
     assert max(map(len, lines)) * style.CHARACTER <= 640
     assert fitted.layout.height == 380 + 2 * style.LINE
     assert (
-        style.fitted_to(style.page("Title", "Short.", "In words."), 640).layout.title.text.count("<br>") == 1
+        style.fitted_to(style.empty_figure("Title", "Short.", "In words."), 640).layout.title.text.count(
+            "<br>"
+        )
+        == 1
     )

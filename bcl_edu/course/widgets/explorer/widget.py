@@ -10,10 +10,10 @@ from bcl_edu.course.widgets import bundle
 from bcl_edu.course.widgets.explorer import settings
 from bcl_edu.course.widgets.explorer.page import BROWSER, stylesheet
 from bcl_edu.course.widgets.explorer.settings import Settings
-from bcl_edu.course.widgets.patient_widget import PatientWidget, patient
+from bcl_edu.course.widgets.slow_start_widget import SlowStartWidget, with_slow_start
 
 
-class SimplexExplorer(PatientWidget):
+class SimplexExplorer(SlowStartWidget):
     """Certified optimal class means under an imbalance that you set; solved and drawn in the browser.
 
     The traits and the sliders follow each other. `state` is what the browser shows; `{}` before it shows anything:
@@ -35,7 +35,7 @@ class SimplexExplorer(PatientWidget):
         ValueError: a setting is out of its range.
     """
 
-    _esm = patient(
+    _esm = with_slow_start(
         bundle.module(BROWSER / "widget.js")
         + "\nexport default { initialize: stayInTouch, render: widget_module.render };\n"
     )

@@ -8,14 +8,14 @@ import traitlets
 
 from bcl_edu.course.widgets import bundle
 from bcl_edu.course.widgets.one_per_cell import one_per_cell
-from bcl_edu.course.widgets.patient_widget import PatientWidget, patient
+from bcl_edu.course.widgets.slow_start_widget import SlowStartWidget, with_slow_start
 from bcl_edu.course.widgets.sphere.sphere_page import BROWSER, stylesheet
 from bcl_edu.course.widgets.sphere.training_settings import TrainingSettings, check_setting
 
 _SETTINGS = tuple(TrainingSettings.__dataclass_fields__)
 
 
-class TrainingSphere(PatientWidget):
+class TrainingSphere(SlowStartWidget):
     """Free embeddings on a sphere, trained under two losses; computed and drawn in the browser.
 
     The traits and the controls follow each other. `state` is what the browser shows; `{}` before it shows anything:
@@ -32,7 +32,7 @@ class TrainingSphere(PatientWidget):
         ValueError: a setting is out of its range.
     """
 
-    _esm = patient(
+    _esm = with_slow_start(
         bundle.module(BROWSER / "sphere_widget.js")
         + "\nexport default { initialize: stayInTouch, render: sphere_widget_module.render };\n"
     )

@@ -12,14 +12,14 @@ import traitlets
 _JAVASCRIPT = Path(__file__).with_suffix(".js").read_text("utf-8")
 
 
-class PatientWidget(anywidget.AnyWidget):
+class SlowStartWidget(anywidget.AnyWidget):
     """An anywidget without the limit that anywidget sets for its start.
 
     anywidget gives a widget two seconds, and a busy machine may need longer: the widget is drawn then, but never hears
     Python again. Here such a widget takes its messages past anywidget and asks for those it missed. That anywidget
     says "Failed to initialize model." to the browser's log cannot be helped: its clock runs before any code of ours.
 
-    A subclass has `patient(source)` as its `_esm`, and exports `stayInTouch` as its `initialize`.
+    A subclass has `with_slow_start(source)` as its `_esm`, and exports `stayInTouch` as its `initialize`.
     """
 
     own_id = traitlets.Unicode().tag(sync=True)
@@ -30,6 +30,6 @@ class PatientWidget(anywidget.AnyWidget):
         super().__init__(model_id=own_id, own_id=own_id, **traits)
 
 
-def patient(source: str) -> str:
-    """The JavaScript of a patient widget, which uses `stayInTouch` without having it."""
+def with_slow_start(source: str) -> str:
+    """The JavaScript of such a widget, which uses `stayInTouch` without having it."""
     return _JAVASCRIPT + source

@@ -1,4 +1,4 @@
-/** Hear Python even if the browser was slow: see `patient_widget.py`. */
+/** Hear Python even if the browser was slow: see `slow_start_widget.py`. */
 async function stayInTouch({ model }) {
   const whole = await model.widget_manager.get_model(model.get("own_id"));
   try {
