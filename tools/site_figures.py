@@ -33,7 +33,7 @@ FIGURE_COLOURS: dict[str, tuple[str, str]] = {
     CLOSE: (CLOSE, "#ad3579"),
 } | {
     look.colour: (look.colour, style.on_dark(look.colour))
-    for look in (*style.METHOD_LOOKS.values(), *style.SERIES)
+    for look in (*style.METHOD_LOOKS.values(), *style.OTHER_METHODS, *style.SERIES)
     if look.colour != style.INK
 }
 """Colours of figures, which have to do on white and on black, and what the site's light and dark page have for them."""

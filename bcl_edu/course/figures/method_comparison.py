@@ -20,8 +20,7 @@ PANELS = {
 }
 """Quantities of each panel, by its title."""
 
-OWN_LOOKS = (2, 4, 5)
-"""Places in `style.SERIES` for methods without a look of their own: at most three are compared."""
+MOST_METHODS = len(style.OTHER_METHODS)
 
 UPPER, MIDDLE, LOWER = (0.62, 1.0), (0.32, 0.50), (0.0, 0.20)
 """Heights of the three rows of panels: accuracies by shot group, by class, and below them the other two."""
@@ -37,8 +36,8 @@ def method_comparison(results: Mapping[str, Sequence[MethodRun]]) -> go.Figure:
     Raises:
         ValueError: there is no method, or more than three, or one has no run with accuracies by class.
     """
-    if not 1 <= len(results) <= len(OWN_LOOKS):
-        raise ValueError(f"{len(results)} methods are chosen; expected one to {len(OWN_LOOKS)}")
+    if not 1 <= len(results) <= MOST_METHODS:
+        raise ValueError(f"{len(results)} methods are chosen; expected one to {MOST_METHODS}")
     number = _numbers(len(runs) for runs in results.values())
     look_at = f"Means of {number} seeds; whiskers: one standard deviation of a run. Do they overlap?"
     figure = style.empty_figure("Side by side", look_at, _in_words(results), height=780)
@@ -92,9 +91,9 @@ def _by_class(method: str, runs: Sequence[MethodRun], look: style.Series, place:
 
 
 def _looks(methods: Iterable[str]) -> list[style.Series]:
-    """A method's own look, or one of those that no other method has and on which a whisker is seen."""
-    own = zip(methods, style.looks(methods), OWN_LOOKS, strict=False)
-    return [look if style.method_in(method) else style.series_style(spare) for method, look, spare in own]
+    """A method's own look, or one of those that no other method has."""
+    own = zip(methods, style.looks(methods), style.OTHER_METHODS, strict=False)
+    return [look if style.method_in(method) else other for method, look, other in own]
 
 
 def _whisker(found: Sequence[MeanAndDeviation]) -> dict[str, Any]:

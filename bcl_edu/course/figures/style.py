@@ -82,6 +82,13 @@ METHOD_LOOKS = {
 }
 """The look of each loss, the same in every figure and widget; the browser's colours are in `widgets/browser`."""
 
+OTHER_METHODS = (
+    Series("#c81428", "solid", "diamond", "x"),
+    Series("#c878b4", "longdash", "cross", "."),
+    Series("#50648c", "longdashdot", "star", "+"),
+)
+"""Looks of methods without one of their own, unlike those of all losses and of head, middle and tail."""
+
 METHOD_COLOURS = {name: look.colour for name, look in METHOD_LOOKS.items()}
 """The colour of each loss: it stands out from a white and from a dark page."""
 

@@ -15,7 +15,7 @@ EVERY_COLOUR = [
     style.INK,
     style.WIRE,
     *style.GROUP_COLOURS.values(),
-    *(look.colour for look in style.SERIES),
+    *(look.colour for look in (*style.SERIES, *style.OTHER_METHODS)),
     *style.METHOD_COLOURS.values(),
 ]
 
@@ -186,6 +186,14 @@ def test_every_two_methods_and_head_and_tail_stay_apart_for_the_colour_blind(def
     }
     nearest = min(apart, key=lambda pair: apart[pair])
     assert apart[nearest] > 12, nearest
+
+
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+def test_other_methods_look_like_no_loss_like_no_shot_group_and_unlike_each_other(deficiency: str) -> None:
+    others = [look.colour for look in style.OTHER_METHODS]
+    known = [*style.METHOD_COLOURS.values(), *style.GROUP_COLOURS.values()]
+    pairs = [*itertools.product(others, known), *itertools.combinations(others, 2)]
+    assert min(difference(*pair, deficiency) for pair in pairs) > 10
 
 
 @pytest.mark.parametrize("deficiency", DEFICIENCIES)
