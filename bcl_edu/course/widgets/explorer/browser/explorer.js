@@ -249,7 +249,7 @@ function legendInWords({ losses, numClasses, batchSize }) {
   return (
     "From the head class (large, blue) to the rarest (small, orange); dashed rings mark the regular simplex, dotted arcs " +
     `lead from there to each class, ${body}. Point at an angle of a table to see it in every picture. Every picture is an ` +
-    `optimum, solved and certified in this page.${batches}${crossEntropy}`
+    `optimum, solved and certified in this page; until it is, its badge says “solving”.${batches}${crossEntropy}`
   );
 }
 

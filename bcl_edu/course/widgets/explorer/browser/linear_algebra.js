@@ -49,9 +49,9 @@ export function eigenSymmetric(symmetric, n) {
 }
 
 /**
- * The smallest eigenvalue of a symmetric matrix, to about 1e-16 of its largest entry: made tridiagonal by Householder
- * reflections, then found by bisection (Golub and Van Loan, Matrix Computations, sections 8.3 and 8.4). Far cheaper than all
- * eigenvalues with their vectors.
+ * The smallest eigenvalue of a symmetric matrix, to about 1e-16 of its largest entry. The matrix is made tridiagonal by
+ * Householder reflections, then the eigenvalue is found by bisection (Golub and Van Loan, Matrix Computations, 4th edition,
+ * 8.3.1 and 8.4.1): far cheaper than all eigenvalues with their vectors.
  * @param {Float64Array} symmetric - shape (n, n)
  * @param {number} n
  * @returns {number}
