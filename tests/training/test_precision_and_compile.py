@@ -56,9 +56,9 @@ def test_a_resumed_run_keeps_its_precision_on_another_machine(
 
 def test_auto_differs_from_no_precision_of_a_run(tiny: Recipe) -> None:
     asked = replace(tiny, precision="auto")
-    for precision in ("float32", "bfloat16"):
-        assert recipe_differences(replace(tiny, precision=precision), asked) == []
-        assert differences(replace(tiny, precision=precision), asked) == []
+    for known in ("float32", "bfloat16"):
+        assert recipe_differences(replace(tiny, precision=known), asked) == []
+        assert differences(replace(tiny, precision=known), asked) == []
     assert differences(tiny, replace(tiny, precision="bfloat16")) == [("precision", "float32", "bfloat16")]
 
 
