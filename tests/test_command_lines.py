@@ -96,9 +96,9 @@ def test_help_explains_every_option(recipe: str, capsys: pytest.CaptureFixture[s
     ("arguments", "message"),
     [
         (["cifar1000-lt"], "there is no recipe 'cifar1000-lt'"),
-        (["--loss", "ce"], "there is no recipe '--loss'; the first word names one"),
-        (["cifar100-lt", "--data-dir", "nowhere", "--workers", "0"], "there is no folder nowhere"),
-        (["digits-lt", "--resume", "--output", "nowhere"], "there is no checkpoint nowhere"),
+        (["--loss", "ce"], "no recipe '--loss'"),
+        (["cifar100-lt", "--data-dir", "nowhere", "--workers", "0"], "folder nowhere"),
+        (["digits-lt", "--resume", "--output", "nowhere"], "checkpoint nowhere"),
         (["digits-lt", "--head-count", "5000"], "5000"),
     ],
 )
@@ -138,7 +138,7 @@ def test_an_exported_run_is_not_overwritten_by_another_run(
     kept = tmp_path / "kept"
     export.main([str(run), str(kept)])
     before = {path.name: path.read_bytes() for path in kept.iterdir()}
-    with pytest.raises(SystemExit, match=r"holds the record of a run, but no checkpoint\.pt"):
+    with pytest.raises(SystemExit, match=r"no checkpoint\.pt"):
         train.main(["digits-lt", *SHORT, "--output", str(kept), *resume])
     assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
 
@@ -146,7 +146,7 @@ def test_an_exported_run_is_not_overwritten_by_another_run(
 @pytest.mark.parametrize("below", ["", "run"])
 def test_a_run_cannot_lie_where_a_file_is(below: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(SystemExit, match=r"file.*: .*; a file stands where a folder is needed"):
+    with pytest.raises(SystemExit, match=r"file.*: .*; a file stands"):
         train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "file" / below)])
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -167,7 +167,7 @@ def test_too_little_memory_is_one_message_with_what_needs_less(
         raise error
 
     monkeypatch.setattr("bcl_edu.training.stage_run.build_method", fails)
-    with pytest.raises(SystemExit, match=r"there is not enough memory .*(allocate.*|MemoryError)\); a"):
+    with pytest.raises(SystemExit, match=r"not enough memory .*(allocate.*|MemoryError)\); "):
         train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run")])
 
 
@@ -178,7 +178,7 @@ def test_a_full_standard_output_is_not_taken_for_a_full_disk_of_the_run(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # without a file's name
 
     monkeypatch.setattr("bcl_edu.training.loop.train", prints)
-    with pytest.raises(SystemExit, match="cannot write to the standard output: No space left on device"):
+    with pytest.raises(SystemExit, match="standard output: No space left"):
         train.main(["digits-lt", *SHORT, "--output", str(tmp_path / "run")])
 
 
@@ -195,14 +195,14 @@ def test_another_error_of_the_program_is_not_taken_for_too_little_memory(
 
 def test_a_misspelt_method_is_answered_with_the_near_ones() -> None:
     for option in ("--loss", "--method"):
-        with pytest.raises(SystemExit, match=r"no method 'bce'; did you mean ce or bcl\?"):
+        with pytest.raises(SystemExit, match=r"'bce'; did you mean ce or bcl\?"):
             train.main(["digits-lt", option, "bce"])
 
 
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (["--method", "ce", "--temperature", "0.2"], r"method ce has no option --temperature; .*\bbcl\b"),
+        (["--method", "ce", "--temperature", "0.2"], r"method ce .*--temperature; .*\bbcl\b"),
         (["--metod", "ce"], "--metod; did you mean --method"),
         (["--no-drop-lst"], "--no-drop-lst"),
     ],
@@ -217,13 +217,9 @@ def test_evaluating_what_is_not_there_says_what_is_expected(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("empty").mkdir()
-    with pytest.raises(
-        SystemExit, match=r"there is no checkpoint runs/nothing; expected .* the folder of a run"
-    ):
+    with pytest.raises(SystemExit, match=r"no checkpoint runs/nothing; expected .*folder"):
         evaluate.main(["runs/nothing"])
-    with pytest.raises(
-        SystemExit, match=r"the folder empty has neither checkpoint\.pt, .* nor model\.safetensors"
-    ):
+    with pytest.raises(SystemExit, match=r"folder empty .*checkpoint\.pt, .* nor model\.safetensors"):
         evaluate.main(["empty"])
 
 
@@ -241,7 +237,7 @@ def test_evaluation_prints_each_class_from_head_to_tail(
 ) -> None:
     evaluate.main([str(run), "--per-class", "--device", "cpu"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "digits-lt, method bcl, after 1 epoch, on 400 test images, as many of every class"
+    assert lines[0].startswith("digits-lt, method bcl, after 1 epoch, on 400 test images")
     assert [line.split()[0] for line in lines[-10:]] == list("0123456789")
 
 
@@ -257,7 +253,7 @@ def test_evaluating_an_unfinished_run_says_how_much_of_it_was_trained(
 
 
 def test_fewer_than_no_workers_are_refused(run: Path) -> None:
-    with pytest.raises(SystemExit, match="workers is -1, but must be at least 0"):
+    with pytest.raises(SystemExit, match=r"workers is -1, .*at least 0"):
         evaluate.main([str(run), "--workers", "-1"])
 
 
@@ -277,7 +273,7 @@ def test_evaluating_something_else_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"something else")
     with pytest.raises(SystemExit) as end:
         evaluate.main([str(tmp_path)])
-    assert "cannot be read as a checkpoint" in str(end.value.code)
+    assert "cannot be read" in str(end.value.code)
 
 
 def test_an_exported_run_is_evaluated_like_the_run(
@@ -326,16 +322,14 @@ def test_an_unfinished_run_is_not_passed_over(run: Path, tmp_path: Path) -> None
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
         assert next_folder(named, RunOptions()) == Path("runs/digits-lt-bcl-seed0")
-    with pytest.raises(
-        SystemExit, match="already holds a run that is not finished; continue it with --resume"
-    ):
+    with pytest.raises(SystemExit, match=r"not finished; .*--resume"):
         train.main(["digits-lt", *SHORT, "--output", str(unfinished)])
 
 
 def test_a_folder_of_other_things_is_no_place_for_a_run(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     for resume in ([], ["--resume"]):
-        with pytest.raises(SystemExit, match=r"holds something else than a run, such as thesis\.tex"):
+        with pytest.raises(SystemExit, match=r"such as thesis\.tex"):
             train.main(["digits-lt", *SHORT, "--output", str(tmp_path), *resume])
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
@@ -358,9 +352,9 @@ def test_a_finished_run_says_what_can_be_done_with_it(run: Path, capsys: pytest.
 @pytest.mark.parametrize(
     ("interrupted", "said"),
     [
-        ("training.loop.claim_folder", "before the run began; nothing of it was changed"),
-        ("training.loop._Run._tensorboard", "nothing was saved yet: the same command begins anew"),
-        ("training.loop._Run._tell", "checkpoint.pt is as it was last saved: continue with --resume"),
+        ("training.loop.claim_folder", "before the run began"),
+        ("training.loop._Run._tensorboard", "nothing was saved"),
+        ("training.loop._Run._tell", "checkpoint.pt .*--resume"),
     ],
 )
 def test_an_interrupt_at_any_moment_says_what_is_kept_and_how_to_go_on(

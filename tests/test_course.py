@@ -43,13 +43,13 @@ def test_a_lesson_cannot_need_what_comes_later(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text(
         '[01_one]\nquestion="Why?"\ncomputing=1\nreading=9\nyou_can="say why"\nneeds=["02_two"]\n'
     )
-    with pytest.raises(ValueError, match="01_one needs 02_two, which does not come before"):
+    with pytest.raises(ValueError, match="01_one needs 02_two"):
         read_course(tmp_path)
 
 
 def test_an_incomplete_entry_is_named(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text('[01_one]\nquestion="Why?"\nneeds=[]\n')
-    with pytest.raises(ValueError, match="the entry 01_one has missing or unknown keys"):
+    with pytest.raises(ValueError, match="01_one has missing or unknown"):
         read_course(tmp_path)
 
 

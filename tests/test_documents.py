@@ -102,4 +102,4 @@ def test_the_way_from_own_pictures_to_a_table_is_as_it_is_written(
     printed = capsys.readouterr().out
     assert "estimated, nothing was written" in printed
     assert "folder, method bcl, after" in printed
-    assert "Finished runs in no table" in printed
+    assert "in no table" in printed

@@ -27,5 +27,5 @@ def test_a_block_has_a_line_of_its_own_and_its_sums_have_limits_below() -> None:
 
 
 def test_a_formula_that_cannot_be_converted_is_named() -> None:
-    with pytest.raises(NotMathML, match=r"not known \(\\nosuchcommand\): \\nosuchcommand x"):
+    with pytest.raises(NotMathML, match=r"\(\\nosuchcommand\): \\nosuchcommand x"):
         mathml(r"\nosuchcommand x")

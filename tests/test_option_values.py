@@ -50,7 +50,9 @@ def test_right_values_are_read() -> None:
 def test_what_is_no_whole_number_is_named(
     option: str, value: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert f"{option}: {value!r} is not a whole number, such as 64" in answer(capsys, option, value)
+    said = answer(capsys, option, value)
+    assert f"{option}: {value!r} " in said
+    assert "whole number, such as 64" in said
 
 
 @pytest.mark.parametrize(
@@ -80,17 +82,20 @@ def test_every_command_says_what_an_option_needs() -> None:
 
 
 def test_what_is_no_number_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "--weight: 'half' is not a number, such as 0.5" in answer(capsys, "--weight", "half")
+    said = answer(capsys, "--weight", "half")
+    assert "--weight: 'half' " in said
+    assert "number, such as 0.5" in said
 
 
 def test_a_misspelt_choice_is_answered_with_the_near_ones(capsys: pytest.CaptureFixture[str]) -> None:
     said = answer(capsys, "--colour", "gren")
-    assert "--colour: 'gren' is not one of red, green, blue; did you mean green" in said
+    assert "--colour: 'gren'" in said
+    assert "did you mean green" in said
 
 
 def test_a_choice_that_is_near_to_none_gets_all_in_their_order(capsys: pytest.CaptureFixture[str]) -> None:
     said = answer(capsys, "--colour", "xxxx")
-    assert "'xxxx' is not one of red, green, blue" in said
+    assert "one of red, green, blue" in said
     assert "did you mean" not in said
 
 

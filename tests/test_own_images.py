@@ -221,7 +221,7 @@ def test_classes_under_other_names_are_refused_or_mapped_by_a_file(
 ) -> None:
     own = evaluated(run, capsys, "--data-dir", str(pictures))
     numbers = renamed(pictures, tmp_path / "numbers", {"ant": "2", "bee": "0", "cow": "1"})
-    with pytest.raises(SystemExit, match=r"classes 0, 1, 2, the run was trained on ant, bee, cow"):
+    with pytest.raises(SystemExit, match=r"0, 1, 2, .* ant, bee, cow"):
         evaluated(run, capsys, "--data-dir", str(numbers))
     (tmp_path / "map.csv").write_text("2,ant\n0,bee\n1,cow\n")
     mapped = evaluated(run, capsys, "--data-dir", str(numbers), "--class-map", str(tmp_path / "map.csv"))
@@ -248,7 +248,7 @@ def test_a_test_set_that_is_not_balanced_has_both_averages(
     assert 0 <= found["calibration_error"] <= 100
     evaluate.main([str(run), "--data-dir", str(pictures), "--device", "cpu"])
     printed = capsys.readouterr().out
-    assert "not as many of every class" in printed
+    assert "not as many" in printed
     assert f"mean over classes {found['class_average']:.2f} %" in printed
 
 

@@ -100,20 +100,20 @@ def test_a_recipe_of_another_version_is_refused() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("imbalance_factor", 0.5, "imbalance_factor is 0.5, but must be at least 1"),
+        ("imbalance_factor", 0.5, "imbalance_factor is 0.5, .*at least 1"),
         ("imbalance_factor", float("nan"), "imbalance_factor is nan"),
-        ("temperature", 0.0, "temperature is 0.0, but must be above 0"),
-        ("epochs", 0, "epochs is 0, but must be at least 1"),
-        ("lambda_", -1.0, "lambda is -1.0, but must be at least 0"),
+        ("temperature", 0.0, "temperature is 0.0, .*above 0"),
+        ("epochs", 0, "epochs is 0, .*at least 1"),
+        ("lambda_", -1.0, "lambda is -1.0, .*at least 0"),
         ("crop_scale", (0.5, 0.2), "crop_scale is"),
         ("contrastive", "bce", "contrastive is 'bce'"),
-        ("momentum", 1.0, "momentum is 1.0, but must be below 1"),
-        ("seed", -1, "^seed is -1, but must be at least 0"),
-        ("subset_seed", -1, "subset_seed is -1, but must be from 0 to 4294967295"),
-        ("subset_seed", 2**32, "subset_seed is 4294967296, but must be from 0 to 4294967295"),
-        ("head_count", 0, "head_count is 0, but must be at least 1"),
-        ("milestones", (180, 160), r"milestones is \(180, 160\), but must be epochs from 0 on, each later"),
-        ("milestones", (-5,), r"milestones is \(-5,\), but must be epochs from 0 on"),
+        ("momentum", 1.0, "momentum is 1.0, .*below 1"),
+        ("seed", -1, "^seed is -1, .*at least 0"),
+        ("subset_seed", -1, "subset_seed is -1, .*0 to 4294967295"),
+        ("subset_seed", 2**32, "subset_seed is 4294967296, .*0 to 4294967295"),
+        ("head_count", 0, "head_count is 0, .*at least 1"),
+        ("milestones", (180, 160), r"milestones is \(180, 160\)"),
+        ("milestones", (-5,), r"milestones is \(-5,\), .*from 0"),
     ],
 )
 def test_values_out_of_range_are_named(field: str, value: object, message: str) -> None:
@@ -153,5 +153,5 @@ def test_a_stored_value_of_another_type_is_named(name: str, value: object) -> No
         with pytest.raises(ValueError, match="its mu is 'much'"):
             recipe_from_dict(recipe_as_dict(PAPER) | {name: value})
         return
-    with pytest.raises(ValueError, match=f"its {name} is .*, which no recipe can have"):
+    with pytest.raises(ValueError, match=f"its {name} is .*no recipe"):
         recipe_from_dict(recipe_as_dict(PAPER) | {name: value})

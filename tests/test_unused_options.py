@@ -33,7 +33,7 @@ KEPT = Path(__file__).parents[1] / "results" / "digits-lt" / "bcl"
         ("digits-lt --image-size 32", r"image_size is 32, .*not for digits"),
         ("digits-lt --unreadable-images replace", r"unreadable_images is 'replace', .*not for digits"),
         ("digits-lt --no-blur", r"blur is False, .*--views"),
-        ("cifar100-lt --method kcl --drop-last", r"drop_last is True, but the method kcl does not use it"),
+        ("cifar100-lt --method kcl --drop-last", r"drop_last is True, .*kcl"),
         ("digits-lt --warmup-epochs 0 --warmup-from 0.1", r"warmup_from is 0\.1, .*--warmup-epochs"),
         ("digits-lt --method crt --init-from RUN --epochs 3", r"epochs is 3, .*init-from.*--second-epochs"),
         ("digits-lt --method kcl --init-from RUN --temperature 1", r"temperature is 1\.0, .*--init-from"),
@@ -107,15 +107,15 @@ def test_what_no_later_stage_uses_is_known(name: str) -> None:
 @pytest.mark.parametrize("name", ["digits", "folder", "lists"])
 def test_what_nobody_publishes_is_not_downloaded(name: str) -> None:
     for get in (open_dataset, prepare_dataset):
-        with pytest.raises(ValueError, match=f"download is asked for, but {name}"):
+        with pytest.raises(ValueError, match=f"download is .*{name}"):
             get(name, download=True)
 
 
 def test_digits_have_neither_a_folder_nor_lists(tmp_path: Path) -> None:
     for get in (open_dataset, check_dataset):
-        with pytest.raises(ValueError, match=r"data_dir is .*but digits come with this package"):
+        with pytest.raises(ValueError, match=r"data_dir is .*digits"):
             get("digits", tmp_path)
-        with pytest.raises(ValueError, match=r"a train list is named, mine\.txt, but digits has no lists"):
+        with pytest.raises(ValueError, match=r"train list .*mine\.txt, .*digits"):
             get("digits", lists={"train": Path("mine.txt")})
 
 
@@ -126,5 +126,5 @@ def test_a_mode_of_compilation_needs_compilation() -> None:
 
 
 def test_lists_that_an_evaluation_does_not_look_at_are_refused() -> None:
-    with pytest.raises(SystemExit, match=r"a validation list is named, mine\.txt, .*--tau-norm"):
+    with pytest.raises(SystemExit, match=r"validation list .*mine\.txt, .*--tau-norm"):
         evaluate.main([str(KEPT), "--val-list", "mine.txt"])

@@ -44,7 +44,7 @@ def test_bad_input_is_refused_with_its_value() -> None:
     images = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
     with pytest.raises(ValueError, match=r"torch\.float32, expected torch\.uint8"):
         normalise(images.float(), (0.5,) * 3, (0.5,) * 3)
-    with pytest.raises(ValueError, match="have 3 channels, but mean has 1 value"):
+    with pytest.raises(ValueError, match=r"3 channels.*mean has 1"):
         normalise(images, (0.5,), (0.5,))
     with pytest.raises(ValueError, match="is a channel constant"):
         normalise(images, (0.5,) * 3, (0.5, 0.0, 0.5))

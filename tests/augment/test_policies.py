@@ -62,9 +62,7 @@ def test_a_policy_is_a_value(name: str) -> None:
 
 
 def test_bad_options_are_refused_with_their_value() -> None:
-    with pytest.raises(
-        ValueError, match="unknown view policy 'simclr', expected one of cifar, grey, digits, plain"
-    ):
+    with pytest.raises(ValueError, match=r"'simclr'.*cifar, grey, digits, plain"):
         view_policy("simclr", image_size=32)
     with pytest.raises(ValueError, match="image_size = 0"):
         view_policy("cifar", image_size=0)

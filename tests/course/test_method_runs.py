@@ -25,7 +25,7 @@ def test_runs_come_by_method_in_the_order_of_their_seeds(tmp_path: Path) -> None
 
 def test_methods_with_other_seeds_cannot_be_compared(tmp_path: Path) -> None:
     write(tmp_path, ("a", 0, 1.0), ("b", 1, 1.0))
-    with pytest.raises(ValueError, match=r"b has the seeds \[1\], but a has \[0\]"):
+    with pytest.raises(ValueError, match=r"b has .*\[1\].* a has \[0\]"):
         read_method_runs(tmp_path)
 
 

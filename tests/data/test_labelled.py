@@ -43,7 +43,7 @@ def test_sha256_tells_a_change_of_any_part(part: str) -> None:
 
 
 def test_a_label_without_a_name_is_refused_by_value_and_position() -> None:
-    with pytest.raises(ValueError, match=r"label 3 at position 1, but there are 3 class names"):
+    with pytest.raises(ValueError, match=r"label 3 at position 1.* 3 class"):
         labelled(0, 3)
 
 
@@ -57,7 +57,7 @@ def test_a_label_without_a_name_is_refused_by_value_and_position() -> None:
     ids=["float", "no channel", "four channels"],
 )
 def test_images_of_another_shape_or_type_are_refused(images: torch.Tensor) -> None:
-    with pytest.raises(ValueError, match=r"expected uint8 of shape \(n, 1 or 3, height, width\)"):
+    with pytest.raises(ValueError, match=r"expected uint8 .*\(n, 1 or 3"):
         LabelledImages(images, torch.zeros(2, dtype=torch.int64), ("a",))
 
 
@@ -68,11 +68,11 @@ def test_labels_of_another_length_or_type_are_refused(labels: torch.Tensor) -> N
 
 
 def test_a_dataset_has_one_size_of_image() -> None:
-    with pytest.raises(ValueError, match=r"train images are \(3, 2, 2\), test images \(1, 2, 2\)"):
+    with pytest.raises(ValueError, match=r"train images .*\(3, 2, 2\), .*\(1, 2, 2\)"):
         Dataset("mine", labelled(0), labelled(0, channels=1))
 
 
 def test_a_dataset_has_one_list_of_class_names() -> None:
     train = labelled(0)
-    with pytest.raises(ValueError, match="class names of train and test differ"):
+    with pytest.raises(ValueError, match=r"class names .*differ"):
         Dataset("mine", train, LabelledImages(train.images, train.labels, ("a", "b")))

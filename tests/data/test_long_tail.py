@@ -136,7 +136,7 @@ def test_a_factor_below_1_is_refused(profile, factor: float) -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_factor_that_leaves_a_class_empty_is_refused(profile) -> None:
-    with pytest.raises(ValueError, match=r"imbalance factor 11 leaves the last class 10/11 = 0\.909 images"):
+    with pytest.raises(ValueError, match=r"imbalance factor 11 .*10/11 = 0\.909"):
         profile(10, 3, 11)
 
 
@@ -155,7 +155,7 @@ def test_a_power_that_is_no_exponent_is_refused(power: float) -> None:
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_a_head_fraction_that_is_no_share_is_refused(share: float) -> None:
-    with pytest.raises(ValueError, match="expected a share between 0 and 1"):
+    with pytest.raises(ValueError, match="between 0 and 1"):
         step_profile(10, 3, 2, head_fraction=share)
 
 
@@ -253,19 +253,17 @@ def test_the_hash_tells_one_exchanged_image() -> None:
 def test_a_class_with_too_few_images_is_refused_with_both_numbers() -> None:
     counts = torch.full((10,), 20)
     counts[[4, 6]] = 21
-    with pytest.raises(
-        ValueError, match=r"class 4 has 20 images, but 21 were asked for \(likewise 1 more class\)"
-    ):
+    with pytest.raises(ValueError, match=r"class 4 has 20 .*21 .*\(likewise 1"):
         long_tailed_subset(LABELS, counts)
 
 
 def test_a_negative_count_is_refused() -> None:
-    with pytest.raises(ValueError, match="class 0 has 20 images, but -1 were asked for; use a smaller"):
+    with pytest.raises(ValueError, match=r"class 0 has 20 .*-1 .*smaller"):
         long_tailed_subset(LABELS, torch.tensor([-1] + [1] * 9))
 
 
 def test_a_label_without_a_count_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"labels are 0\.\.9, but counts has 9 entries"):
+    with pytest.raises(ValueError, match=r"labels are 0\.\.9.*counts has 9"):
         long_tailed_subset(LABELS, torch.ones(9, dtype=torch.int64))
 
 
@@ -305,5 +303,5 @@ def test_limits_can_be_chosen() -> None:
 
 
 def test_overlapping_limits_are_refused() -> None:
-    with pytest.raises(ValueError, match="a class of 11 images would be in both groups"):
+    with pytest.raises(ValueError, match="class of 11 "):
         shot_groups(torch.tensor([1]), many_above=10, few_below=12)

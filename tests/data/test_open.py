@@ -11,7 +11,7 @@ from tests.data.small_imagenet import own_lists, small_imagenet
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"no data set 'cifar'; expected one of digits, .*, folder"):
+    with pytest.raises(ValueError, match=r"'cifar'; expected .*digits, .*, folder"):
         open_dataset("cifar")
 
 
@@ -46,9 +46,7 @@ def test_data_are_looked_for_under_the_current_folder_or_where_the_environment_s
 
 def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cifar100.zip").write_bytes(b"")
-    with pytest.raises(
-        ValueError, match=r"data_dir is the file .*cifar100\.zip; expected the folder that has it"
-    ):
+    with pytest.raises(ValueError, match=r"data_dir .*cifar100\.zip; expected the folder"):
         open_dataset("cifar100", tmp_path / "cifar100.zip")
 
 
@@ -59,7 +57,7 @@ def test_import_reads_nothing_and_leaves_scikit_learn_alone() -> None:
 
 @pytest.mark.parametrize("name", [name for name in DATASET_NAMES if name != "digits"])
 def test_a_named_folder_that_does_not_exist_is_said_to_be_missing(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=f"there is no folder typo in {tmp_path}; name the folder"):
+    with pytest.raises(ValueError, match=f"folder typo in {tmp_path}; name"):
         open_dataset(name, "typo")
 
 

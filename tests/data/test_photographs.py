@@ -147,7 +147,7 @@ def test_a_class_without_its_first_image_is_noticed_at_once(root: Path) -> None:
 @pytest.mark.parametrize(
     ("train", "test", "message"),
     [
-        (TRAIN[:4] + TRAIN[6:], TEST, r"none of its images has label 1 \(1 such class\)"),
+        (TRAIN[:4] + TRAIN[6:], TEST, r"label 1 \(1 such class\)"),
         (TRAIN[:6], TEST, r"label 2 of val/n01484850/.*2 classes \(labels 0\.\.1\)"),
     ],
 )
@@ -161,9 +161,7 @@ def test_lists_that_do_not_belong_together_are_refused(
 
 
 def test_lists_are_for_image_files_only() -> None:
-    with pytest.raises(
-        ValueError, match=r"cifar10 has no lists; leave it out \(lists are for lists, imagenet-lt"
-    ):
+    with pytest.raises(ValueError, match=r"cifar10 .*lists, imagenet-lt"):
         open_dataset("cifar10", lists={"train": Path("list.txt")})
 
 
@@ -261,7 +259,7 @@ def test_a_fetched_list_with_other_counts_is_refused_and_not_kept(server: Path, 
     (server / "ImageNet_LT_train.txt").write_text("\n".join(TRAIN[:-1]))
     with pytest.raises(
         ValueError,
-        match="6 images instead of 7; 2 classes instead of 3; 2 in the smallest class instead of 1",
+        match=r"6 images .*7; 2 classes .*3; 2 .*1",
     ):
         opened(root, download=True)
     assert not [name for name in os.listdir(root) if name.startswith("ImageNet_LT_train")]
@@ -269,7 +267,7 @@ def test_a_fetched_list_with_other_counts_is_refused_and_not_kept(server: Path, 
 
 def test_a_page_instead_of_a_list_is_refused(server: Path, root: Path) -> None:
     (server / "ImageNet_LT_train.txt").write_text("<html>sign in</html>\n")
-    with pytest.raises(ValueError, match="is not a path and a label"):
+    with pytest.raises(ValueError, match="not a path"):
         opened(root, download=True)
 
 
@@ -291,7 +289,5 @@ def test_lists_go_to_the_cache_where_the_data_may_only_be_read(
 def test_without_a_network_the_message_says_what_to_fetch_and_where_to_put_it(
     server: Path, root: Path
 ) -> None:
-    with pytest.raises(
-        ConnectionError, match=f"404.*fetch that file .1 MB. elsewhere and put it, as it is, into {root}"
-    ):
+    with pytest.raises(ConnectionError, match=f"404.*fetch .*put it.* {root}"):
         opened(root, download=True)

@@ -77,9 +77,7 @@ def test_a_broken_connection_goes_on_where_it_stopped(server: Server, tmp_path: 
 
 def test_what_came_is_kept_for_the_next_call(server: Server, tmp_path: Path) -> None:
     server.break_off_after = [100] * 4
-    with pytest.raises(
-        ConnectionError, match=r"400 of 16,384 bytes \(400 bytes are kept: calling again goes on"
-    ):
+    with pytest.raises(ConnectionError, match=r"400 of 16,384 bytes \(400 "):
         fetch(server.file, tmp_path)
     assert os.listdir(tmp_path) == ["archive.tar.gz.part"]
     assert fetch(server.file, tmp_path).read_bytes() == CONTENT
@@ -99,7 +97,7 @@ def test_a_part_that_is_whole_is_only_checked(server: Server, tmp_path: Path) ->
 
 def test_a_wrong_hash_is_refused_and_the_next_call_starts_over(server: Server, tmp_path: Path) -> None:
     (tmp_path / "archive.tar.gz.part").write_bytes(b"something else")
-    with pytest.raises(ValueError, match=r"its MD5 is \w{32}, expected \w{32}; it is incomplete or changed"):
+    with pytest.raises(ValueError, match=r"MD5 is \w{32}, expected \w{32}"):
         fetch(server.file, tmp_path)
     assert os.listdir(tmp_path) == []
     assert fetch(server.file, tmp_path).read_bytes() == CONTENT
@@ -126,7 +124,7 @@ def test_a_refusal_says_what_to_fetch_and_where_to_put_it(
 def test_without_a_network_the_message_says_what_to_fetch_and_where_to_put_it(tmp_path: Path) -> None:
     server = Server()
     server.server_close()  # nobody listens on its port any more
-    with pytest.raises(ConnectionError, match=f"Without a network, fetch that file .* into {tmp_path}"):
+    with pytest.raises(ConnectionError, match=f"Without a network, .* into {tmp_path}"):
         fetch(server.file, tmp_path)
 
 
@@ -134,5 +132,5 @@ def test_check_md5(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"abc")
     check_md5(path, OfficialFile("http://x/file", "900150983cd24fb0d6963f7d28e17f72", 1))  # RFC 1321, A.5
-    with pytest.raises(ValueError, match="delete it and fetch http://x/file again"):
+    with pytest.raises(ValueError, match=r"delete it .*http://x/file"):
         check_md5(path, OfficialFile("http://x/file", "0" * 32, 1))

@@ -554,7 +554,7 @@ def test_free_prototypes_need_whole_anchors() -> None:
 
 
 def test_batches_in_which_nobody_has_a_positive_are_refused() -> None:
-    with pytest.raises(ValueError, match="no anchor has a positive"):
+    with pytest.raises(ValueError, match="no anchor"):
         geometry.certified_optimum([1, 1, 1], "scl")
 
 

@@ -29,7 +29,7 @@ def test_one_class_is_a_point() -> None:
 
 
 def test_too_many_classes_for_the_space_are_refused_with_the_reason() -> None:
-    with pytest.raises(ValueError, match="rank K - 1 = 3, vectors there have rank at most h = 2"):
+    with pytest.raises(ValueError, match=r"K - 1 = 3, .*h = 2"):
         geometry.regular_simplex(4, 2)
 
 

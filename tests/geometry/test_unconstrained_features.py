@@ -101,9 +101,9 @@ def test_samples_left_over_by_an_epoch_are_not_trained_in_a_batch_of_their_own()
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"class_counts": [3]}, "at least two whole numbers"),
-        ({"class_counts": [3, 0]}, "at least two whole numbers"),
-        ({"class_counts": [3, 1.5]}, "at least two whole numbers"),
+        ({"class_counts": [3]}, "two whole numbers"),
+        ({"class_counts": [3, 0]}, "two whole numbers"),
+        ({"class_counts": [3, 1.5]}, "two whole numbers"),
         ({"batch_size": 6}, "batch_size is 6; expected 1 to the 5"),
         ({"views": 0}, "views is 0"),
         ({"steps": 0}, "steps is 0"),
@@ -111,7 +111,7 @@ def test_samples_left_over_by_an_epoch_are_not_trained_in_a_batch_of_their_own()
         ({"learning_rate": 0.0}, "learning_rate is 0"),
         ({"temperature": -1.0}, "temperature is -1"),
         ({"loss": "triplet"}, "'triplet' is not known"),
-        ({"start": torch.zeros(4, 2)}, r"start has shape \(4, 2\); expected \(5, d\)"),
+        ({"start": torch.zeros(4, 2)}, r"start .*\(4, 2\).*\(5, d\)"),
     ],
 )
 @pytest.mark.usefixtures("shapes_unchecked")
@@ -135,10 +135,10 @@ def test_embeddings_in_a_cone_are_unit_vectors_that_nearly_agree() -> None:
 @pytest.mark.parametrize(
     ("samples", "dimension", "width", "message"),
     [
-        (0, 3, 0.3, "0 samples in dimension 3; expected at least 1"),
-        (3, 0, 0.3, "3 samples in dimension 0; expected at least 1"),
-        (3, 3, -0.1, "width is -0.1; expected a finite number"),
-        (3, 3, float("nan"), "width is nan; expected a finite number"),
+        (0, 3, 0.3, "0 samples .*at least 1"),
+        (3, 0, 0.3, "dimension 0; .*at least 1"),
+        (3, 3, -0.1, "width is -0.1"),
+        (3, 3, float("nan"), "width is nan"),
     ],
 )
 def test_a_cone_that_cannot_be_is_refused(samples: int, dimension: int, width: float, message: str) -> None:

@@ -19,35 +19,35 @@ def with_row(row: int, value: float) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"embeddings": Z.reshape(2, 2, 8)}, r"embeddings must have shape \(n, dim\), got \(2, 2, 8\)"),
-        ({"embeddings": Z[:0], "labels": Y[:0]}, r"embeddings has no rows \(shape \(0, 8\)\)"),
-        ({"embeddings": Y[:, None]}, "embeddings must be floating point, got torch.int64"),
+        ({"embeddings": Z.reshape(2, 2, 8)}, r"embeddings .*\(n, dim\), got \(2, 2, 8\)"),
+        ({"embeddings": Z[:0], "labels": Y[:0]}, r"embeddings .*\(0, 8\)"),
+        ({"embeddings": Y[:, None]}, "embeddings .*got torch.int64"),
         ({"embeddings": with_row(2, torch.nan)}, r"embeddings\[2\] is not finite"),
         ({"embeddings": with_row(3, torch.inf)}, r"embeddings\[3\] is not finite"),
         ({"embeddings": with_row(1, 0.0)}, r"embeddings\[1\] has norm 0, expected 1"),
         ({"embeddings": 3 * Z}, r"embeddings\[0\] has norm 3, expected 1 .*normalize"),
         ({"prototypes": 1.02 * C}, r"prototypes\[0\] has norm 1.02, expected 1"),
-        ({"prototypes": C[0]}, r"prototypes must have shape \(n, dim\), got \(8,\)"),
+        ({"prototypes": C[0]}, r"prototypes .*\(n, dim\), got \(8,\)"),
         ({"prototypes": somewhere(3, 6, seed=1)}, "prototypes have dimension 6, embeddings 8"),
         (
             {"prototypes": C[:1]},
-            r"label 1 at position 1, but prototypes has 1 class \(labels must be 0..0\)",
+            r"label 1 at position 1, .*1 class .*0..0",
         ),
-        ({"labels": torch.tensor([0, 1, -1, 0])}, "label -1 at position 2, but prototypes has 3 classes"),
+        ({"labels": torch.tensor([0, 1, -1, 0])}, "label -1 at position 2, .*3 classes"),
         ({"labels": torch.tensor([0, 1, 0, 100])}, "label 100 at position 3"),
-        ({"labels": Y[:2]}, r"labels must have shape \(4,\), one for each row of embeddings, got \(2,\)"),
+        ({"labels": Y[:2]}, r"labels .*\(4,\), .*embeddings, got \(2,\)"),
         ({"labels": Y[:, None]}, r"labels must have shape \(4,\).*got \(4, 1\)"),
-        ({"labels": Y.double()}, "labels must be integers, got torch.float64"),
-        ({"labels": Y.bool()}, "labels must be integers, got torch.bool"),
-        ({"labels": Y.to("meta")}, "one device, got embeddings on cpu, labels on meta, prototypes on cpu"),
+        ({"labels": Y.double()}, "labels .*got torch.float64"),
+        ({"labels": Y.bool()}, "labels .*got torch.bool"),
+        ({"labels": Y.to("meta")}, "labels on meta"),
         (
             {"prototypes": C.to("meta")},
-            "one device, got embeddings on cpu, labels on cpu, prototypes on meta",
+            "prototypes on meta",
         ),
-        ({"temperature": 0.0}, "temperature must be a finite number above 0, got 0.0"),
-        ({"temperature": -0.1}, "temperature must be a finite number above 0, got -0.1"),
-        ({"temperature": float("nan")}, "temperature must be a finite number above 0, got nan"),
-        ({"temperature": float("inf")}, "temperature must be a finite number above 0, got inf"),
+        ({"temperature": 0.0}, "temperature .*above 0, got 0.0"),
+        ({"temperature": -0.1}, "temperature .*above 0, got -0.1"),
+        ({"temperature": float("nan")}, "temperature .*above 0, got nan"),
+        ({"temperature": float("inf")}, "temperature .*above 0, got inf"),
     ],
 )
 def test_bad_input_is_named(changed: dict, message: str) -> None:
@@ -57,7 +57,7 @@ def test_bad_input_is_named(changed: dict, message: str) -> None:
 
 
 def test_a_negative_label_is_refused_without_prototypes_too() -> None:
-    with pytest.raises(ValueError, match="label -7 at position 0, but labels must be 0 or more"):
+    with pytest.raises(ValueError, match="label -7 at position 0"):
         supervised_contrastive_loss(Z, torch.tensor([-7, 1, 0, 1]))
 
 

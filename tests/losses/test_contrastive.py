@@ -187,20 +187,20 @@ def test_compiles_into_a_single_graph() -> None:
 @pytest.mark.usefixtures("shapes_unchecked")
 def test_unknown_averaging_is_refused() -> None:
     z, y, c = batch()
-    with pytest.raises(ValueError, match="one of none, outside, inside, prototypes, got 'mean'"):
+    with pytest.raises(ValueError, match="none, outside, inside, prototypes, got 'mean'"):
         contrastive_loss(z, y, c, averaging="mean", complement=True)
 
 
 @pytest.mark.parametrize(("averaging", "complement"), [("none", True), ("prototypes", False)])
 def test_missing_prototypes_are_refused(averaging: str, complement: bool) -> None:
     z, y, _ = batch()
-    with pytest.raises(ValueError, match=r"needs prototypes \(k, dim\), got None"):
+    with pytest.raises(ValueError, match=r"prototypes .*got None"):
         contrastive_loss(z, y, averaging=averaging, complement=complement)
 
 
 def test_prototypes_that_would_be_ignored_are_refused() -> None:
     z, y, c = batch()
-    with pytest.raises(ValueError, match="does not use prototypes; leave them out, or pass complement=True"):
+    with pytest.raises(ValueError, match=r"prototypes; .*complement=True"):
         contrastive_loss(z, y, c, averaging="outside", complement=False)
 
 

@@ -110,11 +110,11 @@ def test_without_value_checks_no_value_is_read_on_the_host() -> None:
     ("changed", "message"),
     [
         ({"logits": torch.full((4, 3), torch.nan)}, r"logits\[0\] is not finite"),
-        ({"labels": torch.tensor([0, 1, 2, 3])}, "label 3 at position 3, but logits has 3 classes"),
+        ({"labels": torch.tensor([0, 1, 2, 3])}, "label 3 at position 3, .*3 classes"),
         ({"class_counts": torch.tensor([5, 0, 5])}, r"class_counts\[1\] is 0, expected at least 1"),
         ({"class_counts": torch.tensor([5, 5])}, r"class_counts must have shape \(3,\)"),
-        ({"gamma": -1.0}, "gamma must be a finite number of at least 0, got -1"),
-        ({"beta": 1.0}, "beta must be at least 0 and below 1, got 1"),
+        ({"gamma": -1.0}, "gamma .*at least 0, got -1"),
+        ({"beta": 1.0}, "beta .*below 1, got 1"),
     ],
 )
 def test_bad_input_is_named(changed: dict, message: str) -> None:

@@ -85,19 +85,19 @@ def test_without_value_checks_no_value_is_read_on_the_host() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"logits": torch.zeros(3)}, r"shape \(n, k\) with n >= 1, got \(3,\)"),
-        ({"logits": torch.zeros(0, 3)}, r"shape \(n, k\) with n >= 1, got \(0, 3\)"),
+        ({"logits": torch.zeros(3)}, r"\(n, k\) .*got \(3,\)"),
+        ({"logits": torch.zeros(0, 3)}, r"\(n, k\) .*got \(0, 3\)"),
         ({"logits": torch.zeros(4, 3, dtype=torch.int64)}, r"floating point, got torch.int64"),
         ({"logits": torch.full((4, 3), torch.nan)}, r"logits\[0\] is not finite"),
         ({"class_counts": torch.tensor([5, 5])}, r"class_counts must have shape \(3,\).*got \(2,\)"),
         ({"class_counts": torch.tensor([5, 0, 5])}, r"class_counts\[1\] is 0, expected at least 1"),
         ({"class_counts": torch.tensor([5, 5, -2])}, r"class_counts\[2\] is -2, expected at least 1"),
-        ({"labels": torch.tensor([0, 1, 2, 3])}, r"label 3 at position 3, but logits has 3 classes"),
+        ({"labels": torch.tensor([0, 1, 2, 3])}, r"label 3 at position 3, .*3 classes"),
         ({"labels": torch.tensor([0, -100, 2, 1])}, r"label -100 at position 1, but"),
-        ({"labels": torch.tensor([0, 1])}, r"labels must have shape \(4,\), one for each row of logits"),
+        ({"labels": torch.tensor([0, 1])}, r"labels .*\(4,\), .*logits"),
         (
             {"labels": torch.zeros(4, device="meta", dtype=torch.int64)},
-            "one device, got logits on cpu, labels on meta",
+            "labels on meta",
         ),
     ],
 )

@@ -17,8 +17,8 @@ def test_is_equation_11() -> None:
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ({"lambda_": -1.0, "mu": 0.6}, "lambda_ must be 0 or more, got -1.0"),
-        ({"lambda_": 2.0, "mu": float("nan")}, "mu must be 0 or more, got nan"),
+        ({"lambda_": -1.0, "mu": 0.6}, "lambda_ .*0 or more, got -1.0"),
+        ({"lambda_": 2.0, "mu": float("nan")}, "mu .*0 or more, got nan"),
     ],
 )
 def test_negative_weights_are_refused(weights: dict[str, float], message: str) -> None:

@@ -61,7 +61,7 @@ def test_only_a_method_that_can_computes_a_batch_in_micro_batches(method: str, t
     stages = built(recipe).stages()
     for number, stage in enumerate(stages):
         if built(recipe).forward_changes_state or built(recipe).owns_gradients or stage.streams:
-            with pytest.raises(ValueError, match=f"method {method} cannot be computed in micro-batches"):
+            with pytest.raises(ValueError, match=f"method {method} .*micro-batches"):
                 train(recipe, options(tmp_path))
             return
         whole, parts = gradients_in([10], recipe, number), gradients_in([6, 4], recipe, number)

@@ -242,7 +242,7 @@ def test_scales_cannot_start_from_a_cosine_classifier(tmp_path: Path) -> None:
 
 def test_a_second_stage_without_a_batch_is_refused_before_the_first_begins(tmp_path: Path) -> None:
     recipe = digits("crt", second_batch_size=4096)
-    with pytest.raises(ValueError, match=r"the stage second: \d+ training images in batches of 4096"):
+    with pytest.raises(ValueError, match=r"stage second: \d+ .*4096"):
         train(recipe, options(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 

@@ -187,7 +187,7 @@ def test_the_pretext_tasks_number_of_parameters() -> None:
 
 
 def test_a_queue_that_takes_no_whole_batches_is_refused() -> None:
-    with pytest.raises(ValueError, match="queue_size is 65, but must be a multiple of the batch size 64"):
+    with pytest.raises(ValueError, match=r"queue_size is 65, .*batch size 64"):
         built(digits("ssp-crt", queue_size=65))
 
 

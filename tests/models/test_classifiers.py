@@ -69,7 +69,7 @@ def test_weight_rows_belong_to_classes(name: str) -> None:
 
 
 def test_impossible_sizes_are_refused() -> None:
-    with pytest.raises(ValueError, match="unknown classifier 'mlp', expected one of linear, cosine"):
+    with pytest.raises(ValueError, match=r"'mlp', expected .*linear, cosine"):
         build_classifier("mlp", 64, 10)
     with pytest.raises(ValueError, match="num_classes = 1"):
         LinearClassifier(64, 1)

@@ -76,7 +76,7 @@ def test_the_dataframe_has_a_row_a_line_and_numbers_as_numbers(runs: Path) -> No
 
 def test_without_pandas_the_message_says_what_to_do(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"pip install pandas, or take the same rows as dictionaries"):
+    with pytest.raises(ImportError, match=r"pip install pandas"):
         as_dataframe(build_report([runs]))
 
 
@@ -100,20 +100,18 @@ def test_the_command_reads_the_kept_results(capsys: pytest.CaptureFixture[str]) 
 def test_a_folder_without_runs_is_a_mistake_unless_all_tables_are_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit, match=r"there is no run\.json below .*; name folders that hold runs"):
+    with pytest.raises(SystemExit, match=r"no run\.json below .*; name folders"):
         command.main([str(tmp_path)])
     command.main([str(tmp_path), "--all"])
     assert "table2-bcl" in capsys.readouterr().out
 
 
 def test_a_folder_is_no_file_to_write_to(runs: Path) -> None:
-    with pytest.raises(SystemExit, match="is a folder; name the file to write the report to"):
+    with pytest.raises(SystemExit, match="is a folder; "):
         command.main([str(runs), "--output", str(runs)])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"), [(["nowhere"], "there is no folder nowhere"), ([], "name one or more folders")]
-)
+@pytest.mark.parametrize(("arguments", "message"), [(["nowhere"], "folder nowhere"), ([], "more folders")])
 def test_a_mistake_is_one_message(arguments: list[str], message: str) -> None:
     with pytest.raises(SystemExit) as end:
         command.main(arguments)

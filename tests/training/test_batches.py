@@ -67,12 +67,12 @@ def test_share_sizes_are_those_of_the_shares(world_size: int) -> None:
 
 
 def test_a_batch_smaller_than_the_number_of_processes_is_refused() -> None:
-    with pytest.raises(ValueError, match="a batch of 5 cannot be shared by 6 processes"):
+    with pytest.raises(ValueError, match=r"batch of 5 .*6 processes"):
         new(world_size=6)
 
 
 def test_an_epoch_without_a_batch_is_refused() -> None:
-    with pytest.raises(ValueError, match="3 training images in batches of 5"):
+    with pytest.raises(ValueError, match=r"3 training images .*batches of 5"):
         new(3, drop_last=True)
 
 

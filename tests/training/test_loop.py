@@ -127,7 +127,7 @@ def test_an_interrupt_in_an_evaluation_is_heard_and_the_rest_is_the_same(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bcl_edu.training.loop.evaluate_method", interrupted_evaluation)
-        with pytest.raises(Interrupted, match=r"in epoch 1 after step (\d+) of \1; .*--resume"):
+        with pytest.raises(Interrupted, match=r"epoch 1 after step (\d+) of \1; .*--resume"):
             train(recipe, options)
     resumed = train(recipe, replace(options, resume=True))
     assert same(weights(whole.folder), weights(resumed.folder))
@@ -137,7 +137,7 @@ def test_an_interrupt_in_an_evaluation_is_heard_and_the_rest_is_the_same(
 def test_a_folder_that_holds_a_run_is_not_overwritten(tiny: Recipe, options: RunOptions) -> None:
     short = replace(tiny, epochs=1)
     before = weights(train(short, options).folder)
-    with pytest.raises(ValueError, match="already holds a run that is finished"):
+    with pytest.raises(ValueError, match=r"already holds .*finished"):
         train(short, options)
     assert same(before, weights(options.output))  # type: ignore[arg-type]
 
@@ -150,14 +150,14 @@ def test_a_folder_that_another_process_trains_into_is_refused_until_it_ends(
     assert options.output is not None
 
     def start_at_its_beginning(total: int, done: int) -> StepDisplay:
-        with pytest.raises(ValueError, match="another process is training into"):
+        with pytest.raises(ValueError, match="another process"):
             train(short, options)
         return Progress(total, done, enabled=False)
 
     def start_after_its_epoch(report: EpochReport) -> None:
         with pytest.raises(ValueError, match="already holds a run"):
             train(short, options)
-        with pytest.raises(ValueError, match="another process is training into"):
+        with pytest.raises(ValueError, match="another process"):
             train(short, replace(options, resume=True))
 
     first = train(short, options, start_after_its_epoch, start_at_its_beginning)
@@ -405,9 +405,9 @@ def test_what_cannot_be_extended_is_refused_by_name(tiny: Recipe, options: RunOp
     longer = replace(options, resume=True, extend_to=9)
     with pytest.raises(ValueError, match=r"a cosine schedule .*--init-from"):
         train(replace(tiny, schedule="cosine"), longer)
-    with pytest.raises(ValueError, match=r"extend_to is 9, but what the method ldam-drw"):
+    with pytest.raises(ValueError, match=r"extend_to is 9, .*ldam-drw"):
         train(tiny.change(method="ldam-drw"), longer)
-    with pytest.raises(ValueError, match="extend_to is 1, but the recipe has"):
+    with pytest.raises(ValueError, match="extend_to is 1, "):
         train(replace(tiny, epochs=2), replace(longer, extend_to=1))
 
 

@@ -25,7 +25,7 @@ def test_an_empty_group_has_no_accuracy() -> None:
     [
         ([], [], "no label"),
         ([0, 1], [0], "2 predictions for 1 label"),
-        ([4], [0], r"predictions from 4 to 4, but there are 4 class counts \(expected 0\.\.3\)"),
+        ([4], [0], r"predictions from 4 to 4, .*\(expected 0\.\.3\)"),
     ],
 )
 def test_predictions_that_fit_no_labels_or_classes_are_refused(

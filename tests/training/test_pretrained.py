@@ -94,7 +94,7 @@ def test_an_unfinished_run_is_not_exported(run: Path, tmp_path: Path) -> None:
     record = json.loads((run / "run.json").read_text())
     record["epochs"] = 7
     (unfinished / "run.json").write_text(json.dumps(record))
-    with pytest.raises(ValueError, match="has finished 1 of 7 epochs; continue it with --resume"):
+    with pytest.raises(ValueError, match=r"1 of 7 epochs; .*--resume"):
         export_run(unfinished, tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
 
@@ -106,7 +106,7 @@ def test_a_record_and_a_checkpoint_of_two_runs_are_not_exported(run: Path, tmp_p
     state = load_checkpoint(run / "checkpoint.pt")
     state["recipe"]["seed"] = 3
     save_checkpoint(mixed / "checkpoint.pt", state)
-    with pytest.raises(CheckpointError, match="are not of the same run"):
+    with pytest.raises(CheckpointError, match="the same run"):
         export_run(mixed, tmp_path / "kept")
 
 
@@ -128,7 +128,7 @@ def test_a_record_that_was_changed_is_not_exported(change, differ: str, run: Pat
     record = json.loads((changed / "run.json").read_text())
     change(record)
     (changed / "run.json").write_text(json.dumps(record))
-    with pytest.raises(CheckpointError, match=f"or one was changed: they differ in .*{differ}"):
+    with pytest.raises(CheckpointError, match=f"they differ in .*{differ}"):
         export_run(changed, tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
 
@@ -172,7 +172,7 @@ def test_a_weight_beyond_float16_is_refused(run: Path, tmp_path: Path) -> None:
     state = load_checkpoint(run / "checkpoint.pt")
     state["model"]["classifier.bias"][0] = 1e6
     save_checkpoint(huge / "checkpoint.pt", state)
-    with pytest.raises(CheckpointError, match=r"classifier\.bias holds a weight that float16 cannot hold"):
+    with pytest.raises(CheckpointError, match=r"classifier\.bias .*float16"):
         export_run(huge, tmp_path / "kept", "float16")
 
 
@@ -182,7 +182,7 @@ def test_a_weight_beyond_float16_is_refused(run: Path, tmp_path: Path) -> None:
         (lambda folder: (folder / "model.safetensors").unlink(), r"there is no model\.safetensors in"),
         (
             lambda folder: (folder / "model.safetensors").write_bytes(b"no"),
-            "is damaged, or is no safetensors",
+            "damaged, .*safetensors",
         ),
         (lambda folder: (folder / "run.json").write_text("{"), "is damaged"),
         (lambda folder: (folder / "run.json").write_text("{}"), "is no run record"),
@@ -191,7 +191,7 @@ def test_a_weight_beyond_float16_is_refused(run: Path, tmp_path: Path) -> None:
             lambda folder: (folder / "run.json").write_text(
                 (folder / "run.json").read_text().replace('"normalisation"', '"normalization"')
             ),
-            "lacks what an exported run has: 'normalisation'",
+            "lacks .*'normalisation'",
         ),
         (lambda folder: save_file({"a": torch.zeros(1)}, folder / "model.safetensors"), "format None"),
     ],
@@ -217,7 +217,7 @@ def test_weights_of_another_model_are_refused(run: Path, tmp_path: Path) -> None
 def test_images_that_are_none_are_refused(shape: str, run: Path, tmp_path: Path) -> None:
     path = export_without_hashes(run, tmp_path / "kept")
     save_file(load_file(path), path, metadata={"format": "1", "image_shape": shape, "epoch": "1"})
-    with pytest.raises(CheckpointError, match=r"the stored shape of the images is .*8.*, but must be three"):
+    with pytest.raises(CheckpointError, match=r"stored shape .*8.*three"):
         load_pretrained(tmp_path / "kept")
 
 

@@ -1,6 +1,7 @@
 """What a check says of answers that are no answers, and of mistakes that nobody foresaw."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -72,8 +73,8 @@ def test_an_unwritten_function_is_open_and_not_wrong() -> None:
 
     verdict = check("class_counts", class_counts)
     assert verdict.state == "open"
-    assert "To write: the number of training images" in verdict.lines[0]
-    assert verdict.lines[1] == "So far the function returns nothing."
+    assert "To write: " in verdict.lines[0]
+    assert "returns nothing" in verdict.lines[1]
 
 
 def test_not_implemented_is_open_too() -> None:
@@ -88,28 +89,28 @@ def test_none_in_some_cases_is_wrong() -> None:
         check("class_counts", lambda n, k, factor: right_counts(n, k, factor) if factor > 1 else None)
     )
     assert "returned None" in text
-    assert "This is where the classes are balanced." in text
+    assert "classes are balanced." in text
 
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        ("seven", "returned a str; expected K whole numbers, shape (K,)"),
+        ("seven", "returned a str"),
         ({"a": 1}, "returned a dict"),
         (object(), "returned an object"),
         ([1, "two"], "returned a list of 2"),
         (torch.tensor([1j, 2, 3]), "returned a Tensor"),
-        (torch.zeros(3, 1), "has shape (3, 1), here it should be (3,)"),
-        (5, "has shape (), here it should be (3,)"),
-        ([], "has shape (0,), here it should be (3,)"),
-        ([math.nan] * 3, "Your answer is NaN somewhere."),
-        ([math.inf, 1, 1], "Your answer is infinite somewhere."),
+        (torch.zeros(3, 1), "(3, 1), here it should be (3,)"),
+        (5, "(), here it should be (3,)"),
+        ([], "(0,), here it should be (3,)"),
+        ([math.nan] * 3, "NaN somewhere"),
+        ([math.inf, 1, 1], "infinite somewhere"),
     ],
 )
 def test_no_answer_gets_one_clear_line(answer: object, expected: str) -> None:
     verdict = check("class_counts", lambda *arguments: answer)
     assert expected in verdict.lines[0]
-    assert verdict.lines[0].endswith("This is where n_max is 100, K is 3 and the imbalance factor is 20.")
+    assert verdict.lines[0].endswith("imbalance factor is 20.")
     assert verdict.lines[-1] == "Right in 0 of 6 cases."
 
 
@@ -118,12 +119,12 @@ def test_no_answer_gets_one_clear_line(answer: object, expected: str) -> None:
     [
         (
             torch.zeros(4),
-            "returned a Tensor; expected two tensors of shape (n,), first the attraction, then the repulsion.",
+            "returned a Tensor",
         ),
         ((1.0, 2.0, 3.0), "returned a tuple of 3"),
-        ((torch.zeros(4), torch.zeros(3)), "The parts of your answer differ in shape"),
+        ((torch.zeros(4), torch.zeros(3)), "differ in shape"),
         ((torch.zeros(4), "two"), "returned a str"),
-        ((torch.zeros(2), torch.zeros(2)), "has shape (2,), here it should be (4,)"),
+        ((torch.zeros(2), torch.zeros(2)), "(2,), here it should be (4,)"),
     ],
 )
 def test_an_answer_of_two_parts_needs_both(answer: object, expected: str) -> None:
@@ -173,7 +174,7 @@ def test_an_exception_in_one_case_only_names_the_case() -> None:
 
     verdict = check("class_counts", not_for_balanced)
     assert "raised ZeroDivisionError" in verdict.lines[0]
-    assert verdict.lines[0].endswith("This is where the classes are balanced.")
+    assert verdict.lines[0].endswith("classes are balanced.")
     assert verdict.lines[-1] == "Right in 5 of 6 cases."
 
 
@@ -199,7 +200,7 @@ def test_a_built_in_function_without_a_signature_is_called() -> None:
 def test_an_unknown_exercise_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(
         ValueError,
-        match=r"there is no exercise 'class_count'; did you mean 'class_counts'\? There are: .*\.$",
+        match=r"'class_count'; did you mean 'class_counts'",
     ):
         check("class_count", right_counts)
 
@@ -217,8 +218,8 @@ def test_exponentials_that_overflow_are_recognised() -> None:
         return means.mean()
 
     verdict = check("supervised_contrastive_loss", naive)
-    assert "This is where the temperature is 0.01, in float32." in verdict.lines[0]
-    assert "how large does an exponential get here?" in verdict.lines[1]
+    assert "temperature is 0.01, in float32" in verdict.lines[0]
+    assert "exponential" in verdict.lines[1]
 
 
 def test_a_naive_exponential_overflows_in_the_class_averaged_denominator_too() -> None:
@@ -229,8 +230,8 @@ def test_a_naive_exponential_overflows_in_the_class_averaged_denominator_too() -
         return ((similarity @ member) / size.clamp(min=1)).sum(dim=1).log()
 
     verdict = check("class_averaged_denominator", naive)
-    assert "This is where the temperature is 0.01, in float32." in verdict.lines[0]
-    assert "how large does an exponential get here?" in verdict.lines[1]
+    assert "temperature is 0.01, in float32" in verdict.lines[0]
+    assert "exponential" in verdict.lines[1]
 
 
 def test_a_naive_exponential_overflows_in_class_complement_too() -> None:
@@ -244,8 +245,8 @@ def test_a_naive_exponential_overflows_in_class_complement_too() -> None:
         return (losses.masked_fill(~positive, 0).sum(dim=1) / positive.sum(dim=1)).mean()
 
     verdict = check("class_complement", naive)
-    assert "This is where the temperature is 0.01, in float32." in verdict.lines[0]
-    assert "how large does an exponential get here?" in verdict.lines[1]
+    assert "temperature is 0.01, in float32" in verdict.lines[0]
+    assert "exponential" in verdict.lines[1]
 
 
 def test_the_classic_slips_written_as_learners_write_them_are_named() -> None:
@@ -298,22 +299,22 @@ def test_a_known_mistake_is_recognised_behind_an_overflow() -> None:
 
 def test_a_constant_factor_is_noticed() -> None:
     text = said(check("simplex_deviation", lambda means: 3 * right_deviation(means)))
-    assert "Every wrong answer is 3 times what it should be." in text
+    assert "3 times" in text
 
 
 def test_a_constant_offset_is_noticed() -> None:
     text = said(check("simplex_deviation", lambda means: right_deviation(means) - 0.25))
-    assert "Every wrong answer is -0.25 off." in text
+    assert "-0.25 off" in text
 
 
 def test_a_wrong_sign_is_noticed() -> None:
     text = said(check("simplex_deviation", lambda means: -right_deviation(means)))
-    assert "The size is right, the sign is not." in text
+    assert "sign is not" in text
 
 
 def test_numbers_at_wrong_places_are_noticed() -> None:
     text = said(check("class_counts", lambda *arguments: right_counts(*arguments).roll(1)))
-    assert "The numbers are right, but not at their places." in text
+    assert "at their places" in text
 
 
 def test_what_is_right_and_what_is_wrong_is_listed() -> None:
@@ -323,17 +324,14 @@ def test_what_is_right_and_what_is_wrong_is_listed() -> None:
         )
 
     text = said(check("class_counts", only_small))
-    assert (
-        "Right where n_max is 100, K is 3 and the imbalance factor is 20; where the classes are balanced"
-        in text
-    )
-    assert "Wrong where n_max is 500, K is 100 and the imbalance factor is 90; where n_max is 5000" in text
+    assert re.search("Right where n_max is 100.*; where the classes are balanced", text)
+    assert re.search("Wrong where n_max is 500.*; where n_max is 5000", text)
 
 
 def test_an_unforeseen_mistake_is_shown_on_the_case_for_pencil_and_paper() -> None:
     text = said(check("class_counts", lambda *arguments: right_counts(*arguments).square()))
-    assert "With pencil and paper: where n_max is 100, K is 3 and the imbalance factor is 20" in text
-    assert "the answer is [100, 22, 5]; yours is [10000, 484, 25]" in text
+    assert "n_max is 100, K is 3" in text
+    assert "[100, 22, 5]; yours is [10000, 484, 25]" in text
 
 
 def test_a_wrong_simplex_is_told_which_condition_fails() -> None:
@@ -343,13 +341,13 @@ def test_a_wrong_simplex_is_told_which_condition_fails() -> None:
         return points
 
     text = said(check("regular_simplex", shifted))
-    assert "Of the definition's conditions, (a) fails: the mean point has" in text
+    assert "(a) fails: " in text
     assert "one right answer is [[1], [-1]]" in text
 
 
 def test_a_simplex_of_another_size_is_told_so() -> None:
     text = said(check("regular_simplex", lambda k, h: 3 * regular_simplex(k, h)))
-    assert "Your points are not of unit length." in text
+    assert "unit length" in text
 
 
 def test_points_in_the_origin_are_told_so() -> None:

@@ -26,12 +26,10 @@ def test_a_notebook_has_the_exercises_that_it_checks() -> None:
 
 
 def test_the_verdict_says_how_far_the_notebook_is() -> None:
-    assert passes("regular_simplex") == (
-        "1 of the 3 checked exercises of notebook 03 passed; still open: `is_regular_simplex`, `simplex_deviation`."
-    )
+    assert re.match("1 of the 3 .* `is_regular_simplex`, `simplex_deviation`", passes("regular_simplex"))
     assert passes("simplex_deviation").startswith("2 of the 3")
     assert passes("simplex_deviation").startswith("2 of the 3")  # twice passed is passed once
-    assert passes("is_regular_simplex") == "3 of the 3 checked exercises of notebook 03 passed."
+    assert passes("is_regular_simplex").startswith("3 of the 3")
     assert passes("class_averaged_denominator").startswith("1 of the 1")
     assert progress().passed == {*OF_NOTEBOOK["03_regular_simplex"], "class_averaged_denominator"}
 
@@ -61,12 +59,12 @@ def test_it_is_shown_by_notebook_as_text_and_as_a_table() -> None:
 @pytest.mark.parametrize("content", ["{", "[]", '{"passed": 3}', '{"done": []}'])
 def test_a_damaged_file_is_named_and_left_alone(content: str) -> None:
     REMEMBERED_IN.write_text(content)
-    with pytest.raises(ValueError, match=r"exercises_passed\.json .* delete it to start afresh"):
+    with pytest.raises(ValueError, match=r"exercises_passed\.json .* delete it"):
         progress()
-    assert passes("class_counts").startswith("This could not be remembered: ")
+    assert passes("class_counts").startswith("This could not")
     assert REMEMBERED_IN.read_text() == content
 
 
 def test_what_cannot_be_written_is_said_and_the_exercise_passes(folder: Path) -> None:
     (folder / f".{REMEMBERED_IN}.writing").mkdir()  # where the file would be written first
-    assert passes("class_counts").startswith("This could not be remembered: ")
+    assert passes("class_counts").startswith("This could not")

@@ -16,7 +16,7 @@ def test_the_best_found_stands_beside_the_simplex() -> None:
 def test_words_say_where_the_simplex_ends() -> None:
     figure = closest_pairs({3: -0.5, 4: 0.0}, dimension=2)
     assert "K = 4: 0.00 and -0.33" in text_alternative(figure)
-    assert text_alternative(figure).endswith("fits into 2 dimensions up to K = 3.")
+    assert text_alternative(figure).endswith("K = 3.")
     assert "in 2 dimensions" in figure.layout.title.text
     assert len(style.caption(figure)) < 67
 

@@ -85,7 +85,7 @@ def test_gains_stand_from_head_to_tail_and_the_largest_first() -> None:
 
 
 def test_gains_of_another_number_of_classes_are_refused() -> None:
-    with pytest.raises(ValueError, match="a has 1 gains for 2 classes"):
+    with pytest.raises(ValueError, match=r"a has 1 .*2 classes"):
         class_gains({"a": [1.0]}, COUNTS, title="t", look_at="l")
 
 
@@ -138,7 +138,7 @@ def test_named_methods_have_their_name_beside_them() -> None:
     assert (others.mode, named.mode) == ("markers", "markers+text")
     assert (others.text, named.text) == (("a",), ("b",))
     assert (named.x, named.y, named.error_y.array) == ((0.2,), (80,), (2,))
-    with pytest.raises(ValueError, match="c: expected a deviation and an accuracy"):
+    with pytest.raises(ValueError, match="c: expected"):
         means_and_accuracy(of, accuracy, ("c",), title="t", look_at="l")
 
 

@@ -43,7 +43,7 @@ def test_ten_orthogonal_means_show_three_tenths_and_say_so() -> None:
     projection = best_projection(torch.eye(10))
     assert not projection.exact
     assert projection.kept == pytest.approx(0.3)
-    assert projection.label == "a projection: shows 30% of the squared length"
+    assert "30%" in projection.label
 
 
 def test_the_same_vectors_give_the_same_picture_when_negated_axes_would_do() -> None:

@@ -31,7 +31,7 @@ def test_rows_and_columns_are_named() -> None:
     figure = view_columns(IMAGES, VIEWS[:, :1], ["owl", "cat"])
     assert figure.layout.xaxis.ticktext == ("the image", "v1,<br>for the classifier")
     assert figure.layout.yaxis.ticktext == ("owl", "cat")
-    assert "owl, cat: the image, v1, for the classifier" in text_alternative(figure)
+    assert "owl, cat: the image, v1" in text_alternative(figure)
     assert "One row an image" in style.caption(figure)
 
 

@@ -48,5 +48,5 @@ def test_two_modules_of_one_name_are_refused(tmp_path: Path) -> None:
     written(tmp_path / "other", b="export const c = 1;\n")
     written(tmp_path, b="export const b = 1;\n")
     written(tmp_path, a='import { b } from "./b.js";\nimport { c } from "./other/b.js";\n')
-    with pytest.raises(ValueError, match="two modules are called b"):
+    with pytest.raises(ValueError, match="called b"):
         bundle.module(tmp_path / "a.js")

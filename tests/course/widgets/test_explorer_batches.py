@@ -54,9 +54,9 @@ def test_the_same_batches_every_time() -> None:
 @pytest.mark.parametrize(
     ("counts", "batch_size", "message"),
     [
-        ([10.0, 1.0], 4, "at least 2 images a class"),
+        ([10.0, 1.0], 4, "at least 2 images"),
         ([10.5, 3.0], 4, "expected whole numbers"),
-        ([10.0, 3.0], 14, "batch_size is 14; expected 2 to the 13 images"),
+        ([10.0, 3.0], 14, "batch_size is 14; expected 2 .*13"),
         ([10.0, 3.0], 1, "batch_size is 1"),
     ],
 )

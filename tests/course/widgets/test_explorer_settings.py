@@ -29,11 +29,11 @@ def test_every_loss_of_the_menu_can_be_solved_by_the_geometry(loss: str) -> None
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"imbalance_factor": 0.5}, r"imbalance factor is 0\.5; expected 1 \(balanced\) to 1000"),
+        ({"imbalance_factor": 0.5}, r"imbalance factor is 0\.5; expected 1 .*1000"),
         ({"imbalance_factor": float("nan")}, "imbalance factor is nan"),
         ({"temperature": 0.0}, r"temperature is 0\.0; expected 0\.05 to 2"),
         ({"num_classes": 11}, "num_classes is 11; expected 2 to 10"),
-        ({"losses": ("scl",)}, r"losses are \['scl'\]; expected two of scl, "),
+        ({"losses": ("scl",)}, r"\['scl'\]; expected two"),
         ({"losses": ("scl", "bce")}, r"losses are \['scl', 'bce'\]"),
         ({"batch_size": 1}, "batch_size is 1; expected 2 to 2048, or 0"),
     ],

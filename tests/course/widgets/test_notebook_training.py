@@ -56,7 +56,7 @@ def test_a_stopped_run_returns_what_was_seen_and_goes_on_to_the_same_end(
         stopped = train_live(RECIPE)
     assert len(stopped.reports) == 1
     title = shown[0].figure.layout.title.text  # type: ignore[attr-defined]
-    assert "stopped after epoch 1 of 2; run the cell again to continue" in title
+    assert "epoch 1 of 2; run" in title
 
     whole, undisturbed = train_live(RECIPE), train_quietly(RECIPE)
     assert [report.metrics["epoch"] for report in whole.reports] == [1, 2]
