@@ -18,8 +18,10 @@ FIRST_NOTEBOOK := $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 # Every kernel and worker imports the package: where bytecode is not kept, each compiles it anew, a second each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Worker processes share the cores, so each computes on one thread.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# Worker processes share the cores, so each computes on one thread. Memory that they and their kernels free stays with
+# them, as in training (bcl_edu.training.device.keep_freed_memory): the system would clear it again page by page.
+PYTEST := OMP_NUM_THREADS=1 MALLOC_TRIM_THRESHOLD_=2147483647 MALLOC_MMAP_THRESHOLD_=1073741824 \
+  $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help environment lab test lint test-code test-notebooks nbval-lax nbval-strict pictures train sync site bench clean

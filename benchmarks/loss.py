@@ -247,20 +247,29 @@ def summary(results: list[dict], others: list[dict]) -> dict:
     return {"verdicts": [found for result in results for found in verdicts(result)], "tables": tables}
 
 
+def as_size(text: str) -> tuple[int, int, int]:
+    """B, K and D, written as 256,100,128."""
+    batch_size, num_classes, dim = map(int, text.split(","))
+    return batch_size, num_classes, dim
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=0, help="measurements of each side (default: 5 to 51)")
     parser.add_argument("--sizes", nargs="*", help="B,K,D (default: those of the goals)")
+    parser.add_argument("--sizes-of-others", nargs="*", help="B,K,D (default: 256,100,128 and 256,1000,1024)")
     parser.add_argument("--output", type=Path, default=RESULTS / "loss.json")
     arguments = parser.parse_args()
 
     torch.set_num_threads(1)
     record = facts()
-    sizes = list(GOALS)
+    sizes, sizes_of_others = list(GOALS), SIZES_OF_OTHERS
     if arguments.sizes is not None:
-        sizes = [tuple(map(int, size.split(","))) for size in arguments.sizes]
+        sizes = [as_size(text) for text in arguments.sizes]
+    if arguments.sizes_of_others is not None:
+        sizes_of_others = {as_size(text): ROUNDS_OF_LARGE for text in arguments.sizes_of_others}
     results = []
     for allocator in ALLOCATORS:
         if allocator == ALLOCATORS[1]:
@@ -273,7 +282,7 @@ def main() -> None:
             print(results[-1], flush=True)
     others = [
         measure_other(name, size, arguments.rounds or rounds)
-        for size, rounds in SIZES_OF_OTHERS.items()
+        for size, rounds in sizes_of_others.items()
         for name in OTHERS
     ]
     write(record | summary(results, others) | {"sizes": results, "others": others}, arguments.output)

@@ -32,10 +32,10 @@ def run(script: str, output: Path, *arguments: str) -> tuple[str, dict[str, Any]
 
 def test_the_gpu_benchmark_prints_a_table_and_says_which_row_failed(tmp_path: Path) -> None:
     sizes = ("--device", "cpu", "--batch-size", "4", "--steps", "1", "--rounds", "1")
-    printed, result = run("gpu.py", tmp_path / "gpu.json", *sizes, "--only", "eager, float32")
-    assert result["rows"].keys() == {"eager, float32", "eager, float32, TF32 products"}
+    printed, result = run("gpu.py", tmp_path / "gpu.json", *sizes, "--only", "TF32")
+    assert result["rows"].keys() == {"eager, float32, TF32 products"}
     assert all(row["step_ms"]["median"] > 0 for row in result["rows"].values())
-    assert printed.count("| eager, float32") == 2
+    assert printed.count("| eager, float32") == 1
     printed, result = run(
         "gpu.py", tmp_path / "gpu.json", "--device", "cpu", "--batch-size", "0", "--only", "16"
     )
@@ -44,7 +44,8 @@ def test_the_gpu_benchmark_prints_a_table_and_says_which_row_failed(tmp_path: Pa
 
 
 def test_the_loss_benchmark_times_every_loss_that_the_kernel_offers(tmp_path: Path) -> None:
-    _, result = run("loss.py", tmp_path / "loss.json", "--rounds", "1", "--sizes", "8,10,4")
+    sizes = ("--sizes", "8,10,4", "--sizes-of-others", "8,10,4")
+    _, result = run("loss.py", tmp_path / "loss.json", "--rounds", "1", *sizes)
     (timed,) = result["sizes"][:1]
     assert set(timed["milliseconds"]) == {"floor", "kernel", "definition", "published"}
     assert {row["loss"] for row in result["others"]} | {"bcl"} == set(CONTRASTIVE_LOSSES)
@@ -52,12 +53,12 @@ def test_the_loss_benchmark_times_every_loss_that_the_kernel_offers(tmp_path: Pa
 
 
 def test_the_step_benchmark_compares_the_plain_step_with_ours(tmp_path: Path) -> None:
-    sizes = ("--batch-size", "8", "--steps", "1", "--rounds", "1", "--workers", "0")
+    sizes = ("--batch-size", "4", "--steps", "1", "--rounds", "1", "--workers", "0")
     printed, result = run("step.py", tmp_path / "step.json", *sizes, "--sides", "plain", "ours")
     assert result["sides"]["plain"]["over_first"]["median"] == 1
     assert result["sides"]["ours"]["processor_seconds"]["median"] > 0
-    assert "times as fast as the first" in printed
-    assert "times as fast as a plain float32 implementation" in printed
+    assert "as the first" in printed
+    assert "a plain float32 implementation" in printed
 
 
 def test_the_profile_of_the_step_accounts_for_all_of_its_time(tmp_path: Path) -> None:

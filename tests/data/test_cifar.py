@@ -194,9 +194,7 @@ def test_class_folders_may_hold_a_part_of_each_class(tmp_path: Path) -> None:
 
 def test_class_folders_with_other_names_are_refused(tmp_path: Path) -> None:
     put_class_folders(tmp_path, "cifar10")
-    with pytest.raises(
-        ValueError, match=r"differ from the official class names: only in the first: airplane"
-    ):
+    with pytest.raises(ValueError, match=r"only in the first: airplane"):
         open_dataset("cifar100", tmp_path)
 
 
@@ -205,9 +203,7 @@ def test_class_folders_of_resized_images_are_refused(tmp_path: Path) -> None:
     for path in tmp_path.rglob("*.png"):
         with Image.open(path) as image:
             image.resize((16, 16)).save(path)
-    with pytest.raises(
-        ValueError, match=r"are \(3, 16, 16\) .* cifar10 are \(3, 32, 32\); open them as 'folder'"
-    ):
+    with pytest.raises(ValueError, match=r"\(3, 16, 16\) .*cifar10 .*\(3, 32, 32\).*'folder'"):
         open_dataset("cifar10", tmp_path)
 
 
@@ -215,7 +211,7 @@ def test_class_folders_of_resized_images_are_refused(tmp_path: Path) -> None:
 def test_a_damaged_archive_is_refused(tmp_path: Path, which: int) -> None:
     path = put_archive(tmp_path, "cifar10", which)
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=r"its MD5 is \w+, expected \w+; it is incomplete or changed"):
+    with pytest.raises(ValueError, match=r"MD5 is \w+, expected \w+"):
         open_dataset("cifar10", tmp_path)
 
 
@@ -242,6 +238,10 @@ def test_the_right_hash_with_content_that_no_archive_has_is_one_error(
         open_dataset("cifar100", tmp_path)
 
 
+LARGEST_HERE = 10**6
+"""Bytes that an archive may unpack to in the test below, instead of 400 times as many."""
+
+
 def damaged_archive(kind: str) -> bytes:
     """An archive without what CIFAR-100's binary version has in it."""
     file = io.BytesIO()
@@ -250,20 +250,16 @@ def damaged_archive(kind: str) -> bytes:
         if kind == "link to itself":
             member.type, member.linkname = tarfile.SYMTYPE, "train.bin"
         elif kind == "bomb":
-            member.size = 10**9
-        archive.addfile(member, io.BytesIO(bytes(member.size)) if member.size < 10**6 else Zeros())
+            member.size = 10 * LARGEST_HERE
+        archive.addfile(member, io.BytesIO(bytes(member.size)))
     return file.getvalue()[:40] if kind == "half" else file.getvalue()
-
-
-class Zeros(io.RawIOBase):
-    def read(self, size: int = -1) -> bytes:
-        return bytes(size)
 
 
 @pytest.mark.parametrize("kind", ["empty", "link to itself", "bomb", "half"])
 def test_an_archive_with_the_right_hash_and_wrong_members_is_one_error(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bcl_edu.data.cifar._UNPACKED_BYTES", LARGEST_HERE)
     content = damaged_archive(kind)
     path = tmp_path / "cifar-100-binary.tar.gz"
     path.write_bytes(content)
@@ -279,14 +275,14 @@ def test_an_archive_with_the_right_hash_and_wrong_members_is_one_error(
 def test_a_binary_file_with_half_a_record_is_refused(tmp_path: Path) -> None:
     path = put_unpacked(tmp_path, "cifar10", 0) / "test_batch.bin"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=r"test_batch\.bin has 61,459 bytes, expected a multiple of 3,073"):
+    with pytest.raises(ValueError, match=r"test_batch\.bin .*61,459 .*3,073"):
         open_dataset("cifar10", tmp_path)
 
 
 def test_a_binary_file_that_lacks_records_is_refused(tmp_path: Path) -> None:
     path = put_unpacked(tmp_path, "cifar10", 0) / "test_batch.bin"
     path.write_bytes(path.read_bytes()[:-3073])
-    with pytest.raises(ValueError, match=r"has 1 test image, expected 2; the file is not the published one"):
+    with pytest.raises(ValueError, match=r"1 test image, expected 2"):
         open_dataset("cifar10", tmp_path)
 
 

@@ -5,12 +5,13 @@ import inspect
 import itertools
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 
-from bcl_edu.course.exercises import EXERCISES, Exercise, Mistake, check
+from bcl_edu.course.exercises import EXERCISES, Exercise, Mistake, Verdict, check
 from bcl_edu.course.exercises.answers import Unusable, expected_answer, given_answer, same
 from bcl_edu.course.exercises.combination_exercises import margin_loss_with
 from bcl_edu.course.exercises.diagnosis import score
@@ -68,9 +69,16 @@ def test_every_file_of_the_solutions_is_one_and_is_in_their_readme() -> None:
     assert set(re.findall(r"\((\w+)\.py\)", readme)) == stems
 
 
+@cache
+def verdict_on(exercise: str, mistake: str) -> Verdict:
+    """What the check says of a known mistake, computed once."""
+    (answer,) = (known.answer for known in EXERCISES[exercise].mistakes if known.name == mistake)
+    return check(exercise, answer)
+
+
 @pytest.mark.parametrize(("exercise", "mistake"), EACH_MISTAKE)
 def test_each_known_mistake_gets_its_own_hint(exercise: Exercise, mistake: Mistake) -> None:
-    verdict = check(exercise.name, mistake.answer)
+    verdict = verdict_on(exercise.name, mistake.name)
     assert verdict.state == "wrong"
     assert verdict.lines[0] == mistake.hint
 
@@ -215,7 +223,7 @@ def test_nothing_that_a_check_says_holds_a_line_of_the_solution(exercise: Exerci
     function = solution(exercise.name)
     said = [exercise.task, exercise.returns, exercise.signature]
     for mistake in exercise.mistakes:
-        said += check(exercise.name, mistake.answer).lines
+        said += verdict_on(exercise.name, mistake.name).lines
     said += check(exercise.name, lambda *arguments: torch.rand(3, 2)).lines
     said += check(exercise.name, lambda *arguments: None).lines
     squeezed = re.sub(r"\s+", "", " ".join(said))
