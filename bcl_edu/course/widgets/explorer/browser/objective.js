@@ -131,12 +131,15 @@ function curvature({ terms, numClasses: k, temperature }, { exponentials, force 
     for (let t = 0; t < number; t++) scales[t] = Math.sqrt(weight[start[y] + t]) / (1 + scales[t]);
     // column i holds the share of class i in every term, times the root of the term's weight
     if (termColumns.length < padded * number) termColumns = new Float64Array(padded * number);
+    const columns = termColumns;
     for (let i = 0; i < others; i++) {
       const from = start[y] * others + i * number;
-      for (let t = 0; t < number; t++) termColumns[i * number + t] = ratio[from + t] * scales[t] * away[i];
+      const to = i * number;
+      const factor = away[i];
+      for (let t = 0; t < number; t++) columns[to + t] = ratio[from + t] * scales[t] * factor;
     }
-    termColumns.fill(0, others * number, padded * number);
-    columnProducts(termColumns, number, padded, products);
+    columns.fill(0, others * number, padded * number);
+    columnProducts(columns, number, padded, products);
     for (let i = 0; i < others; i++) {
       const j = i + (i >= y);
       for (let l = 0; l < others; l++) second[(y * k + j) * k + l + (l >= y)] = -products[i * padded + l];
