@@ -259,7 +259,7 @@ def test_what_is_not_solved_within_a_frame_is_shown_as_such_and_certified_in_the
         assert cosines == pytest.approx(expected.gram.ravel().tolist(), abs=2e-4)
 
 
-def test_where_no_step_fits_into_a_frame_the_last_two_optima_carried_on_are_shown_as_unfinished(
+def test_where_no_step_fits_the_last_two_optima_carried_on_are_shown_uncertified_within_2_percent_of_the_optimum(
     explorer: ExplorerPage,
 ) -> None:
     slow = Settings(100, 0.1, 10, ("scl", "bcl"), 256)

@@ -43,7 +43,7 @@ export class Optima {
   /**
    * What can be shown in time: of `solve`, or, where a slider goes on and not even one step would be done in time, going by
    * how long it took before, where the last two solutions lead. The latter is `unfinished`, its loss is not computed, and
-   * nothing bounds how far from the optimum it is.
+   * nothing bounds how far from the optimum it is; benchmarks/explorer.py measures that (`off`).
    * @param {number} deadline - of `solve`
    * @param {number} latest - `performance.now()` by which the first step must be done
    */
