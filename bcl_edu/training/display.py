@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from tqdm import tqdm
 
@@ -146,6 +146,7 @@ def result_table(record: Mapping[str, Any]) -> str:
     )
 
 
+@runtime_checkable
 class StepDisplay(Protocol):
     """Interface of a progress display: what the loop calls, in a terminal or a notebook."""
 
