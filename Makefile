@@ -73,7 +73,10 @@ site: $(TEST_READY)
 bench: $(TEST_READY)
 	$(BIN)/python -m tools.benchmark_page
 
-test: lint test-code test-notebooks
+# Linting and type checking keep one core busy, so they go beside the first tests.
+test: $(TEST_READY)
+	@$(MAKE) --no-print-directory --jobs 2 lint test-code
+	@$(MAKE) --no-print-directory test-notebooks
 
 lint: $(TEST_READY)
 	$(BIN)/ruff check .
@@ -82,16 +85,17 @@ lint: $(TEST_READY)
 	$(BIN)/python -m tools.notebooks check
 
 test-code: $(TEST_READY)
-	$(PYTEST) --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder tests
+	$(PYTEST) -p no:nbval --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder tests
 
 pictures: $(TEST_READY)
-	PICTURES=1 $(PYTEST) --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder tests/browser
+	PICTURES=1 $(PYTEST) -p no:nbval --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder tests/browser
 
 # nbval runs every notebook from top to bottom in a kernel of its own; a claim that no longer holds is a failed
-# assert in its cell. Kernels are not pytest: the warnings-are-errors rule of the code does not reach into them.
+# assert in its cell, and a notebook that computes longer than it states fails. Kernels are not pytest: the
+# warnings-are-errors rule of the code does not reach into them.
 # Where nothing is trained and no rounding error is printed, what is printed must be what is stored, to the letter.
 STRICT := $(wildcard notebooks/03_*.ipynb notebooks/05_*.ipynb)
-NBVAL  := $(PYTEST) --dist loadfile --nbval-current-env --nbval-cell-timeout 180 -p no:cacheprovider
+NBVAL  := $(PYTEST) -p tools.stated_minutes --dist loadfile --nbval-current-env --nbval-cell-timeout 180 -p no:cacheprovider
 
 test-notebooks: $(TEST_READY)
 	@$(MAKE) --no-print-directory --jobs 2 nbval-lax nbval-strict

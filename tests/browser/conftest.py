@@ -22,7 +22,7 @@ import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.browser.jupyterlab import DATASETS, ROOT, RUNTIME, SCREENSHOTS, Lab, Visit
+from tests.browser.jupyterlab import DATASETS, ROOT, SCREENSHOTS, Lab, Visit
 from tests.browser.site_page import PATIENCE
 from tests.browser.site_page import WINDOW as VIEWPORT
 from tools.site import build
@@ -87,7 +87,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     environment = os.environ | {
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(home / RUNTIME),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "IPYTHONDIR": str(home / "ipython"),
         "BCL_EDU_DATA": str(home / DATASETS),
         "OMP_NUM_THREADS": "1",

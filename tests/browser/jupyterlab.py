@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import nbformat
-from jupyter_client import BlockingKernelClient
 from playwright.sync_api import Locator, Page, Request, expect
 
-from bcl_edu.course.outline import number_of, read_course
+from bcl_edu.course.outline import number_of
+from tools.notebooks import PLOTLY
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -33,37 +33,20 @@ SLOW_START = "[anywidget] Failed to initialize model."
 all the same (`SlowStartWidget`, and a test of each), and nothing of ours can keep anywidget from saying it."""
 
 
-START = "00_start_here"
-MINUTES = {START: 1.0} | {lesson.name: lesson.computing for lesson in read_course(ROOT / "notebooks")}
-"""What each notebook says that it takes."""
+NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 
 def own_test(notebook: str) -> Path:
-    """Where the widgets of a notebook are driven, if it has any."""
+    """Where the films and widgets of a notebook are used, if it has any."""
     return Path(__file__).parent / f"test_notebook_{number_of(notebook)}.py"
 
 
-def on_data_sets(notebook: str) -> bool:
-    """Whether a notebook is one of those on the paper's data sets, 10 to 13."""
-    return number_of(notebook) in {"10", "11", "12", "13"}
+SECONDS_TO_RUN = 500
+"""How long a notebook may take on the clock of a machine that does other things, too. What it computes is held to the
+minutes that it states by `tools.stated_minutes`."""
 
-
-WITHOUT_OWN_TEST = [name for name in MINUTES if not own_test(name).exists()]
-
-CORES = 2
-"""What the stated minutes are for."""
-
-PATIENCE_FACTOR = 5
-"""How many times the stated minutes a notebook may take on the clock of a machine that does other things, too."""
-
-PROCESSOR_SECONDS = (
-    "sum(use.ru_utime + use.ru_stime for use in map(__import__('resource').getrusage, "
-    "(__import__('resource').RUSAGE_SELF, __import__('resource').RUSAGE_CHILDREN)))"
-)
-"""Asked of a kernel: what it and the processes that it started and that ended have computed."""
-
-RUNTIME, DATASETS = "runtime", "datasets"
-"""Folders of a `Lab`: where kernels say how to reach them, and where data sets are looked for."""
+DATASETS = "datasets"
+"""The folder of a `Lab` in which data sets are looked for."""
 
 OVERLAPS = """() => {
     const found = [];
@@ -92,6 +75,10 @@ OVERLAPS = """() => {
     return found;
 }"""
 
+STILLS_SHOWN = """() => [...document.querySelectorAll(".jp-RenderedPlotly > .plot-img")]
+    .every(picture => picture.naturalWidth)"""
+"""Whether the pictures that are stored with figures have come."""
+
 ALL_DRAWN = """() => [...document.querySelectorAll(
     ".jp-OutputArea .jp-RenderedPlotly, .jp-OutputArea .live-figure"
 )].every(figure => figure.querySelector(".gtitle"))"""
@@ -112,28 +99,6 @@ class Lab:
     address: str
     token: str
     home: Path
-
-    def processor_seconds(self, notebook: str) -> float:
-        """What the kernel of an open notebook has computed until now; no other program's work changes it."""
-        request = urllib.request.Request(
-            f"{self.address}/api/sessions", headers={"Authorization": f"token {self.token}"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            (kernel,) = [
-                session["kernel"]["id"]
-                for session in json.load(reply)
-                if session["path"] == f"notebooks/{notebook}.ipynb"
-            ]
-        client = BlockingKernelClient(connection_file=str(self.home / RUNTIME / f"kernel-{kernel}.json"))
-        client.load_connection_file()
-        client.start_channels()
-        try:
-            told = client.execute(
-                "", silent=True, user_expressions={"seconds": PROCESSOR_SECONDS}, reply=True, timeout=60
-            )
-        finally:
-            client.stop_channels()
-        return float(told["content"]["user_expressions"]["seconds"]["data"]["text/plain"])
 
     @contextmanager
     def notebook_of(self, name: str, *cells: str) -> Iterator[str]:
@@ -271,35 +236,48 @@ class Visit:
         """Parts of a figure that lie on each other or stick out of it, and cells that lie on each other."""
         return self.page.evaluate(OVERLAPS)
 
-    def run_through(self, notebook: str) -> None:
-        """Open a notebook, run it whole, see it in both themes; nothing may be wrong with it.
+    def read_through(self, notebook: str) -> None:
+        """Open a notebook and see it in both themes as it is stored; nothing may be wrong with it.
 
-        The minutes that it states are held against what it has computed, which is the same on a busy machine; on the
-        clock it has more. Both are kept beside the pictures.
+        This is what a reader sees first: no cell has run, JupyterLab does not trust the outputs, and a figure is the
+        picture that is stored with it until the mouse comes to it.
         """
         self.open(notebook)
-        began, computed = time.monotonic(), self.lab.processor_seconds(notebook)
+        figures = self.page.locator(".jp-OutputArea .jp-RenderedPlotly")
+        expect(figures).to_have_count(stored_figures(notebook))
+        self.page.wait_for_function(STILLS_SHOWN)
+        for figure in figures.all():
+            figure.locator(".plot-img").dispatch_event("mouseenter")
+        self._see_it_whole(notebook)
+
+    def run_through(self, notebook: str) -> None:
+        """Open a notebook, run it whole, see it in both themes; nothing may be wrong with it."""
+        self.open(notebook)
         self.run_all()
-        self.wait_until_done(60 * PATIENCE_FACTOR * MINUTES[notebook])
-        took = {
-            "seconds": round(time.monotonic() - began, 1),
-            "processor_seconds": round(self.lab.processor_seconds(notebook) - computed, 1),
-        }
-        _note_time(notebook, took)
+        self.wait_until_done(SECONDS_TO_RUN)
+        self._see_it_whole(notebook)
+
+    def run_cells_with(self, *codes: str) -> None:
+        """Start, for each of these, the first code cell that has it in it; nobody waits for them."""
+        for code in codes:
+            cell = self.page.locator(".jp-Notebook .jp-CodeCell").filter(has_text=code).first
+            cell.locator(".cm-content").click()
+            self.page.keyboard.press("Control+Enter")
+
+    def _see_it_whole(self, notebook: str) -> None:
         assert self.errors_shown() == []
-        assert took["processor_seconds"] <= 60 * MINUTES[notebook] * CORES
-        assert self.cut_off() == []
         self.page.wait_for_function(ALL_DRAWN)
+        assert self.cut_off() == []
         assert self.overlaps() == []
         self.page_through(notebook)
         self.all_is_well()
 
-    def page_through(self, name: str, *, screens: int = 3) -> None:
-        """Show what is open in both themes, at least so many screens; a picture of each if pictures are wanted."""
+    def page_through(self, name: str) -> None:
+        """Show what is open in both themes, at least three screens; a picture of each if pictures are wanted."""
         for theme in ("JupyterLab Light", "JupyterLab Dark"):
             self.set_theme(theme)
             assert self.cut_off() == []
-            assert len(self._screens()) >= screens
+            assert len(self._screens()) >= 3
             if PICTURES:
                 self._photograph(f"{name}-{theme.split()[-1].lower()}")
         self.set_theme("JupyterLab Light")
@@ -323,8 +301,8 @@ class Visit:
             self.page.screenshot(path=SCREENSHOTS / f"{name}-{number:02}.png")
 
 
-def _note_time(notebook: str, took: dict[str, float]) -> None:
-    """Keep how long a notebook took, beside the pictures."""
-    SCREENSHOTS.mkdir(exist_ok=True)
-    path = SCREENSHOTS / f"{notebook}-seconds.json"
-    path.write_text(json.dumps({"notebook": notebook, "stated_minutes": MINUTES[notebook]} | took) + "\n")
+def stored_figures(notebook: str) -> int:
+    """How many of the outputs that a notebook stores are figures of plotly."""
+    stored = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4)
+    outputs = [output for cell in stored.cells for output in cell.get("outputs", ())]
+    return sum(PLOTLY in output.get("data", {}) for output in outputs)

@@ -1,5 +1,7 @@
 """A data set can be chosen, and the exercises answer like a tutor."""
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import expect
 
@@ -16,14 +18,21 @@ LINES = {
 }
 
 
+@pytest.fixture
+def notebook(visit: Visit) -> Iterator[str]:
+    """A notebook of one cell that does nothing until a test says what."""
+    with visit.lab.notebook_of("exercise-test", "0") as name:
+        yield name
+
+
 def written(line: str) -> str:
     """An exercise cell that needs no other cell to have run."""
     head = "import torch\n" + IMPORT + "def class_counts(n_max, num_classes, imbalance_factor):\n"
     return head + LINES[line] + "\n\ncheck('class_counts', class_counts)"
 
 
-def test_a_data_set_can_be_chosen_and_keeps_the_factor(visit: Visit) -> None:
-    visit.open("02_long_tails")
+def test_a_data_set_can_be_chosen_and_keeps_the_factor(visit: Visit, notebook: str) -> None:
+    visit.open(notebook)
     cell = visit.page.locator(".jp-Notebook .jp-CodeCell").first
     output = visit.run_instead(
         cell,
@@ -43,8 +52,10 @@ def test_a_data_set_can_be_chosen_and_keeps_the_factor(visit: Visit) -> None:
     assert visit.errors_shown() == []
 
 
-def test_an_exercise_hints_explains_an_exception_and_passes_after_a_restart(visit: Visit) -> None:
-    visit.open("02_long_tails")
+def test_an_exercise_hints_explains_an_exception_and_passes_after_a_restart(
+    visit: Visit, notebook: str
+) -> None:
+    visit.open(notebook)
     cell = visit.page.locator(".jp-Notebook .jp-CodeCell").first
 
     output = visit.run_instead(cell, written("forgot to round"))

@@ -117,10 +117,7 @@ def test_chooser_and_slider_are_linked_the_factor_survives_and_moves_the_other_s
     visit: Visit,
 ) -> None:
     visit.open(NOTEBOOK)
-    for code in ("from bcl_edu", "def found(", "long_tail_explorer("):
-        cell = visit.page.locator(".jp-Notebook .jp-CodeCell").filter(has_text=code).first
-        cell.locator(".cm-content").click()
-        visit.page.keyboard.press("Control+Enter")
+    visit.run_cells_with("from bcl_edu", "def found(", "long_tail_explorer(")
     explorer = Explorer(visit)
     expect(explorer.slider).to_be_visible(timeout=120_000)
     explorer.bars_are(CLOTHES)

@@ -1,4 +1,4 @@
-"""The notebook on Theorem 2 in JupyterLab: it runs, and at every factor its film draws the shares of the gradient."""
+"""The notebook on Theorem 2 in JupyterLab: at every factor its film draws the shares of the gradient."""
 
 import pytest
 
@@ -13,8 +13,8 @@ SCL, AVERAGED = 0, 1
 """The traces of `figures.gradient_shares` as the notebook names them."""
 
 
-def test_it_runs_and_its_film_draws_who_pushes(visit: Visit) -> None:
-    visit.run_through(NOTEBOOK)
+def test_its_film_draws_who_pushes(visit: Visit) -> None:
+    visit.read_through(NOTEBOOK)
 
     film = visit.page.locator(".js-plotly-plot").filter(has=visit.page.locator(".slider-group")).first
     head = {}

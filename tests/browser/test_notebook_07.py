@@ -52,11 +52,15 @@ def places(explorer: Locator, panel: int) -> list[list[float]]:
     return markers.evaluate_all("all => all.map(e => e.getBoundingClientRect()).map(r => [r.x, r.y])")
 
 
-def test_it_runs_and_the_simplex_bends_under_keys_and_mouse(visit: Visit) -> None:
-    visit.run_through(NOTEBOOK)
+def test_the_simplex_bends_under_keys_and_mouse(visit: Visit) -> None:
+    visit.read_through(NOTEBOOK)
+    visit.run_cells_with("import torch", "display(explorer)")
 
     explorer = visit.page.locator(".bcl-explorer")
+    expect(explorer).to_be_visible(timeout=120_000)
     visit.scroll_to(explorer)
+    assert visit.cut_off() == []
+    assert visit.overlaps() == []
     shown = explorer.locator("section.loss b.deviation")
     start = Settings(imbalance_factor=100, num_classes=4, losses=("scl", "bcl"))
     expect(shown).to_have_text([deviation(start, "scl"), deviation(start, "bcl")])

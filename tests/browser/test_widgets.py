@@ -2,6 +2,7 @@
 stopped."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -71,6 +72,13 @@ AbortSignal.timeout = (ms) => {
 """As if the two seconds that anywidget gives a widget to start were over at once."""
 
 
+@pytest.fixture
+def notebook(visit: Visit) -> Iterator[str]:
+    """A notebook of two cells that do nothing until a test says what."""
+    with visit.lab.notebook_of("widgets-test", "0", "0") as name:
+        yield name
+
+
 def cells(visit: Visit) -> Locator:
     return visit.page.locator(".jp-Notebook .jp-CodeCell")
 
@@ -80,8 +88,8 @@ def step(visit: Visit, output: Locator, key: str) -> None:
     visit.page.keyboard.press(key)
 
 
-def test_a_cell_that_runs_again_shows_one_widget_and_leaks_none(visit: Visit) -> None:
-    visit.open("03_regular_simplex")
+def test_a_cell_that_runs_again_shows_one_widget_and_leaks_none(visit: Visit, notebook: str) -> None:
+    visit.open(notebook)
     first, second = cells(visit).nth(0), cells(visit).nth(1)
     counts = []
     for _ in range(3):
@@ -98,8 +106,10 @@ def test_a_cell_that_runs_again_shows_one_widget_and_leaks_none(visit: Visit) ->
     visit.all_is_well()
 
 
-def test_after_a_restart_a_dead_slider_says_so_and_comes_back_with_its_cell(visit: Visit) -> None:
-    visit.open("03_regular_simplex")
+def test_after_a_restart_a_dead_slider_says_so_and_comes_back_with_its_cell(
+    visit: Visit, notebook: str
+) -> None:
+    visit.open(notebook)
     output = visit.run_instead(cells(visit).first, SLIDER)
     caption = output.locator(".gtitle").first
     expect(caption).to_contain_text("the smallest 13", timeout=120_000)
@@ -117,8 +127,8 @@ def test_after_a_restart_a_dead_slider_says_so_and_comes_back_with_its_cell(visi
     assert visit.errors_shown() == []
 
 
-def test_an_error_in_a_callback_is_shown_to_the_reader_until_it_is_over(visit: Visit) -> None:
-    visit.open("03_regular_simplex")
+def test_an_error_in_a_callback_is_shown_to_the_reader_until_it_is_over(visit: Visit, notebook: str) -> None:
+    visit.open(notebook)
     output = visit.run_instead(cells(visit).first, FAILING)
     expect(output.locator(".noUi-handle")).to_be_visible(timeout=120_000)
     step(visit, output, "ArrowRight")
@@ -128,8 +138,8 @@ def test_an_error_in_a_callback_is_shown_to_the_reader_until_it_is_over(visit: V
     expect(output.get_by_role("alert")).to_have_count(0)
 
 
-def test_a_training_is_stopped_by_the_button_and_goes_on_where_it_was(visit: Visit) -> None:
-    visit.open("03_regular_simplex")
+def test_a_training_is_stopped_by_the_button_and_goes_on_where_it_was(visit: Visit, notebook: str) -> None:
+    visit.open(notebook)
     cell = cells(visit).first
     output = visit.run_instead(cell, TRAIN)
     caption = output.locator(".gtitle").first
@@ -187,10 +197,10 @@ def test_a_training_is_stopped_by_the_button_and_goes_on_where_it_was(visit: Vis
     ids=["LiveFigure", "CounterExample", "SimplexExplorer"],
 )
 def test_a_widget_hears_python_although_anywidget_has_given_it_up(
-    visit: Visit, show: str, change: str, where: str, before: str, after: str
+    visit: Visit, notebook: str, show: str, change: str, where: str, before: str, after: str
 ) -> None:
     visit.page.add_init_script(AT_ONCE)
-    visit.open("03_regular_simplex")
+    visit.open(notebook)
     output = visit.run_instead(cells(visit).first, IMPORTS + show)
     expect(output.locator(where).first).to_contain_text(before, timeout=120_000)
     visit.run_instead(cells(visit).nth(1), change)
@@ -199,8 +209,8 @@ def test_a_widget_hears_python_although_anywidget_has_given_it_up(
     visit.all_is_well()
 
 
-def test_an_error_of_a_cell_would_be_noticed(visit: Visit) -> None:
-    visit.open("03_regular_simplex")
+def test_an_error_of_a_cell_would_be_noticed(visit: Visit, notebook: str) -> None:
+    visit.open(notebook)
     output = visit.run_instead(cells(visit).first, "1 / 0")
     expect(output).to_contain_text("ZeroDivisionError")
     (told,) = visit.errors_shown()
