@@ -92,3 +92,14 @@ def test_each_stage_of_a_method_is_compared_with_a_step_of_cross_entropy(tmp_pat
     assert [name.partition(", ")[0] for name in result["steps"]] == ["ce", "crt", "crt"]
     assert result["steps"]["ce"]["over_cross_entropy"]["median"] == 1
     assert all(step["megabytes"] > 0 for step in result["steps"].values())
+
+
+def test_other_classifiers_start_from_the_figures_of_the_run(tmp_path: Path) -> None:
+    kept = ROOT / "results" / "digits-lt" / "lc"
+    _, result = run("other_classifiers.py", tmp_path / "other.json", str(kept))
+    found = {(row["classifier"], row["value"]): row["top1"] for row in result["rows"]}
+    last = json.loads((kept / "run.json").read_text())["last"]
+    assert found["as trained", 0.0] == found["prior-shift", 0.0]
+    assert found["as trained", 0.0] == pytest.approx(last["top1"], abs=0.26)  # an image, on another processor
+    assert {value for name, value in found if name == "tau-norm"} == {step / 4 for step in range(9)}
+    assert found["prior-shift", 2.0] < found["as trained", 0.0]  # its loss has compensated the prior already
