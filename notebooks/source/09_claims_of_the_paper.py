@@ -162,7 +162,7 @@ print(f"{len(waiting)} of {len(tables)} rows wait for a full training run")
 folded(tables, f"All {len(tables)} rows")
 
 # %% [markdown]
-# That is not a verdict about the paper: *nobody here has trained for 200 epochs.* Shorter runs in `results/` do not count. To
+# That is not a verdict about the paper: *one row was trained to its end here, with one seed* (notebook 10). Shorter runs in `results/` do not count. To
 # decide a row, train it (`python -m bcl_edu.train table1-l1`, three seeds), put its `run.json` into `results/`, and run this
 # notebook again.
 #

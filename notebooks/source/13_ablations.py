@@ -254,8 +254,8 @@ assert needed["scl", "scl-averaging"] > 20
 # is real? (Again a dash is a minus.)
 
 # %%
-found, _ = report.find_runs(["../results"])
-longest = report.side_by_side(run for run in found if run.recipe.dataset == "cifar100")[0]
+found, _ = report.find_runs(["../results/cifar100-lt-60-epochs"])
+[longest] = report.side_by_side(found)
 last = {loss: longest[loss].record["last"]["top1"] for loss in ("lc", "scl", "bcl")}
 print({loss: round(top1, 1) for loss, top1 in last.items()})
 for first, second in [("scl", "lc"), ("scl", "bcl")]:
