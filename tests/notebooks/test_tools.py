@@ -200,7 +200,7 @@ def spoil_metadata(notebook: NotebookNode) -> None:
         (spoil_execution, "cell 4 was never run"),
         (spoil_state, "widget state"),
         (spoil_size, "more than 250,000"),
-        (spoil_path, f"cell 4 shows a path{'home'}/somebody/runs/1"),
+        (spoil_path, f"/{'home'}/somebody/runs/1"),
         (spoil_error, "cell 4 stores an error: ValueError"),
         (spoil_id, "cell ids"),
         (spoil_metadata, "metadata"),
