@@ -230,8 +230,19 @@ for name, one in shown.items():
     print(
         f"{name:16} all {one['top1']:.1f}   many {one['many']:.1f}   medium {one['medium']:.1f}   few {one['few']:.1f}"
     )
+
+
+def furthest(one):
+    """The largest difference from the paper among the three groups, in points."""
+    return max(abs(one[group] - getattr(paper, group)) for group in ("many", "medium", "few"))
+
+
+nearest = min((one for one in stored if one["classifier"] == "tau-norm"), key=furthest)
+print(
+    f"nearest to the paper's groups: tau = {nearest['value']}, {furthest(nearest):.1f} points off in one of them"
+)
 assert shown["tau = 1"]["top1"] == last["top1"]
-assert abs(accuracy["tau-norm", 0.25]["few"] - paper.few) < 1
+assert 3 < furthest(nearest) < 4
 falling = [shown[name] for name in ("as trained", "tau = 0.5", "tau = 1")]
 assert falling[0]["many"] > falling[1]["many"] > falling[2]["many"]
 assert falling[0]["few"] < falling[1]["few"] < falling[2]["few"]
@@ -243,8 +254,9 @@ figures.shot_group_bars(
 # Nothing was trained between one bar and the next. The more is taken from frequent classes, the more the rare ones gain and the
 # frequent ones pay, and by how much to do it is a matter of choice: the row has $\tau = 1$, which no image of the test set
 # has chosen. The best of these bars would be a choice on the test set, and no figure to quote. Overall our run is above the
-# paper's figure, but its groups are others: the rare classes are far above, the frequent ones below. At $\tau = 0.25$ the same
-# network has the paper's figure for the rare classes; so what the two differ in may be no more than that exponent.
+# paper's figure, but its groups are others: the rare classes are far above, the frequent ones below. The exponent alone does
+# not explain that. Even the nearest of the nine values, which was looked for on the test set and afterwards, is almost four
+# points off in one of the three groups. What does explain it is not known here.
 #
 # ## 7. What BCL learned about ten classes
 #

@@ -77,11 +77,12 @@ def test_twenty_steps_on_digits(method: str) -> None:
     assert found == pytest.approx(RECORDED[f"digits/{method}"], rel=2e-4)
 
 
-# ResNet-32 is slow here: BCL has all views, both heads and prototypes, LC none of them. Momentum shows in step three.
-@pytest.mark.parametrize("method", ["bcl", "lc"])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["bcl", "scl", "lc"])
 def test_the_first_steps_on_images_of_cifars_shape(method: str) -> None:
     train = noise()
     normalisation = Normalisation(*channel_statistics(train.images))
-    found = first_losses(CIFAR.change(method=method), train, normalisation, 3)
+    found = first_losses(CIFAR.change(method=method), train, normalisation, 8)
     # training on noise at this rate doubles rounding errors from step to step
-    assert found == pytest.approx(RECORDED[f"cifar-shaped/{method}"][:3], rel=1e-3)
+    assert found[:5] == pytest.approx(RECORDED[f"cifar-shaped/{method}"][:5], rel=1e-3)
+    assert found == pytest.approx(RECORDED[f"cifar-shaped/{method}"][:8], rel=0.05)
