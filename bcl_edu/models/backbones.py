@@ -74,6 +74,16 @@ def shortcut_option_a(x: Float[Tensor, "n c height width"], out_channels: int) -
     return functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, before, missing - before))
 
 
+def start_convolutions(network: nn.Module) -> None:
+    """Draw the weights of all convolutions from Kaiming's normal distribution for ReLU, in the order of the modules.
+
+    Source: He et al., "Delving Deep into Rectifiers" (ICCV 2015).
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+
+
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut without parameters (He et al., Fig. 5 left)."""
 
@@ -121,9 +131,7 @@ class ResNetCifar(nn.Module):
                 blocks.append(BasicBlock(channels, width))
                 channels = width
         self.blocks = nn.Sequential(*blocks)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        start_convolutions(self)
 
     def forward(self, images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n feature_dim"]:
         """Features of normalised images: non-negative, the mean over all positions of the last block."""
@@ -211,9 +219,7 @@ class DigitsNet(nn.Module):
             ]
             channels = width
         self.layers = nn.Sequential(*layers)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        start_convolutions(self)
 
     def forward(self, images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n feature_dim"]:
         """Features of normalised images of any size, made for 8x8."""

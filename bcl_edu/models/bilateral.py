@@ -15,6 +15,7 @@ from bcl_edu.models.backbones import (
     ResNetImageNet,
     build_backbone,
     require_images,
+    start_convolutions,
 )
 
 Side = Literal["conventional", "rebalancing"]
@@ -37,9 +38,7 @@ class Bilateral(nn.Module):
     def __init__(self, shared: nn.Module, last: nn.Module, feature_dim: int, in_channels: int) -> None:
         super().__init__()
         self.shared, self.conventional, self.rebalancing = shared, last, copy.deepcopy(last)
-        for module in self.rebalancing.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        start_convolutions(self.rebalancing)
         self.feature_dim, self.in_channels = 2 * feature_dim, in_channels
 
     def forward(

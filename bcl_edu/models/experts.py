@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bcl_edu.models.backbones import BasicBlock, DigitsNet, require_images
+from bcl_edu.models.backbones import BasicBlock, DigitsNet, require_images, start_convolutions
 
 
 class Experts(nn.Module):
@@ -34,9 +34,7 @@ class Experts(nn.Module):
         self.shared, self.own = shared, nn.ModuleList(own)
         self.expert_dim, self.in_channels = expert_dim, in_channels
         self.feature_dim = len(own) * expert_dim
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        start_convolutions(self)
 
     def forward(self, images: Float[Tensor, "n c height width"]) -> Float[Tensor, "n feature_dim"]:
         """Features of the first expert, then of the second, and so on."""

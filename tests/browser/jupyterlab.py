@@ -264,6 +264,13 @@ class Visit:
             cell.locator(".cm-content").click()
             self.page.keyboard.press("Control+Enter")
 
+    def run_widget(self, widget: Locator, *codes: str) -> Locator:
+        """Run these cells, wait until the widget that the last of them shows is there, and scroll to it; the widget."""
+        self.run_cells_with(*codes)
+        expect(widget).to_be_visible(timeout=120_000)
+        self.scroll_to(widget)
+        return widget
+
     def _see_it_whole(self, notebook: str) -> None:
         assert self.errors_shown() == []
         self.page.wait_for_function(ALL_DRAWN)

@@ -43,11 +43,11 @@ def losses_at(first: int, second: int, angle: float, spread: float) -> list[floa
 
 def test_sliders_and_films_draw_what_they_say(visit: Visit) -> None:
     visit.read_through(NOTEBOOK)
-    visit.run_cells_with("import torch", "widgets.bound_sliders()")
-
-    widget = visit.page.locator(".widget-vbox").filter(has_text="samples of class 0")
-    expect(widget).to_be_visible(timeout=120_000)
-    visit.scroll_to(widget)
+    widget = visit.run_widget(
+        visit.page.locator(".widget-vbox").filter(has_text="samples of class 0"),
+        "import torch",
+        "widgets.bound_sliders()",
+    )
     sliders, figure = widget.locator(".widget-hslider"), widget.locator(".js-plotly-plot")
     legend = figure.locator(".legendtext")
     wait_until_drawn(figure, THEOREM, losses_at(10, 10, 60, 30))

@@ -12,11 +12,9 @@ NOTEBOOK = "06_theorem_3_class_complement"
 
 def test_a_class_follows_mouse_and_keys(visit: Visit) -> None:
     visit.read_through(NOTEBOOK)
-    visit.run_cells_with("import torch", "widgets.counter_example()")
-
-    widget = visit.page.locator(".bcl-counter-example")
-    expect(widget).to_be_visible(timeout=120_000)
-    visit.scroll_to(widget)
+    widget = visit.run_widget(
+        visit.page.locator(".bcl-counter-example"), "import torch", "widgets.counter_example()"
+    )
     status = widget.get_by_role("status")
     expect(status).to_contain_text("No contradiction here")
     assert visit.cut_off() == []

@@ -54,11 +54,7 @@ def places(explorer: Locator, panel: int) -> list[list[float]]:
 
 def test_the_simplex_bends_under_keys_and_mouse(visit: Visit) -> None:
     visit.read_through(NOTEBOOK)
-    visit.run_cells_with("import torch", "display(explorer)")
-
-    explorer = visit.page.locator(".bcl-explorer")
-    expect(explorer).to_be_visible(timeout=120_000)
-    visit.scroll_to(explorer)
+    explorer = visit.run_widget(visit.page.locator(".bcl-explorer"), "import torch", "display(explorer)")
     assert visit.cut_off() == []
     assert visit.overlaps() == []
     shown = explorer.locator("section.loss b.deviation")

@@ -14,11 +14,7 @@ NOTEBOOK = "08_how_training_gets_there"
 
 def test_its_sphere_trains(visit: Visit) -> None:
     visit.read_through(NOTEBOOK)
-    visit.run_cells_with("import torch", "training_sphere()")
-
-    sphere = visit.page.locator(".bcl-sphere")
-    expect(sphere).to_be_visible(timeout=120_000)
-    visit.scroll_to(sphere)
+    sphere = visit.run_widget(visit.page.locator(".bcl-sphere"), "import torch", "training_sphere()")
     expect(sphere.locator(".clock")).to_contain_text(re.compile("step [1-9]"))
     assert visit.cut_off() == []
     assert visit.overlaps() == []

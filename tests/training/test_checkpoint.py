@@ -136,7 +136,7 @@ STATE = {
         (("history", 0, "epoch"), 2, r"history\[0\]\['epoch'\]"),
         (("history", 0, "loss"), None, r"history\[0\]\['loss'\]"),
         (("start",), {"a": 1}, "start lacks 'method'"),
-        (("best", "top1"), 60.0, "best "),
+        (("best", "top1"), 60.0, "best is none of the epochs"),
         (("best",), None, "best is None"),
         (("sessions", 0, "processes"), torch.ones(()), r"sessions\[0\]\['processes'\]"),
     ],
