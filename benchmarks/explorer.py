@@ -254,9 +254,20 @@ def for_the_page(scenes: list[dict]) -> dict:
             ]
         )
     slowest = max(scene["to_paint"]["median"] for scene in scenes)
-    goal = "explorer: ms from key press to the first painted picture, median of the slowest scene"
+    certified = max(scene["to_certified"]["median"] for scene in scenes)
+    carried = sum(scene["carried_on"] for scene in scenes)
+    painted = sum(scene["to_paint"]["n"] for scene in scenes)
+    first = f"to the first picture, which in {carried} of {painted} is carried on and not solved"
+    goals = {first: slowest, "to a certified picture": certified}
     return {
-        "verdicts": [verdict(goal, slowest, at_most=GOAL_TO_PAINT)],
+        "verdicts": [
+            verdict(
+                f"explorer: ms from key press {goal}; median of the slowest scene",
+                found,
+                at_most=GOAL_TO_PAINT,
+            )
+            for goal, found in goals.items()
+        ],
         "tables": [table("From key press to picture, median (95th percentile)", columns, rows)],
     }
 
