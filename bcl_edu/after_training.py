@@ -21,7 +21,7 @@ from torch.nn import functional
 from bcl_edu.augment import normalise
 from bcl_edu.counting import counted
 from bcl_edu.data import Images
-from bcl_edu.methods import Method
+from bcl_edu.methods import Method, Prediction
 from bcl_edu.methods.tau_norm import TauNormalisation, tau_normalised
 from bcl_edu.recipe import require
 from bcl_edu.training.data import TrainingData
@@ -90,16 +90,10 @@ def tau_norm_logits(features: Float[Tensor, "n h"], method: Method, tau: float) 
     return functional.linear(features, tau_normalised(weight, tau))
 
 
+@torch.no_grad()
 def logits_as_trained(outputs: Outputs, method: Method) -> Float[Tensor, "n k"]:
-    """The logits whose softmax was trained, in which the training prior lies.
-
-    They are what the method predicts from, but for tau-normalisation, which trains the linear classifier by
-    cross-entropy and predicts from its normalised rows.
-    """
-    if isinstance(method, TauNormalisation):
-        weight, bias = method.classifier.weight.detach().float(), method.classifier.bias.detach().float()
-        return functional.linear(outputs.features, weight.cpu(), bias.cpu())
-    return outputs.logits
+    """The method's `trained_logits`, in which the training prior lies."""
+    return method.trained_logits(Prediction(outputs.features, outputs.logits))
 
 
 def shifted_logits(

@@ -46,6 +46,9 @@ def parse_options(kind: Any, prog: str, description: str, arguments: Sequence[st
 
 def missing_value(kind: Any, arguments: Sequence[str]) -> str | None:
     """Message for the first option that lacks its value, with an example; None if there is no such option."""
+    # Found before tyro reads the words. Its own message is "Expected 1 values": a rule is asked about values that are
+    # there, one that also took none (nargs="*") would take the positional arguments that follow, and the hook for
+    # parse errors is private to tyro.
     if {"-h", "--help"} & set(arguments):
         return None
     kinds = _kinds_of_values(kind)

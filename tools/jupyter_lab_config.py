@@ -13,7 +13,7 @@ from pathlib import Path
 from jupyter_server.auth.identity import PasswordIdentityProvider
 from traitlets import validate
 
-c = get_config()  # type: ignore[name-defined]
+c = get_config()  # type: ignore[name-defined] # noqa: F821 (Jupyter runs this file with it)
 
 # Only this machine can connect, and only with the token that the server prints.
 c.ServerApp.ip = "127.0.0.1"

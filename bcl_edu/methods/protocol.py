@@ -213,6 +213,15 @@ class Method(nn.Module):
         logits: Tensor = self.classifier(features)  # type: ignore[operator]
         return logits
 
+    def trained_logits(self, prediction: Prediction) -> Float[Tensor, "n k"]:
+        """Logits whose softmax was trained, shape (n, k); by default those from which classes are predicted.
+
+        A shift of the prior (`bcl_edu.after_training.shifted_logits`) is applied to them. A method that changes its
+        classifier for inference alone returns here what the unchanged classifier makes of `prediction.features`, which
+        may be on another device than the method.
+        """
+        return prediction.logits
+
     def embeddings(self, features: Float[Tensor, "n h"]) -> Float[Tensor, "n d"] | None:
         """Unit vectors z that a contrastive loss sees; None if the method has no contrastive branch."""
         return None

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from bcl_edu.methods.protocol import Batch, Clock, Method
+from bcl_edu.methods.protocol import Batch, Clock, Method, Prediction
 from bcl_edu.methods.stage import Stage, main_stage
 from bcl_edu.models import LinearClassifier
 from bcl_edu.recipe import Recipe
@@ -52,3 +52,9 @@ class TauNormalisation(Method):
     def logits(self, features: Float[Tensor, "n h"]) -> Float[Tensor, "n k"]:
         """Products with the normalised rows, without the bias."""
         return functional.linear(features, tau_normalised(self.classifier.weight, self.tau))
+
+    def trained_logits(self, prediction: Prediction) -> Float[Tensor, "n k"]:
+        """Logits of the classifier as it was trained: its rows as they are, and its bias."""
+        features = prediction.features
+        weight, bias = self.classifier.weight.to(features), self.classifier.bias.to(features)
+        return functional.linear(features, weight, bias)

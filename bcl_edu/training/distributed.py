@@ -117,7 +117,7 @@ class _Gather(torch.autograd.Function):
         return summed[ctx.mine], None  # type: ignore[attr-defined]
 
 
-def gather(rows: Shaped[Tensor, "n *d"], sizes: Sequence[int]) -> Shaped[Tensor, "total *d"]:
+def gather(rows: Shaped[Tensor, " n *d"], sizes: Sequence[int]) -> Shaped[Tensor, " total *d"]:
     """The rows of all ranks, in the order of their ranks, with gradients; integers (labels) without.
 
     Args:
