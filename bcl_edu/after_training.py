@@ -24,8 +24,8 @@ from bcl_edu.data import Images
 from bcl_edu.methods import Method, Prediction
 from bcl_edu.methods.tau_norm import TauNormalisation, tau_normalised
 from bcl_edu.recipe import require
+from bcl_edu.training.batches import load_images
 from bcl_edu.training.data import TrainingData
-from bcl_edu.training.loading import load_images
 from bcl_edu.training.metrics import accuracy
 from bcl_edu.training.step import autocast
 from bcl_edu.training.weights import TrainedModel

@@ -44,8 +44,8 @@ from bcl_edu.training.data import TrainingData, prepare_data
 from bcl_edu.training.device import choose_device
 from bcl_edu.training.display import format_number
 from bcl_edu.training.evaluation import evaluate_method
-from bcl_edu.training.loading import named_worker_errors
 from bcl_edu.training.weights import TrainedModel, load_trained
+from bcl_edu.training.workers import named_worker_errors
 
 DESCRIPTION = "Evaluate a run on its test set; needs nothing but its weights and the data."
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bcl_edu.augment.augmentations import CODE, OPERATIONS
-from bcl_edu.augment.draws import ViewParameters, draw_parameters
+from bcl_edu.augment.draws import ViewParameters, derive_seed, draw_parameters
 from bcl_edu.augment.pixel_operations import (
     adjust_hue,
     affine,
@@ -35,7 +35,6 @@ from bcl_edu.augment.pixel_operations import (
 )
 from bcl_edu.augment.policies import Augmentation, ViewPolicy
 from bcl_edu.counting import counted
-from bcl_edu.seeds import derive_seed
 
 ViewBatch = tuple[UInt8[Tensor, "views n channel size size"], Int64[Tensor, " n"], Int64[Tensor, " n"]]
 """Views (all v1, then all v2, then all v3), labels and indices of a batch."""
@@ -75,11 +74,7 @@ class BatchedTrainingViews:
         policy: ViewPolicy,
         device: torch.device | str = "cpu",
     ) -> None:
-        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
-            raise ValueError(
-                f"images of type {images.dtype} and shape {tuple(images.shape)}, expected torch.uint8 of shape "
-                "(n, 1 or 3, height, width)"
-            )
+        _require_bytes(images)
         if labels.shape != images.shape[:1]:
             raise ValueError(
                 f"{counted(len(images), 'image')}, but labels of shape {tuple(labels.shape)}; expected one each"
@@ -123,11 +118,7 @@ def batched_views(
     Raises:
         ValueError: not bytes with one or three channels, or not one seed for each image.
     """
-    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
-        raise ValueError(
-            f"images of type {images.dtype} and shape {tuple(images.shape)}, expected torch.uint8 of shape "
-            "(n, 1 or 3, height, width)"
-        )
+    _require_bytes(images)
     if len(seeds) != len(images):
         raise ValueError(
             f"{counted(len(seeds), 'seed')} for {counted(len(images), 'image')}, expected one each"
@@ -150,6 +141,14 @@ def batched_views(
                     torch.int16
                 )  # on its own much faster than from float to bytes at once
     return views
+
+
+def _require_bytes(images: Tensor) -> None:
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise ValueError(
+            f"images of type {images.dtype} and shape {tuple(images.shape)}, expected torch.uint8 of shape "
+            "(n, 1 or 3, height, width)"
+        )
 
 
 def _one_view(images: Tensor, recipe: Augmentation, drawn: ViewParameters, size: int) -> Tensor:

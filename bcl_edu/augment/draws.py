@@ -1,13 +1,14 @@
-"""The random parameters of a view, drawn for any number of images at once.
+"""Chance without state: seeds derived from what they are for, and the random parameters of views drawn from them.
 
-They are drawn before any is used, so that the batched views can be checked, image by image, against another
-implementation that is given the same parameters.
+The parameters of a view are drawn for any number of images at once, before any is used, so that the batched views can
+be checked, image by image, against another implementation that is given the same parameters.
 
 A generator with state would tie a sample's views to the order in which samples are visited. Here a number is a hash of
 (sample's seed, purpose, position): the same in any batch, worker or process, for one sample or a thousand at once, and
 switching one operation off leaves the numbers of the others as they were.
 """
 
+import hashlib
 import math
 from dataclasses import dataclass, fields
 from enum import IntEnum, auto
@@ -31,6 +32,16 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio, the
 _MULTIPLY_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MULTIPLY_2 = np.uint64(0x94D049BB133111EB)
 _SHIFT_1, _SHIFT_2, _SHIFT_3 = np.uint64(30), np.uint64(27), np.uint64(31)
+
+
+def derive_seed(*parts: int | str) -> int:
+    """A 63-bit seed from the run's seed and what it is used for.
+
+    The first eight bytes of SHA-256 over the parts, so that neighbouring seeds, epochs and samples give unrelated
+    streams, on every platform and in every process alike.
+    """
+    text = "\x1f".join(map(str, parts))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def _mix(bits: UInt64[np.ndarray, "..."]) -> UInt64[np.ndarray, "..."]:

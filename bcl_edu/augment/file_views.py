@@ -17,11 +17,10 @@ from PIL import Image, ImageFilter
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from bcl_edu.augment.draws import BLUR_SIGMA
+from bcl_edu.augment.draws import BLUR_SIGMA, derive_seed
 from bcl_edu.augment.policies import Augmentation, ViewPolicy
 from bcl_edu.data import ImageFiles
 from bcl_edu.data.decoding import resize_center_crop
-from bcl_edu.seeds import derive_seed
 
 if TYPE_CHECKING:  # importing it takes a third of a second, and images in memory never need it
     from torchvision.transforms import v2

@@ -17,6 +17,30 @@ class Normalisation:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    def coefficients(
+        self, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> tuple[Float[Tensor, "channel 1 1"], Float[Tensor, "channel 1 1"]]:
+        """Factor and shift of each channel: a normalised image is image * factor + shift.
+
+        Raises:
+            ValueError: mean and std differ in number, or a standard deviation is not positive.
+        """
+        if len(self.mean) != len(self.std):
+            raise ValueError(
+                f"mean has {counted(len(self.mean), 'value')} and std {len(self.std)}; take both from "
+                "channel_statistics of the training images"
+            )
+        if not all(value > 0 for value in self.std):
+            raise ValueError(f"std = {self.std}, expected positive values; is a channel constant?")
+        # one multiplication and one addition: image * (1 / (255 std)) - mean / std
+        factors = [1 / (255 * s) for s in self.std]
+        shifts = [-m / s for m, s in zip(self.mean, self.std, strict=True)]
+        # non_blocking: a GPU's host queues the copy instead of waiting for all work before it
+        factor, shift = torch.tensor([factors, shifts], dtype=dtype).to(device, non_blocking=True)[
+            ..., None, None
+        ]
+        return factor, shift
+
 
 def normalise(
     images: UInt8[Tensor, "*batch channel height width"],
@@ -40,22 +64,13 @@ def normalise(
     """
     if images.dtype != torch.uint8:
         raise ValueError(f"images of type {images.dtype}, expected torch.uint8; were they normalised before?")
-    channels = images.shape[-3]
-    if len(mean) != channels or len(std) != channels:
+    if len(mean) != images.shape[-3]:
         raise ValueError(
-            f"images of shape {tuple(images.shape)} have {counted(channels, 'channel')}, but mean has "
-            f"{counted(len(mean), 'value')} "
-            f"and std {len(std)}; take them from channel_statistics of the training images"
+            f"images of shape {tuple(images.shape)} have {counted(images.shape[-3], 'channel')}, but mean has "
+            f"{counted(len(mean), 'value')}; take it from channel_statistics of the training images"
         )
-    if not all(value > 0 for value in std):
-        raise ValueError(f"std = {tuple(std)}, expected positive values; is a channel constant?")
-    # one multiplication and one addition: image * (1 / (255 std)) - mean / std
-    coefficients = [[1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)]]
-    # non_blocking: a GPU's host queues the copy instead of waiting for all work before it
-    scale, shift = torch.tensor(coefficients, dtype=dtype).to(images.device, non_blocking=True)[
-        ..., None, None
-    ]
-    return torch.addcmul(shift, images.to(dtype), scale)
+    factor, shift = Normalisation(tuple(mean), tuple(std)).coefficients(images.device, dtype)
+    return torch.addcmul(shift, images.to(dtype), factor)
 
 
 def channel_statistics(

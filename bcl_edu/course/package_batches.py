@@ -10,9 +10,8 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from bcl_edu.augment import BatchedTrainingViews, ViewPolicy, batched_views, view_policy, view_seeds
-from bcl_edu.augment.draws import draw_parameters
+from bcl_edu.augment.draws import derive_seed, draw_parameters
 from bcl_edu.recipe import Recipe
-from bcl_edu.seeds import derive_seed
 from bcl_edu.training import RunOptions
 from bcl_edu.training.data import prepare_data
 

@@ -9,10 +9,10 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from bcl_edu.augment import batched_views, channel_statistics, normalise, view_policy
+from bcl_edu.augment.draws import derive_seed
 from bcl_edu.data import LabelledImages, exponential_profile, long_tailed_subset
 from bcl_edu.data.digits import read_digits
 from bcl_edu.models import DigitsNet, ProjectionHead
-from bcl_edu.seeds import derive_seed
 
 LARGEST_CLASS = 134
 """Images of the largest class of the long-tailed digits."""

@@ -87,7 +87,7 @@ class LabelledImages:
 
 Images = LabelledImages | ImageFiles
 """Labelled images, in memory or as files: both have labels, names and counts of classes, ``image_shape``, ``select``
-and the two hashes; how their pixels become batches is the business of `bcl_edu.training.loading`."""
+and the two hashes; how their pixels become batches is the business of `bcl_edu.training.batches`."""
 
 
 @dataclass(frozen=True, eq=False)

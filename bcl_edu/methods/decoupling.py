@@ -24,13 +24,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bcl_edu.augment.draws import derive_seed
 from bcl_edu.methods.protocol import Batch, Clock, Method
 from bcl_edu.methods.second_stage import NAME, second_stage
 from bcl_edu.methods.stage import Stage, main_stage
 from bcl_edu.models import LinearClassifier
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows.decoupling_rows import LWS, Decoupled
-from bcl_edu.seeds import derive_seed
 
 
 class ClassifierRetraining(Method):

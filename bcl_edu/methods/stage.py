@@ -10,9 +10,9 @@ from typing import Literal
 import torch
 
 from bcl_edu.augment import ViewPolicy
+from bcl_edu.augment.draws import derive_seed
 from bcl_edu.methods.samplers import Sampler, Shuffled
 from bcl_edu.recipe import Recipe
-from bcl_edu.seeds import derive_seed
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,13 @@ import torch
 from bcl_edu.counting import counted
 from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import RunOptions
-from bcl_edu.training.batches import Loaded
+from bcl_edu.training.batches import BatchLoader, Loaded
 from bcl_edu.training.compile_choice import decide_compile
 from bcl_edu.training.data import TrainingData, fitted_to, prepare_data
 from bcl_edu.training.device import choose_device
 from bcl_edu.training.display import duration, protocol_note
 from bcl_edu.training.distributed import Rank
 from bcl_edu.training.evaluation import evaluate_method
-from bcl_edu.training.loading import BatchLoader
 from bcl_edu.training.loop import is_evaluated
 from bcl_edu.training.precision import slow_precision, with_precision
 from bcl_edu.training.run import run_folder

@@ -15,8 +15,8 @@ from bcl_edu.augment import Normalisation, normalise
 from bcl_edu.data import Images
 from bcl_edu.geometry import simplex_deviation
 from bcl_edu.methods import Method
+from bcl_edu.training.batches import load_images
 from bcl_edu.training.distributed import Rank, all_reduce_sum, gather
-from bcl_edu.training.loading import load_images
 from bcl_edu.training.metrics import Accuracy, accuracy, expected_calibration_error
 from bcl_edu.training.step import autocast
 

@@ -28,7 +28,7 @@ from bcl_edu.methods.stage import Stage, Stream, extended
 from bcl_edu.models import parameter_count
 from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import RunOptions
-from bcl_edu.training.batches import EpochBatches, Loaded
+from bcl_edu.training.batches import BatchLoader, EpochBatches, Loaded, LoadingStopped
 from bcl_edu.training.checkpoint import BEST_NAME, CHECKPOINT_NAME, CheckpointError
 from bcl_edu.training.compile_choice import decide_compile
 from bcl_edu.training.data import fitted_to, prepare_data
@@ -43,7 +43,6 @@ from bcl_edu.training.distributed import (
     process_group,
 )
 from bcl_edu.training.evaluation import Evaluation, evaluate_method
-from bcl_edu.training.loading import BatchLoader, LoadingStopped, named_worker_errors
 from bcl_edu.training.precision import slow_precision, with_precision
 from bcl_edu.training.run import (
     RunFiles,
@@ -71,6 +70,7 @@ from bcl_edu.training.start import (
     stages_from,
     take_over,
 )
+from bcl_edu.training.workers import named_worker_errors
 
 EVALUATED_AT_THE_END = 10
 """Number of last epochs of a stage that are evaluated whatever `--evaluate-every` says."""
@@ -192,6 +192,9 @@ class _Run:
         options, self.compile_seconds = decide_compile(recipe, options, self.data, device, rank, resumed)
         self.recipe, self.options, self.device, self.rank = recipe, options, device, rank
         self.asked_to_stop: Callable[[], bool] = lambda: False
+        self.any_rank: Callable[[bool], bool] = (
+            bool if rank.world_size == 1 else lambda flag: any_rank(flag, device)
+        )
         self.method = build_seeded(recipe, self.data)
         parameters = parameter_count(self.method)  # before a stage freezes some
         start = None
@@ -399,7 +402,7 @@ class _Run:
             loss = self._read_losses(taken)
             progress.update(len(taken), number + 1, loss)
             taken = []
-            if any_rank(interrupted.is_set(), self.device):
+            if self.any_rank(interrupted.is_set()):
                 self._stop(loader)
             if time.monotonic() - saved > 60 * self.options.checkpoint_minutes:
                 self._note_unreadable(loader.all_unreadable())  # the other ranks may not be saving now

@@ -8,16 +8,15 @@ from typing import NamedTuple
 import torch
 
 from bcl_edu.augment import ViewPolicy
+from bcl_edu.augment.draws import derive_seed
 from bcl_edu.data import Images
 from bcl_edu.methods.protocol import Method, build_method
 from bcl_edu.methods.stage import Stage, Stream
 from bcl_edu.recipe import Recipe
 from bcl_edu.run_options import RunOptions
-from bcl_edu.seeds import derive_seed
-from bcl_edu.training.batches import EpochBatches
+from bcl_edu.training.batches import BatchLoader, EpochBatches
 from bcl_edu.training.data import TrainingData
 from bcl_edu.training.distributed import Rank
-from bcl_edu.training.loading import BatchLoader
 from bcl_edu.training.step import TrainingStep
 
 

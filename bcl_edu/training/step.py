@@ -13,10 +13,11 @@ from functools import partial
 from typing import Any
 
 import torch
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from bcl_edu.augment import Normalisation, normalise
+from bcl_edu.augment import Normalisation
 from bcl_edu.methods.protocol import Batch, Clock, Gather, Method
 from bcl_edu.methods.stage import Stage
 from bcl_edu.run_options import CompileMode
@@ -58,7 +59,8 @@ class TrainingStep:
         rank: Rank | None = None,
         compile: CompileMode | None = None,
     ) -> None:
-        self.method, self.stage, self.normalisation = method, stage, normalisation
+        self.method, self.stage = method, stage
+        self.factor, self.shift = normalisation.coefficients(device)
         self.device, self.precision, self.rank = device, precision, rank or Rank()
         method.to(device).to(memory_format=torch.channels_last)
         choose_parameters(method, stage)
@@ -129,24 +131,24 @@ class TrainingStep:
         shares = loaded.shares or [[len(loaded.labels)]]
         sizes = [share[self.rank.rank] for share in shares]
         streams = {name: self._micro_batches(stream)[0] for name, stream in (loaded.streams or {}).items()}
-        mean, std = self.normalisation.mean, self.normalisation.std
-        pieces = zip(
-            loaded.views.split(sizes, dim=1),
-            loaded.labels.split(sizes),
-            loaded.indices.split(sizes),
-            shares,
-            strict=True,
-        )
+        tensors = (loaded.views.split(sizes, dim=1), loaded.labels.split(sizes), loaded.indices.split(sizes))
+        batches = [
+            Batch(self._normalised(views), labels, indices, streams=streams)
+            for views, labels, indices in zip(*tensors, strict=True)
+        ]
+        if self.rank.world_size == 1:
+            return batches
         return [
-            Batch(
-                normalise(views, mean, std), labels, indices, partial(gather, sizes=share), average, streams
-            )
-            for views, labels, indices, share in pieces
+            replace(batch, gather=partial(gather, sizes=share), average=average)
+            for batch, share in zip(batches, shares, strict=True)
         ]
 
     def whole_batch(self, loaded: Loaded) -> Batch:
-        """A batch, normalised, for a pass that takes no step."""
-        return self._micro_batches(replace(loaded, shares=()))[0]
+        """A batch, normalised, for a pass that takes no step; every rank has the whole of it, and gathers nothing."""
+        return Batch(self._normalised(loaded.views), loaded.labels, loaded.indices)
+
+    def _normalised(self, views: UInt8[Tensor, "views n c h w"]) -> Float[Tensor, "views n c h w"]:
+        return torch.addcmul(self.shift, views.float(), self.factor)
 
     def _backward(self, loss: Tensor) -> None:
         self.scaler.scale(loss).backward()

@@ -41,12 +41,12 @@ from torch import nn
 from torch.nn.functional import cross_entropy, normalize, pad
 
 from bcl_edu import losses, models
+from bcl_edu.augment.draws import derive_seed
 from bcl_edu.course import figures, widgets
 from bcl_edu.course.exercises import check
 from bcl_edu.course.package_batches import digit_views, package_batches
 from bcl_edu.data import exponential_profile, long_tailed_subset, open_dataset
 from bcl_edu.geometry import cosine_matrix, simplex_deviation
-from bcl_edu.seeds import derive_seed
 from bcl_edu.training import RECIPES
 from bcl_edu.training.metrics import accuracy
 

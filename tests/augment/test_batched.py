@@ -17,7 +17,7 @@ from bcl_edu.augment import (
 )
 from bcl_edu.augment.augmentations import CODE, OPERATIONS, SIGNED, magnitude_of
 from bcl_edu.augment.batched import CPU_CHUNK, _augment
-from bcl_edu.augment.draws import BLUR_SIGMA
+from bcl_edu.augment.draws import BLUR_SIGMA, derive_seed
 from bcl_edu.augment.pixel_operations import (
     BOX_REACH,
     adjust_hue,
@@ -26,7 +26,6 @@ from bcl_edu.augment.pixel_operations import (
     resized_crop,
     rgb_to_grayscale,
 )
-from bcl_edu.seeds import derive_seed
 from tests.augment.images import from_pillow, pictures, to_pillow
 from tests.augment.pillow_views import apply_operation, three_views
 from tests.waiting import waiting_is_an_error

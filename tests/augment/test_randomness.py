@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from bcl_edu.augment.draws import _mix, uniforms
-from bcl_edu.seeds import derive_seed
+from bcl_edu.augment.draws import _mix, derive_seed, uniforms
 
 MASK = 2**64 - 1
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bcl_edu.augment import BatchedTrainingViews, batched_views, view_policy, view_seeds
-from bcl_edu.seeds import derive_seed
+from bcl_edu.augment.draws import derive_seed
 from tests.augment.images import pictures
 
 POLICY = view_policy("cifar", image_size=32)

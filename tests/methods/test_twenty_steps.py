@@ -9,16 +9,15 @@ import pytest
 import torch
 
 from bcl_edu.augment import channel_statistics
+from bcl_edu.augment.draws import derive_seed
 from bcl_edu.augment.normalisation import Normalisation
 from bcl_edu.data.labelled import LabelledImages
 from bcl_edu.methods import Clock, build_method
 from bcl_edu.recipe import Recipe
 from bcl_edu.rows import RECIPES
 from bcl_edu.run_options import RunOptions
-from bcl_edu.seeds import derive_seed
-from bcl_edu.training.batches import EpochBatches
+from bcl_edu.training.batches import BatchLoader, EpochBatches
 from bcl_edu.training.data import prepare_data
-from bcl_edu.training.loading import BatchLoader
 from bcl_edu.training.step import TrainingStep
 
 RECORDED: dict[str, list[float]] = json.loads((Path(__file__).parent / "twenty_steps.json").read_text())[

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 import torch
 
+from bcl_edu.augment.draws import derive_seed
 from bcl_edu.methods import ByClass
-from bcl_edu.seeds import derive_seed
 from bcl_edu.training.batches import EpochBatches
 
 LABELS = torch.arange(23) % 3

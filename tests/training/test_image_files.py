@@ -15,8 +15,8 @@ import torch
 from bcl_edu import train as command
 from bcl_edu.evaluate import evaluate_checkpoint
 from bcl_edu.training import RECIPES, CheckpointError, Interrupted, Recipe, RunOptions, RunResult, train
+from bcl_edu.training.batches import UnreadableImage, UnreadableImageWarning
 from bcl_edu.training.checkpoint import load_checkpoint
-from bcl_edu.training.loading import UnreadableImage, UnreadableImageWarning
 from bcl_edu.training.step import TrainingStep
 from tests.data.small_imagenet import TRAIN, own_lists, small_imagenet
 

@@ -16,16 +16,16 @@ import torch
 
 from bcl_edu.augment import EvalImages, FileViews, view_policy, view_seeds
 from bcl_edu.data import ImageFiles, LabelledImages
-from bcl_edu.training import loading
-from bcl_edu.training.batches import EpochBatches, Loaded
-from bcl_edu.training.loading import (
+from bcl_edu.training.batches import (
     BatchLoader,
+    EpochBatches,
+    Loaded,
     LoadingStopped,
     UnreadableImage,
     UnreadableImageWarning,
-    WorkersLost,
     load_images,
 )
+from bcl_edu.training.workers import WorkersLost, named_worker_errors
 from tests.data.small_imagenet import small_training_files
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
@@ -115,8 +115,7 @@ def test_python_ends_even_where_nobody_closed_the_loader(files: ImageFiles) -> N
 from pathlib import Path
 import torch
 from bcl_edu.data import open_dataset
-from bcl_edu.training.batches import EpochBatches, Loaded
-from bcl_edu.training.loading import BatchLoader
+from bcl_edu.training.batches import BatchLoader, EpochBatches, Loaded
 from bcl_edu.augment import view_policy
 lists = {"train": Path("train.txt"), "test": Path("test.txt")}
 files = open_dataset("imagenet-lt", ".", lists=lists, image_size=32).train
@@ -152,12 +151,12 @@ def test_too_little_shared_memory_is_said_before_anything_waits_for_it(
 ) -> None:
     needed = 2 * 2 * 3 * 3 * (3 * 32 * 32)  # workers, batches of each, views, images
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr(loading.shutil, "disk_usage", lambda _: usage._replace(free=needed - 1))
-    monkeypatch.setattr(loading, "SHARED_MEMORY", files.root)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=needed - 1))
+    monkeypatch.setattr("bcl_edu.training.workers.SHARED_MEMORY", files.root)
     with pytest.raises(ValueError, match=r"2 workers would keep 0 MB .*--shm-size=8g.*--workers"):
         loader(files, 2)
     loader(files, 0)
-    monkeypatch.setattr(loading.shutil, "disk_usage", lambda _: usage._replace(free=needed))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=needed))
     loader(files, 2)
 
 
@@ -167,7 +166,7 @@ def signalled(batches: BatchLoader, number: int) -> Iterator[Loaded]:
     yield next(epoch)
     assert batches.loader is not None
     os.kill(batches.loader._iterator._workers[0].pid, number)  # type: ignore[union-attr]
-    with loading.named_worker_errors():
+    with named_worker_errors():
         yield from epoch
 
 
@@ -176,7 +175,7 @@ def one_by_one(files: ImageFiles) -> BatchLoader:
 
 
 def test_who_waits_for_images_can_be_stopped(files: ImageFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr("bcl_edu.training.workers.POLL_SECONDS", 0.1)
     batches = one_by_one(files)
     heard: list[str] = []
     epoch = batches.epoch(0, stop=lambda: bool(heard))
@@ -186,7 +185,7 @@ def test_who_waits_for_images_can_be_stopped(files: ImageFiles, monkeypatch: pyt
     workers = batches.loader._iterator
     os.kill(workers._workers[0].pid, signal.SIGSTOP)  # type: ignore[union-attr]
     assert len(list(epoch)) < 6  # what was ready, and not the rest
-    monkeypatch.setattr(loading, "SECONDS_TO_LET_GO", 0.5)
+    monkeypatch.setattr("bcl_edu.training.workers.SECONDS_TO_LET_GO", 0.5)
     batches.close()
     workers._workers[0].join(10)  # type: ignore[union-attr]
     assert not workers._workers[0].is_alive()  # type: ignore[union-attr]
@@ -196,7 +195,7 @@ def test_who_waits_for_images_can_be_stopped(files: ImageFiles, monkeypatch: pyt
 def test_an_evaluation_that_loads_images_can_be_stopped(
     workers: int, files: ImageFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "POLL_SECONDS", 0.01)  # a worker needs longer to begin
+    monkeypatch.setattr("bcl_edu.training.workers.POLL_SECONDS", 0.01)  # a worker needs longer to begin
     with pytest.raises(LoadingStopped):
         list(load_images(files, torch.arange(7), CPU, workers, stop=lambda: True))
     images = LabelledImages(torch.zeros(7, 3, 8, 8, dtype=torch.uint8), files.labels, files.class_names)
@@ -208,7 +207,7 @@ def test_workers_that_deliver_nothing_end_the_run_with_what_may_help(
     files: ImageFiles, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, seconds in (("POLL_SECONDS", 0.1), ("SECONDS_TO_SPEAK", 0.1), ("SECONDS_TO_GIVE_UP", 0.3)):
-        monkeypatch.setattr(loading, name, seconds)
+        monkeypatch.setattr(f"bcl_edu.training.workers.{name}", seconds)
     with pytest.raises(WorkersLost, match=r"no image has come .*--workers 0"):
         list(signalled(one_by_one(files), signal.SIGSTOP))
     assert "waiting for images" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from bcl_edu.methods import ParameterGroup, build_method
 from bcl_edu.run_options import CompileMode, RunOptions
 from bcl_edu.training import Recipe
 from bcl_edu.training.batches import Loaded
+from bcl_edu.training.distributed import Rank
 from bcl_edu.training.step import TrainingStep, build_optimizer
 from tests.methods.by_hand import clock
 from tests.waiting import waiting_is_an_error
@@ -60,6 +61,14 @@ def test_a_step_returns_the_loss_before_the_change_without_its_graph(tiny: Recip
     parts = step(batch(), clock(0.1))
     assert parts["loss"].item() == pytest.approx(expected, rel=1e-6)
     assert not any(part.requires_grad for part in parts.values())
+
+
+def test_every_rank_has_the_whole_of_a_batch_that_takes_no_step(tiny: Recipe) -> None:
+    step, loaded = new_step(tiny), batch()
+    step.rank = Rank(rank=1, world_size=2)
+    whole = step.whole_batch(loaded)
+    assert torch.equal(whole.labels, loaded.labels)
+    assert whole.gather(whole.labels) is whole.labels
 
 
 def test_a_step_at_rate_zero_changes_no_weight(tiny: Recipe) -> None:

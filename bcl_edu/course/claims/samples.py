@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from bcl_edu import geometry
-from bcl_edu.seeds import derive_seed
+from bcl_edu.augment.draws import derive_seed
 
 TEMPERATURES = (0.1, 0.5, 1.0)
 ROUNDING = 1e-9

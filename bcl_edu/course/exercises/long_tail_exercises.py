@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bcl_edu.augment.draws import derive_seed
 from bcl_edu.course.exercises.exercise import Case, Exercise, Mistake
 from bcl_edu.data import exponential_profile
 from bcl_edu.losses import logit_compensated_cross_entropy
-from bcl_edu.seeds import derive_seed
 
 # ---- class counts of the exponential profile
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from bcl_edu.seeds import derive_seed
+from bcl_edu.augment.draws import derive_seed
 
 
 def at(*degrees: float) -> Tensor:
