@@ -11,7 +11,6 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from bcl_edu.data import fashion_mnist
-from bcl_edu.data.cache import default_cache_dir
 from bcl_edu.data.cifar import CIFAR
 from bcl_edu.data.class_folders import REQUIRED_SPLITS, is_file, list_class_folders
 from bcl_edu.data.class_names import name_classes
@@ -22,7 +21,7 @@ from bcl_edu.data.labelled import Images
 from bcl_edu.data.open import (
     OWN_LISTS,
     PHOTOGRAPH_SETS,
-    default_data_dir,
+    data_and_cache_dirs,
     open_dataset,
     require_fitting_options,
     require_folder,
@@ -30,7 +29,7 @@ from bcl_edu.data.open import (
 from bcl_edu.data.photographs import PhotographSet, find_images, find_list, read_any_list
 from bcl_edu.data.published import ExpectedCounts
 from bcl_edu.escape import for_terminal
-from bcl_edu.files import user_path
+from bcl_edu.files import file_sha256, user_path
 
 SHOWN = 10
 """Files that are named where some are missing, unreadable or twice there; the others are counted."""
@@ -135,8 +134,7 @@ def check_dataset(
         ValueError: the name is unknown, or an option is for other data sets.
     """
     require_fitting_options(name, data_dir=data_dir, image_size=image_size, lists=lists)
-    folder = user_path(data_dir) if data_dir is not None else default_data_dir(name)
-    cache = user_path(cache_dir) if cache_dir is not None else default_cache_dir()
+    folder, cache = data_and_cache_dirs(name, data_dir, cache_dir)
     own = {split: user_path(path) for split, path in (lists or {}).items()}
     if data_dir is not None:
         try:
@@ -364,7 +362,7 @@ def _report(findings: Findings, split: str, what: str, paths: np.ndarray) -> Non
 
 def _report_equal_files(findings: Findings, found: Mapping[str, list[Path]]) -> None:
     """Report files of equal content."""
-    digests = {split: [_sha256(path) for path in paths] for split, paths in found.items()}
+    digests = {split: [file_sha256(path) for path in paths] for split, paths in found.items()}
     names = {split: [str(path) for path in paths] for split, paths in found.items()}
     _report_equal_digests(findings, digests, names)
 
@@ -375,7 +373,7 @@ def _report_equal(findings: Findings, splits: Mapping[str, Images]) -> None:
     for split, images in splits.items():
         if isinstance(images, ImageFiles):
             return
-        digests[split] = [hashlib.sha256(image.numpy().tobytes()).digest() for image in images.images]
+        digests[split] = [hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in images.images]
         names[split] = [
             f"number {number} ({images.class_names[label]})"
             for number, label in enumerate(images.labels.tolist())
@@ -384,11 +382,11 @@ def _report_equal(findings: Findings, splits: Mapping[str, Images]) -> None:
 
 
 def _report_equal_digests(
-    findings: Findings, digests: Mapping[str, list[bytes]], names: Mapping[str, list[str]]
+    findings: Findings, digests: Mapping[str, list[str]], names: Mapping[str, list[str]]
 ) -> None:
-    of_training: dict[bytes, str] = {}
+    of_training: dict[str, str] = {}
     for split, own in digests.items():
-        first: dict[bytes, str] = {}
+        first: dict[str, str] = {}
         again, leaked = [], []
         for digest, name in zip(own, names[split], strict=True):
             if digest in first:
@@ -402,8 +400,3 @@ def _report_equal_digests(
             findings.add_files(split, "equal to a training image", leaked, problem=False)
         if split == "train":
             of_training = first
-
-
-def _sha256(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()

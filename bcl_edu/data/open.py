@@ -96,10 +96,9 @@ def open_dataset(
         ConnectionError: a download failed; the message says what to fetch by other means, and where to put it.
     """
     require_fitting_options(name, data_dir=data_dir, download=download, image_size=image_size, lists=lists)
-    folder = user_path(data_dir) if data_dir is not None else default_data_dir(name)
+    folder, cache = data_and_cache_dirs(name, data_dir, cache_dir)
     if folder.exists() or (data_dir is not None and not download):
         require_folder(name, folder)
-    cache = user_path(cache_dir) if cache_dir is not None else default_cache_dir()
     own_lists = {split: user_path(path) for split, path in (lists or {}).items()}
     if name == "digits":
         return read_digits()
@@ -163,7 +162,7 @@ def open_test_images(
             name, data_dir, cache_dir=cache_dir, image_size=image_size, lists=lists, upright=upright
         ).test
     require_fitting_options(name, image_size=image_size, lists=lists)
-    folder = user_path(data_dir) if data_dir is not None else default_data_dir(name)
+    folder, cache = data_and_cache_dirs(name, data_dir, cache_dir)
     require_folder(name, folder)
     if name == "folder":
         files = list_class_folders(folder, splits=("test",))
@@ -177,7 +176,6 @@ def open_test_images(
                 root, listed, names, image_size or IMAGE_SIZE, IMAGENET_LT.mean, IMAGENET_LT.std
             )
         }
-    cache = user_path(cache_dir) if cache_dir is not None else default_cache_dir()
     return own_images(f"{name}-test", folder, cache, files, image_size, upright=upright)["test"]
 
 
@@ -232,10 +230,9 @@ def prepare_dataset(
     if name not in PHOTOGRAPH_SETS:
         dataset = open_dataset(name, data_dir, download=download, cache_dir=cache_dir)
         return [f"{len(dataset.train):,} training and {counted(len(dataset.test), 'test image')} are ready"]
-    folder = user_path(data_dir) if data_dir is not None else default_data_dir(name)
+    folder, cache = data_and_cache_dirs(name, data_dir, cache_dir)
     if folder.exists() or (data_dir is not None and not download):
         require_folder(name, folder)
-    cache = user_path(cache_dir) if cache_dir is not None else default_cache_dir()
     return prepare_photographs(PHOTOGRAPH_SETS[name], folder, cache, download=download)
 
 
@@ -291,6 +288,16 @@ def require_folder(name: str, folder: Path) -> None:
             f"there is no folder {folder}{where}; name {_WHAT.get(name, f'the folder of {name}')} (on the command line "
             f"--data-dir), or leave it out for {default_data_dir(name)}"
         )
+
+
+def data_and_cache_dirs(
+    name: str, data_dir: Path | str | None, cache_dir: Path | str | None
+) -> tuple[Path, Path]:
+    """The folders that a user named, or else the default ones."""
+    return (
+        default_data_dir(name) if data_dir is None else user_path(data_dir),
+        default_cache_dir() if cache_dir is None else user_path(cache_dir),
+    )
 
 
 def default_data_dir(name: str) -> Path:

@@ -24,17 +24,11 @@ from bcl_edu.geometry.bounds import (
 from bcl_edu.geometry.compositions import BatchCompositions, every_batch, full_batch, sampled_batches
 from bcl_edu.geometry.gradient_shares import gradient_shares
 from bcl_edu.geometry.measures import (
-    ClassifierAlignment,
     SimplexDeviation,
     class_means,
-    classifier_alignment,
     cosine_matrix,
-    effective_rank,
-    nearest_mean_agreement,
-    norm_variation,
     simplex_deviation,
     within_class_spread,
-    within_class_variability,
 )
 from bcl_edu.geometry.opening import opening_matrix, relative_opening_rates
 from bcl_edu.geometry.optimum import (
@@ -55,7 +49,6 @@ __all__ = [
     "LOSSES",
     "BatchCompositions",
     "Bound",
-    "ClassifierAlignment",
     "CrossEntropy",
     "Dynamics",
     "OptimalGeometry",
@@ -67,19 +60,15 @@ __all__ = [
     "certified_optimum",
     "check_regular_simplex",
     "class_means",
-    "classifier_alignment",
     "collapsed_loss",
     "collapsed_terms",
     "cosine_matrix",
-    "effective_rank",
     "embeddings_in_a_cone",
     "every_batch",
     "first_order_gram",
     "first_order_ratio",
     "full_batch",
     "gradient_shares",
-    "nearest_mean_agreement",
-    "norm_variation",
     "opening_matrix",
     "optimality",
     "regular_simplex",
@@ -94,5 +83,4 @@ __all__ = [
     "theorem_3_steps",
     "unconstrained_dynamics",
     "within_class_spread",
-    "within_class_variability",
 ]

@@ -10,6 +10,7 @@ from bcl_edu.counting import counted
 from bcl_edu.escape import for_html, for_markdown, for_terminal
 from bcl_edu.recipe import OWN_IMAGES
 from bcl_edu.report.row_tables import Report, TableEntry, UnmatchedRun, records, subset
+from bcl_edu.training.display import format_number
 
 if TYPE_CHECKING:
     import pandas
@@ -154,15 +155,15 @@ def _apart_cells(one: UnmatchedRun) -> tuple[str, ...]:
     if one.run is None:
         return (str(one.folder), "-", "-", "-", "-", "-", nearest, reasons)
     recipe, last = one.run.recipe, one.run.record["last"]
-    groups = "-" if last is None else " / ".join(_number(last[name]) for name in ("many", "medium", "few"))
+    groups = (
+        "-"
+        if last is None
+        else " / ".join(format_number(last[name], ".2f") for name in ("many", "medium", "few"))
+    )
     done = one.run.record["epochs_finished"]
     epochs = str(done) if one.run.finished else f"{done} of {one.run.epochs}"
-    top1 = "-" if last is None else _number(last["top1"])
+    top1 = "-" if last is None else format_number(last["top1"], ".2f")
     return (str(one.folder), recipe.method.name, epochs, str(recipe.seed), top1, groups, nearest, reasons)
-
-
-def _number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.2f}"
 
 
 def _or_dash(value: Any) -> str:

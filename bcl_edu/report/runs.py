@@ -14,7 +14,7 @@ from bcl_edu.files import explain_error
 from bcl_edu.recipe import Recipe, recipe_as_dict
 from bcl_edu.stored_forms import epochs_of, recipe_from_dict
 from bcl_edu.training.checkpoint import CheckpointError
-from bcl_edu.training.record import RECORD_NAME, read_metrics, read_record
+from bcl_edu.training.record import RECORD_NAME, read_metrics, read_record, without_hashes
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,6 @@ class UnreadableRun:
     reason: str
 
 
-def _without_hashes(record: dict[str, Any]) -> dict[str, Any]:
-    """A record without the hashes of the files beside it, which an export adds."""
-    return {name: value for name, value in record.items() if name != "sha256"}
-
-
 def find_runs(paths: Iterable[Path | str]) -> tuple[list[StoredRun], list[UnreadableRun]]:
     """Every run below the folders, in the order of their paths; a copy of a record that was seen is left out.
 
@@ -102,7 +97,7 @@ def find_runs(paths: Iterable[Path | str]) -> tuple[list[StoredRun], list[Unread
         except (CheckpointError, ValueError, RecursionError) as error:
             unreadable.append(UnreadableRun(folder, str(error)))
             continue
-        if (facts := _without_hashes(record)) not in seen:
+        if (facts := without_hashes(record)) not in seen:
             seen.append(facts)
             runs.append(run)
     return runs, unreadable

@@ -83,40 +83,6 @@ def expected_calibration_error(
     return 100 * float(gaps.abs().sum()) / len(confidences)
 
 
-def shot_confusion(
-    predictions: Int[Tensor, " n"], labels: Int[Tensor, " n"], class_counts: Int[Tensor, " k"]
-) -> dict[str, dict[str, float]]:
-    """Confusion between shot groups: what the images of each were predicted as.
-
-    Args:
-        predictions: predicted classes, shape (n,).
-        labels: true classes, shape (n,).
-        class_counts: *training* images of each class, shape (k,), which decide the shot groups.
-
-    Returns:
-        For each shot group that has images: percent of them that are "right", and percent that were taken for
-        another class of "many", "medium" and "few"; they sum to 100.
-
-    Raises:
-        ValueError: predictions and labels differ in number, or are not classes 0..k-1.
-    """
-    _require_classes(predictions, labels, class_counts)
-    groups = shot_groups(class_counts.cpu())
-    group_of = torch.empty(len(class_counts), dtype=torch.int64)
-    for number, members in enumerate(groups.values()):
-        group_of[members] = number
-    true, taken, right = group_of[labels.cpu()], group_of[predictions.cpu()], (predictions == labels).cpu()
-    shares: dict[str, dict[str, float]] = {}
-    for number, group in enumerate(groups):
-        inside = true == number
-        total = int(inside.sum())
-        if total:
-            wrong = torch.bincount(taken[inside & ~right], minlength=len(groups)).tolist()
-            shares[group] = {"right": 100 * int((inside & right).sum()) / total}
-            shares[group] |= {name: 100 * count / total for name, count in zip(groups, wrong, strict=True)}
-    return shares
-
-
 def _require_classes(predictions: Tensor, labels: Tensor, class_counts: Tensor) -> None:
     if predictions.shape != labels.shape:
         raise ValueError(

@@ -186,3 +186,8 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         return [parse_json(line, f"line {number}") for number, line in enumerate(lines, start=1)]
     except ValueError as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
+
+
+def without_hashes(record: dict[str, Any]) -> dict[str, Any]:
+    """A record without the hashes of the files beside it, which an export adds."""
+    return {name: value for name, value in record.items() if name != "sha256"}

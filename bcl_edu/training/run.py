@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -287,7 +287,6 @@ class RunFiles:
 
     def checkpoint_state(self, step: TrainingStep) -> dict[str, Any]:
         """Everything needed to continue, as tensors and plain values."""
-        state = self.state
         return {
             "recipe": recipe_as_dict(self.recipe),
             "data": self.data.facts,
@@ -295,15 +294,7 @@ class RunFiles:
             "image_shape": list(self.data.train.image_shape),
             **step.state(),
             "random": {"torch": torch.get_rng_state()},  # nothing draws on a device
-            "stage": state.stage,
-            "start": state.start,
-            "epoch": state.epoch,
-            "step": state.step,
-            "sums": state.sums,
-            "seconds": state.seconds,
-            "history": state.history,
-            "best": state.best,
-            "sessions": state.sessions,
+            **vars(self.state),
         }
 
     def save_checkpoint(self, step: TrainingStep, name: str = CHECKPOINT_NAME) -> None:
@@ -356,8 +347,7 @@ def chosen_epoch(history: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def restored_state(stored: dict[str, Any]) -> RunState:
     """The position and history of a checkpoint."""
-    names = ("stage", "epoch", "step", "sums", "seconds", "history", "best", "sessions", "start")
-    return RunState(**{name: stored[name] for name in names})
+    return RunState(**{one.name: stored[one.name] for one in fields(RunState)})
 
 
 def session_facts(

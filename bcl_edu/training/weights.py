@@ -23,7 +23,7 @@ from torch import Tensor
 
 from bcl_edu.augment import Normalisation
 from bcl_edu.counting import counted
-from bcl_edu.files import parse_json, user_path, write_atomically
+from bcl_edu.files import file_sha256, parse_json, user_path, write_atomically
 from bcl_edu.methods import Method, build_method
 from bcl_edu.recipe import Recipe
 from bcl_edu.stored_forms import epochs_of, recipe_from_dict
@@ -39,6 +39,7 @@ from bcl_edu.training.record import (
     RECORD_NAME,
     read_metrics,
     read_record,
+    without_hashes,
     write_record,
 )
 
@@ -238,7 +239,7 @@ def export_run(run: Path, destination: Path, dtype: Dtype = "auto", *, best: boo
     try:
         shutil.copyfile(run / METRICS_NAME, temporary / METRICS_NAME)
         write_atomically(temporary / WEIGHTS_NAME, content)
-        kept = {name: _file_sha256(temporary / name) for name in (METRICS_NAME, WEIGHTS_NAME)}
+        kept = {name: file_sha256(temporary / name) for name in (METRICS_NAME, WEIGHTS_NAME)}
         write_record(temporary, record | {"sha256": kept})
         temporary.replace(destination)
     finally:
@@ -300,14 +301,7 @@ def load_pretrained(folder: Path | str) -> TrainedModel:
 
 
 def _record_sha256(record: dict[str, Any]) -> str:
-    """SHA-256 of a record without the hashes of the files beside it."""
-    rest = {name: value for name, value in record.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def _file_sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(json.dumps(without_hashes(record), sort_keys=True).encode()).hexdigest()
 
 
 def _require_undamaged(folder: Path, record: dict[str, Any]) -> None:
@@ -320,7 +314,7 @@ def _require_undamaged(folder: Path, record: dict[str, Any]) -> None:
     for name in (METRICS_NAME, WEIGHTS_NAME):
         if isinstance(hashes, dict) and name in hashes:
             path = folder / name
-            found = _file_sha256(path) if path.is_file() else "none"
+            found = file_sha256(path) if path.is_file() else "none"
             if found != hashes[name]:
                 raise CheckpointError(
                     f"{path} is damaged or was changed: its SHA-256 is {found[:12]}, {RECORD_NAME} says "

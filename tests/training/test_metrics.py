@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from bcl_edu.training.metrics import accuracy, expected_calibration_error, shot_confusion
+from bcl_edu.training.metrics import accuracy, expected_calibration_error
 
 # classes 0, 1 are many-shot, 2 medium, 3 few
 COUNTS = torch.tensor([500, 101, 20, 19])
@@ -35,35 +35,6 @@ def test_predictions_that_fit_no_labels_or_classes_are_refused(
         accuracy(
             torch.tensor(predictions, dtype=torch.int64), torch.tensor(labels, dtype=torch.int64), COUNTS
         )
-
-
-def test_a_confusion_says_what_each_group_was_taken_for() -> None:
-    labels = torch.tensor([0, 0, 1, 1, 2, 2, 3, 3])
-    predictions = torch.tensor([0, 1, 1, 3, 2, 0, 0, 2])
-    assert shot_confusion(predictions, labels, COUNTS) == {
-        "many": {"right": 50.0, "many": 25.0, "medium": 0.0, "few": 25.0},
-        "medium": {"right": 50.0, "many": 50.0, "medium": 0.0, "few": 0.0},
-        "few": {"right": 0.0, "many": 50.0, "medium": 50.0, "few": 0.0},
-    }
-
-
-def test_a_confusion_has_the_accuracy_of_each_group_and_no_row_for_an_empty_one() -> None:
-    labels, predictions = torch.tensor([0, 0, 1, 2, 2, 0]), torch.tensor([0, 3, 1, 2, 0, 0])
-    shares = shot_confusion(predictions, labels, COUNTS)
-    assert (shares["many"]["right"], shares["medium"]["right"]) == (
-        75.0,
-        accuracy(predictions, labels, COUNTS).medium,
-    )
-    assert "few" not in shares
-    assert all(sum(parts.values()) == pytest.approx(100) for parts in shares.values())
-
-
-@pytest.mark.parametrize(
-    ("predictions", "message"), [([0, 1], "2 predictions for 1 label"), ([4], "predictions from 4 to 4")]
-)
-def test_a_confusion_of_something_else_is_refused(predictions: list[int], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        shot_confusion(torch.tensor(predictions), torch.tensor([0]), COUNTS)
 
 
 def test_the_mean_over_classes_counts_each_class_once() -> None:
