@@ -10,7 +10,8 @@ ARGS   ?=
 JOBS   ?= 3
 
 BIN       := $(VENV)/bin
-INSTALL   := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Of the packages' 16,000 modules most are never imported; those that are get compiled then, once.
+INSTALL   := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 LAB_READY  := $(VENV)/.bcl-lab
 TEST_READY := $(VENV)/.bcl-test
 FIRST_NOTEBOOK := $(firstword $(sort $(wildcard notebooks/*.ipynb)))

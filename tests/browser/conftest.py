@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.browser.jupyterlab import DATASETS, ROOT, SCREENSHOTS, Lab, Visit
 from tests.browser.site_page import PATIENCE
@@ -114,14 +114,21 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
                 server.wait()
 
 
-@pytest.fixture
-def visit(browser: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Visit]:
-    """A fresh page; photographed at the end if the test failed."""
-    SCREENSHOTS.mkdir(exist_ok=True)
+@pytest.fixture(scope="session")
+def reader(browser: Browser) -> Iterator[BrowserContext]:
+    """Who opens JupyterLab's pages: one for all tests, so that its megabytes of scripts are loaded once."""
     context = browser.new_context(viewport=VIEWPORT)
     context.set_default_timeout(PATIENCE)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visit(reader: BrowserContext, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """A fresh page in the light theme; photographed at the end if the test failed."""
+    SCREENSHOTS.mkdir(exist_ok=True)
     expect.set_options(timeout=PATIENCE)
-    page = context.new_page()
+    page = reader.new_page()
     visit = Visit(page, lab)
     page.on("request", visit.watch_request)
     page.on("pageerror", lambda error: visit.errors.append(str(error)))
@@ -130,7 +137,8 @@ def visit(browser: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterato
     if request.session.testsfailed > failed_before:
         name = re.sub(r"\W+", "-", request.node.name)
         page.screenshot(path=SCREENSHOTS / f"FAILED-{name}.png")
-    context.close()
+    page.close()
+    lab.use_light_theme()
 
 
 def _free_port() -> int:

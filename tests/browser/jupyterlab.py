@@ -45,6 +45,10 @@ SECONDS_TO_RUN = 500
 """How long a notebook may take on the clock of a machine that does other things, too. What it computes is held to the
 minutes that it states by `tools.stated_minutes`."""
 
+LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
+
+THEME_SETTINGS = "lab/api/settings/@jupyterlab/apputils-extension:themes"
+
 DATASETS = "datasets"
 """The folder of a `Lab` in which data sets are looked for."""
 
@@ -99,6 +103,13 @@ class Lab:
     address: str
     token: str
     home: Path
+    theme: str = LIGHT
+
+    def use_light_theme(self) -> None:
+        """Let the next page begin in the light theme, as for a new reader: the server keeps the last choice."""
+        if self.theme != LIGHT:
+            self._send("PUT", THEME_SETTINGS, {"raw": json.dumps({"theme": LIGHT})})
+            self.theme = LIGHT
 
     @contextmanager
     def notebook_of(self, name: str, *cells: str) -> Iterator[str]:
@@ -107,18 +118,17 @@ class Lab:
         content = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(source) for source in cells], metadata={"kernelspec": kernel}
         )
-        self._put_or_delete(
-            name, json.dumps({"type": "notebook", "format": "json", "content": content}).encode()
-        )
+        place = f"api/contents/notebooks/{name}.ipynb"
+        self._send("PUT", place, {"type": "notebook", "format": "json", "content": content})
         yield name
-        self._put_or_delete(name, None)
+        self._send("DELETE", place)
 
-    def _put_or_delete(self, notebook: str, content: bytes | None) -> None:
+    def _send(self, method: str, place: str, content: object = None) -> None:
         request = urllib.request.Request(
-            f"{self.address}/api/contents/notebooks/{notebook}.ipynb",
-            content,
+            f"{self.address}/{place}",
+            None if content is None else json.dumps(content).encode(),
             {"Authorization": f"token {self.token}", "Content-Type": "application/json"},
-            method="DELETE" if content is None else "PUT",
+            method=method,
         )
         urllib.request.urlopen(request, timeout=30).close()
 
@@ -205,9 +215,13 @@ class Visit:
         raise TimeoutError(f"after {seconds:.0f} s the cells stand at {self.prompts()}")
 
     def set_theme(self, theme: str) -> None:
-        """Choose a theme in the Settings menu."""
+        """Choose a theme in the Settings menu, if it is not the page's already."""
+        body = self.page.locator("body")
+        if body.get_attribute("data-jp-theme-name") == theme:
+            return
+        self.lab.theme = theme
         self.menu("Settings", "Theme", theme)
-        expect(self.page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+        expect(body).to_have_attribute("data-jp-theme-name", theme)
 
     def scroll_to(self, target: Locator) -> None:
         """Bring something into view."""
@@ -280,14 +294,16 @@ class Visit:
         self.all_is_well()
 
     def page_through(self, name: str) -> None:
-        """Show what is open in both themes, at least three screens; a picture of each if pictures are wanted."""
-        for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        """Show what is open in both themes, at least three screens; a picture of each if pictures are wanted.
+
+        The page stays dark: drawing all its figures once more would show nothing new.
+        """
+        for theme in (LIGHT, DARK):
             self.set_theme(theme)
             assert self.cut_off() == []
             assert len(self._screens()) >= 3
             if PICTURES:
                 self._photograph(f"{name}-{theme.split()[-1].lower()}")
-        self.set_theme("JupyterLab Light")
 
     def all_is_well(self) -> None:
         """No error on the page or behind it, and no word to the outside."""

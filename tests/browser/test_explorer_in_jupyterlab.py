@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from bcl_edu.course.figures import style
-from tests.browser.jupyterlab import Visit, keep_picture
+from tests.browser.jupyterlab import DARK, LIGHT, Visit, keep_picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -60,7 +60,7 @@ def test_sliders_by_keyboard_python_and_both_themes(visit: Visit, notebook: str)
     expect(output.locator("section.loss b.deviation").nth(1)).to_have_text("0.000")
     expect(output.locator(".more summary")).to_have_text("More: 10 classes, full data")
 
-    for theme, paper in (("JupyterLab Light", style.LIGHT_PAGE), ("JupyterLab Dark", style.DARK_PAGE)):
+    for theme, paper in ((LIGHT, style.LIGHT_PAGE), (DARK, style.DARK_PAGE)):
         visit.set_theme(theme)
         visit.scroll_to(output.locator(".controls"))
         colours = output.locator(".bcl-explorer").evaluate(
@@ -73,7 +73,6 @@ def test_sliders_by_keyboard_python_and_both_themes(visit: Visit, notebook: str)
         grey = output.locator(".angles canvas").first.evaluate(MEAN_GREY_OF_THE_CAPTION)
         assert abs(int(found[1:3], 16) - grey) > 120
         keep_picture(visit.page, f"explorer-{theme.replace(' ', '-').lower()}.png")
-    visit.set_theme("JupyterLab Light")
 
     assert visit.cut_off() == []
     assert visit.errors_shown() == []

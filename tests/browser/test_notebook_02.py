@@ -84,18 +84,21 @@ class Explorer:
         return self.bars_are(name)
 
 
-def test_it_runs_and_a_data_set_is_chosen_and_cut_by_mouse_and_by_keyboard(visit: Visit) -> None:
-    visit.run_through(NOTEBOOK)
+def test_a_data_set_is_chosen_and_cut_by_mouse_and_by_keyboard(visit: Visit) -> None:
+    visit.read_through(NOTEBOOK)
     explorer = Explorer(visit)
-    visit.scroll_to(explorer.slider)
+    visit.run_widget(explorer.slider, "from bcl_edu", "def found(", "long_tail_explorer(")
     assert explorer.bars_are(CLOTHES) == 10  # as the notebook asks for
     assert 20 < explorer.drag(0.75, CLOTHES) < 50
-    explorer.press("ArrowLeft", CLOTHES)
+    factor = explorer.press("ArrowLeft", CLOTHES)
 
-    explorer.button(DIGITS).click()
-    explorer.bars_are(DIGITS)
+    for chosen in (DIGITS, CLOTHES, DIGITS):
+        explorer.button(chosen).click()
+        assert explorer.bars_are(chosen) == factor  # another data set keeps it where it is
+        moved = explorer.press("ArrowRight", chosen)
+        assert moved > factor
+        factor = moved
     expect(explorer.output.locator(".js-plotly-plot")).to_have_count(2)  # the figures before are gone
-    explorer.press("ArrowRight", DIGITS)
     assert explorer.drag(1.0, DIGITS) == 100
     keep_picture(visit.page, f"{NOTEBOOK}-explorer.png")
 
@@ -110,23 +113,4 @@ def test_it_runs_and_a_data_set_is_chosen_and_cut_by_mouse_and_by_keyboard(visit
     expect(explorer.button(DIGITS)).to_be_focused()
     visit.page.keyboard.press("Space")
     explorer.bars_are(DIGITS)
-    visit.all_is_well()
-
-
-def test_chooser_and_slider_are_linked_the_factor_survives_and_moves_the_other_sets_bars(
-    visit: Visit,
-) -> None:
-    visit.open(NOTEBOOK)
-    visit.run_cells_with("from bcl_edu", "def found(", "long_tail_explorer(")
-    explorer = Explorer(visit)
-    expect(explorer.slider).to_be_visible(timeout=120_000)
-    explorer.bars_are(CLOTHES)
-    factor = explorer.drag(0.6, CLOTHES)
-
-    for chosen in (DIGITS, CLOTHES):
-        explorer.button(chosen).click()
-        assert explorer.bars_are(chosen) == factor  # another data set keeps it where it is
-        moved = explorer.press("ArrowRight", chosen)
-        assert moved > factor
-        factor = moved
     visit.all_is_well()

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from bcl_edu.course.claims import CLAIMS, Verdict, check, count_verdicts
 from bcl_edu.course.figures import style
-from tests.browser.jupyterlab import Visit
+from tests.browser.jupyterlab import DARK, LIGHT, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -35,13 +35,12 @@ def test_its_tables_are_read_in_both_themes_and_followed(visit: Visit) -> None:
     sums = [cell for pair in count_verdicts(checked).items() for cell in map(str, pair)]
     assert tables.last.locator("tbody td").all_inner_texts() == sums
 
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+    for theme in (LIGHT, DARK):
         visit.set_theme(theme)
         page = visit.page.locator(".jp-Notebook").evaluate("e => getComputedStyle(e).backgroundColor")
         for part in ("td", "th", "td strong", "td a"):
             ink = tables.nth(1).locator(part).first.evaluate("e => getComputedStyle(e).color")
             assert style.contrast(colour(ink), colour(page)) > 4.5, (theme, part)
-    visit.set_theme("JupyterLab Light")
 
     link = rows.filter(has_text="✗ false as printed").get_by_role("link", name="06, section 4")
     visit.scroll_to(link)

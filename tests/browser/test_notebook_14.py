@@ -1,4 +1,4 @@
-"""The notebook on the compared methods in JupyterLab: it runs, methods are chosen, and a new combination trains."""
+"""The notebook on the compared methods in JupyterLab: methods are chosen, and a new combination trains."""
 
 import pytest
 from playwright.sync_api import expect
@@ -11,12 +11,13 @@ NOTEBOOK = "14_what_each_method_changes"
 SOLUTION = (ROOT / "notebooks" / "solutions" / "margin_loss.py").read_text("utf-8").split('"""\n', 1)[1]
 
 
-def test_it_runs_methods_are_chosen_and_a_combination_is_trained(visit: Visit) -> None:
-    visit.run_through(NOTEBOOK)
+def test_methods_are_chosen_and_a_combination_is_trained(visit: Visit) -> None:
+    visit.read_through(NOTEBOOK)
     cells = visit.page.locator(".jp-Notebook .jp-CodeCell")
-
     output = cells.filter(has_text="method_chooser(").last.locator(".jp-OutputArea")
-    visit.scroll_to(output)
+    visit.run_widget(
+        output.locator("select").first, "import torch", "runs = read_method_runs(", "method_chooser("
+    )
     expect(output.get_by_role("status")).to_contain_text("bcl minus ldam-drw: -0.8")
     first, _, third = output.locator("select").all()
     first.select_option("proco")
@@ -29,7 +30,6 @@ def test_it_runs_methods_are_chosen_and_a_combination_is_trained(visit: Visit) -
     written = f'{SOLUTION}\n\ncheck("margin_loss", margin_loss)'
     expect(visit.run_instead(exercise, written)).to_contain_text("margin_loss: passed")
     training = cells.filter(has_text="train_quietly(")
-    training.locator(".cm-content").click()
-    visit.page.keyboard.press("Control+Enter")
+    visit.run_cells_with("class MarginsOnBCL", "train_quietly(")
     expect(training.locator(".jp-OutputArea")).to_contain_text("bcl-margins", timeout=120_000)
     visit.all_is_well()

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from bcl_edu.course.figures import style
-from tests.browser.jupyterlab import Visit, keep_picture
+from tests.browser.jupyterlab import DARK, LIGHT, Visit, keep_picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -56,7 +56,7 @@ def test_controls_by_keyboard_python_and_both_themes(visit: Visit, notebook: str
     expect(output.locator("section.side select").nth(1)).to_have_value("bcl")
     expect(output.locator(".missing")).to_contain_text("the last batch")
 
-    for theme, paper in (("JupyterLab Light", style.LIGHT_PAGE), ("JupyterLab Dark", style.DARK_PAGE)):
+    for theme, paper in ((LIGHT, style.LIGHT_PAGE), (DARK, style.DARK_PAGE)):
         visit.set_theme(theme)
         visit.scroll_to(output.locator(".top"))
         colours = output.locator(".bcl-sphere").evaluate(
@@ -69,7 +69,6 @@ def test_controls_by_keyboard_python_and_both_themes(visit: Visit, notebook: str
         assert numbers
         assert numbers["height"] < 40  # in one line
         keep_picture(visit.page, f"sphere-{theme.replace(' ', '-').lower()}.png")
-    visit.set_theme("JupyterLab Light")
 
     assert visit.cut_off() == []
     assert visit.errors_shown() == []

@@ -35,7 +35,7 @@ from dataclasses import replace
 from bcl_edu.course import widgets
 from bcl_edu.training import RECIPES
 
-recipe = RECIPES['digits-lt'][1].change(method='scl', head_dim=3, temperature=0.3, epochs=60)
+recipe = RECIPES['digits-lt'][1].change(method='scl', head_dim=3, temperature=0.3, epochs=30)
 run = widgets.train_live(recipe)
 print('epochs seen:', [report.metrics['epoch'] for report in run.reports])"""
 
