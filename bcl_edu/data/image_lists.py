@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Int64, Shaped
 
 from bcl_edu.counting import counted
 from bcl_edu.files import read_text, write_atomically
@@ -34,9 +34,9 @@ class ImageList:
             alphabetical order. None where labels are written as numbers.
     """
 
-    paths: NDArray[np.bytes_]
-    labels: NDArray[np.int64]
-    words: NDArray[np.str_] | None = None
+    paths: Shaped[np.ndarray, " n"]
+    labels: Int64[np.ndarray, " n"]
+    words: Shaped[np.ndarray, " n"] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -45,12 +45,12 @@ class ImageList:
         """One path as text; bytes that are not UTF-8 as Python writes them in file names."""
         return bytes(self.paths[index]).decode("utf-8", "surrogateescape")
 
-    def select(self, chosen: NDArray[np.int64]) -> "ImageList":
+    def select(self, chosen: Int64[np.ndarray, " m"]) -> "ImageList":
         """The images at these positions, in this order."""
         words = None if self.words is None else self.words[chosen]
         return ImageList(self.paths[chosen], self.labels[chosen], words)
 
-    def lines(self, chosen: NDArray[np.int64] | slice = slice(None)) -> list[bytes]:
+    def lines(self, chosen: Int64[np.ndarray, " m"] | slice = slice(None)) -> list[bytes]:
         """`path label` lines of the images at these positions."""
         pairs = zip(self.paths[chosen], self.labels[chosen], strict=True)
         return [b"%s %d" % pair for pair in pairs]
@@ -151,7 +151,7 @@ def inside(name: str, where: str) -> str:
 
 
 def image_list(
-    path: Path, paths: list[str], labels: list[int], words: NDArray[np.str_] | None = None
+    path: Path, paths: list[str], labels: list[int], words: Shaped[np.ndarray, " n"] | None = None
 ) -> ImageList:
     """The list that a file at ``path`` has.
 

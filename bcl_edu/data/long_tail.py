@@ -5,6 +5,7 @@ import math
 import operator
 from collections.abc import Callable
 from fractions import Fraction
+from typing import SupportsIndex
 
 import numpy as np
 import torch
@@ -14,7 +15,9 @@ from torch import Tensor
 from bcl_edu.counting import counted
 
 
-def exponential_profile(max_per_class: int, num_classes: int, imbalance_factor: float) -> Int64[Tensor, " k"]:
+def exponential_profile(
+    max_per_class: SupportsIndex, num_classes: SupportsIndex, imbalance_factor: float
+) -> Int64[Tensor, " k"]:
     """Counts that fall by the same factor from each class to the next.
 
         n_k = floor(n_max * IF^(-k / (K - 1))),   k = 0..K-1,   n_max = max_per_class
@@ -36,15 +39,18 @@ def exponential_profile(max_per_class: int, num_classes: int, imbalance_factor: 
 
     Source: Cui et al., "Class-Balanced Loss" (CVPR 2019), section 5; Zhu et al. (CVPR 2022), section 4.1.
     """
-    max_per_class, num_classes = _checked(max_per_class, num_classes, imbalance_factor)
+    largest, classes = _checked(max_per_class, num_classes, imbalance_factor)
     factor = Fraction(str(imbalance_factor))
-    steps = max(num_classes - 1, 1)
-    counts = [_floor_of_power(max_per_class, factor, k, steps) for k in range(num_classes)]
+    steps = max(classes - 1, 1)
+    counts = [_floor_of_power(largest, factor, k, steps) for k in range(classes)]
     return torch.tensor(counts)
 
 
 def step_profile(
-    max_per_class: int, num_classes: int, imbalance_factor: float, head_fraction: float = 0.5
+    max_per_class: SupportsIndex,
+    num_classes: SupportsIndex,
+    imbalance_factor: float,
+    head_fraction: float = 0.5,
 ) -> Int64[Tensor, " k"]:
     """Counts of two heights: max_per_class for the head classes, floor(max_per_class / IF) for the others.
 
@@ -62,16 +68,19 @@ def step_profile(
 
     Source: Buda et al., "A systematic study of the class imbalance problem" (2018), section 3.1.
     """
-    max_per_class, num_classes = _checked(max_per_class, num_classes, imbalance_factor)
+    largest, classes = _checked(max_per_class, num_classes, imbalance_factor)
     if not 0 <= head_fraction <= 1:
         raise ValueError(f"head_fraction is {head_fraction}; expected a share between 0 and 1")
-    num_head = math.ceil(Fraction(str(head_fraction)) * num_classes)
-    tail = math.floor(max_per_class / Fraction(str(imbalance_factor)))
-    return torch.tensor([max_per_class] * num_head + [tail] * (num_classes - num_head))
+    num_head = math.ceil(Fraction(str(head_fraction)) * classes)
+    tail = math.floor(largest / Fraction(str(imbalance_factor)))
+    return torch.tensor([largest] * num_head + [tail] * (classes - num_head))
 
 
 def pareto_profile(
-    max_per_class: int, num_classes: int, imbalance_factor: float, power: float = 6.0
+    max_per_class: SupportsIndex,
+    num_classes: SupportsIndex,
+    imbalance_factor: float,
+    power: float = 6.0,
 ) -> Int64[Tensor, " k"]:
     """Counts that follow a Pareto distribution: few large classes, very many small ones.
 
@@ -95,18 +104,20 @@ def pareto_profile(
     Source: Liu et al., "Large-Scale Long-Tailed Recognition in an Open World" (CVPR 2019), who drew
     ImageNet-LT from a Pareto distribution of power 6 (a random draw; here its quantiles, so that two runs agree).
     """
-    max_per_class, num_classes = _checked(max_per_class, num_classes, imbalance_factor)
+    largest, classes = _checked(max_per_class, num_classes, imbalance_factor)
     if not (math.isfinite(power) and power > 0):
         raise ValueError(f"power is {power}; expected a number above 0 (ImageNet-LT used 6)")
-    smallest = max_per_class / Fraction(str(imbalance_factor))
-    quantiles = [((k + 1) / (num_classes + 1)) ** (-1 / power) for k in range(num_classes)]
+    smallest = largest / Fraction(str(imbalance_factor))
+    quantiles = [((k + 1) / (classes + 1)) ** (-1 / power) for k in range(classes)]
     spread = quantiles[0] - quantiles[-1]
     # exact at both ends, where the share is 1 and 0; 1 where there is only one class
     shares = [Fraction((q - quantiles[-1]) / spread) if spread else Fraction(1) for q in quantiles]
-    return torch.tensor([math.floor(smallest + (max_per_class - smallest) * share) for share in shares])
+    return torch.tensor([math.floor(smallest + (largest - smallest) * share) for share in shares])
 
 
-def _checked(max_per_class: int, num_classes: int, imbalance_factor: float) -> tuple[int, int]:
+def _checked(
+    max_per_class: SupportsIndex, num_classes: SupportsIndex, imbalance_factor: float
+) -> tuple[int, int]:
     """Check all three values, and return the whole numbers as Python's, whose arithmetic does not overflow."""
     try:
         largest, classes = operator.index(max_per_class), operator.index(num_classes)

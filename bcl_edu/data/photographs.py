@@ -245,7 +245,7 @@ def find_images(source: PhotographSet, data_dir: Path, images: ImageList) -> tup
     Raises:
         ValueError: none of twenty images all over the list is anywhere.
     """
-    tried = [images.path(index) for index in np.linspace(0, len(images) - 1, 20).astype(int)]
+    tried = [images.path(index) for index in np.linspace(0, len(images) - 1, 20).astype(int).tolist()]
     candidates = [(data_dir / below, flat) for below in source.image_roots for flat in (False, True)]
     hits = [sum(_placed(root, path, flat).is_file() for path in tried) for root, flat in candidates]
     if max(hits) == 0:

@@ -83,7 +83,7 @@ def trained_model(
     recipe: Mapping[str, Any],
     class_counts: list[int],
     normalisation: Mapping[str, Any],
-    image_shape: list[int],
+    image_shape: object,
     epoch: int,
     weights: Mapping[str, Tensor],
     class_names: object = None,

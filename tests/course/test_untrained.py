@@ -40,6 +40,7 @@ def test_seeds_differ_and_the_global_random_state_does_not_move() -> None:
     assert torch.rand(1) == expected
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 def test_an_unknown_mode_is_named() -> None:
     with pytest.raises(ValueError, match="'test'"):
         untrained_embeddings(mode="test")  # type: ignore[arg-type]

@@ -47,6 +47,7 @@ def test_a_label_without_a_name_is_refused_by_value_and_position() -> None:
         labelled(0, 3)
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     "images",
     [
@@ -61,6 +62,7 @@ def test_images_of_another_shape_or_type_are_refused(images: torch.Tensor) -> No
         LabelledImages(images, torch.zeros(2, dtype=torch.int64), ("a",))
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize("labels", [torch.zeros(3, dtype=torch.int64), torch.zeros(2, dtype=torch.int32)])
 def test_labels_of_another_length_or_type_are_refused(labels: torch.Tensor) -> None:
     with pytest.raises(ValueError, match=r"expected int64 of shape \(2,\)"):

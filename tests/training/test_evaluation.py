@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor, nn
 
 from bcl_edu.augment import Normalisation
 from bcl_edu.data import open_dataset
-from bcl_edu.methods import Prediction
+from bcl_edu.methods import Method, Prediction
 from bcl_edu.training.evaluation import evaluate_method
 
 
-def alike(value: float, contrastive: bool) -> Any:
+def alike(value: float, contrastive: bool) -> Method:
     """A method that gives every image the same features and embeddings."""
 
     def rows(images: Tensor) -> Tensor:
         return torch.full((len(images), 4), value)
 
-    class Alike(nn.Module):
+    class Alike(Method):
+        def __init__(self) -> None:
+            nn.Module.__init__(self)
+
         def predict(self, images: Tensor) -> Prediction:
             embeddings = rows(images) if contrastive else None
             return Prediction(rows(images), torch.zeros(len(images), 10), embeddings)

@@ -20,6 +20,7 @@ def test_an_empty_group_has_no_accuracy() -> None:
     assert result.per_class[2] is None
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("predictions", "labels", "message"),
     [

@@ -70,6 +70,7 @@ def test_claims_differ_in_symbol() -> None:
     assert points(figure, "one")[1].marker.symbol != points(figure, "two")[1].marker.symbol
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("loss", "bounds", "message"),
     [

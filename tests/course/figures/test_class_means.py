@@ -137,6 +137,7 @@ def test_frames_of_a_projected_film_share_their_axes() -> None:
     np.testing.assert_array_equal(film.frames[0].data[-1].x, film.frames[1].data[-1].x)
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -36,6 +36,7 @@ def test_it_draws_a_row_of_the_geometry_as_it_is() -> None:
     assert figure.data[0].y == (80, 20, 0)
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("shares", "anchor", "message"),
     [

@@ -59,6 +59,7 @@ def test_the_words_have_the_strengths() -> None:
     assert "SCL: class 0 0, class 1 3, class 2 4" in words
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("means", "pushes", "message"),
     [

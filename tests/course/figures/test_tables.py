@@ -75,6 +75,7 @@ def test_columns_show_the_images_of_each_class_and_leave_the_rest_clear() -> Non
     assert "cat 2 of 3, owl 1 of 1" in text_alternative(figure)
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("shape", "labels", "message"),
     [((2, 1, 4, 4), 3, "2 images but 3 labels"), ((2, 4, 4, 4), 2, "4 channels; expected 1")],
@@ -201,6 +202,7 @@ def test_numbers_are_readable_on_every_cell() -> None:
     assert min(style.contrast(CELL_INK, colour) for _, colour in SCALE) >= 4.5
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize(
     ("cosines", "message"),
     [

@@ -35,6 +35,7 @@ def test_rows_and_columns_are_named() -> None:
     assert "One row an image" in style.caption(figure)
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 def test_views_of_other_images_are_refused() -> None:
     with pytest.raises(ValueError, match="and 2 names"):
         view_columns(IMAGES[:1], VIEWS, ["owl", "cat"])
