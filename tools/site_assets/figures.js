@@ -379,11 +379,12 @@ const watch = new IntersectionObserver((entries) => {
 for (const figure of document.querySelectorAll("figure.live")) watch.observe(figure);
 
 dark.addEventListener("change", () => {
-  // those that are out of sight are drawn when they come near
+  // Watched anew, those that are near are drawn now. Otherwise one near the view but out of sight would stay empty: it
+  // does not come near again before it has been far away.
   for (const figure of document.querySelectorAll("figure.live[data-drawn]")) {
     erase(figure);
-    const { top, bottom } = figure.getBoundingClientRect();
-    if (bottom > 0 && top < innerHeight) draw(figure);
+    watch.unobserve(figure);
+    watch.observe(figure);
   }
 });
 
