@@ -16,14 +16,7 @@ from typing import Any
 
 import torch
 
-from bcl_edu.after_training import (
-    EXPONENTS,
-    Outputs,
-    logits_as_trained,
-    outputs_on,
-    shifted_logits,
-    tau_norm_logits,
-)
+from bcl_edu.after_training import Outputs, logits_as_trained, outputs_on, shifted_logits, tau_norm_logits
 from bcl_edu.files import write_atomically
 from bcl_edu.methods import Method
 from bcl_edu.run_options import RunOptions
@@ -32,6 +25,9 @@ from bcl_edu.training.metrics import accuracy
 from bcl_edu.training.record import git_revision, hardware, versions
 from bcl_edu.training.weights import load_trained
 
+VALUES = tuple(step / 4 for step in range(9))
+"""Quarters from 0 to 2: few enough to read side by side."""
+
 
 def classifiers(
     outputs: Outputs, method: Method, class_counts: torch.Tensor
@@ -39,7 +35,7 @@ def classifiers(
     """Logits of the test images, each of shape (n, k), by classifier and value."""
     trained = logits_as_trained(outputs, method)
     found = {("as trained", 0.0): trained}
-    for value in EXPONENTS:
+    for value in VALUES:
         found["tau-norm", value] = tau_norm_logits(outputs.features, method, value)
         found["prior-shift", value] = shifted_logits(trained, class_counts, value)
     return found

@@ -7,24 +7,17 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bcl_edu.evaluate import evaluate_checkpoint
+from bcl_edu.stored_forms import epochs_of
 from bcl_edu.training import CheckpointError, load_pretrained
 from bcl_edu.training.display import format_number
 from bcl_edu.training.weights import SMALL_ENOUGH
 from benchmarks.digits_methods import read, table
 
 RESULTS = Path(__file__).parent.parent / "results"
-
-
-def epochs_of(record: dict[str, Any]) -> int:
-    """How many epochs a run was to have: of a second stage alone fewer than its recipe's."""
-    return record.get("epochs", record["recipe"]["epochs"])
-
-
 ROWS = re.findall(
     r"^\| \[.*?\]\((?P<record>.*?)\) \| .*? \| (?P<epochs>\d+) \| (?P<seed>\d+) \| (?P<top1>[\d.]+) \| "
     r"(?P<groups>[^|]*) \| (?P<deviation>[^|]*) \|$",
@@ -43,10 +36,11 @@ def test_the_row_says_what_the_record_says(row: tuple[str, ...]) -> None:
     path, epochs, seed, top1, groups, deviation = row
     record = json.loads((RESULTS / path).read_text())
     last = record["last"]
-    trained = record.get(
-        "epochs", record["recipe"]["epochs"]
-    )  # a second stage alone is shorter than its recipe
-    assert (trained, record["recipe"]["seed"], last["epoch"]) == (int(epochs), int(seed), int(epochs))
+    assert (epochs_of(record), record["recipe"]["seed"], last["epoch"]) == (
+        int(epochs),
+        int(seed),
+        int(epochs),
+    )
     assert f"{last['top1']:.1f}" == top1
     assert " / ".join(format_number(last[name]) for name in ("many", "medium", "few")) == groups
     assert f"{last['feature_simplex_deviation']:.3f} (features)" in deviation

@@ -28,7 +28,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bcl_edu.methods.protocol import Batch, Clock, Method
+from bcl_edu.methods.protocol import Batch, Clock, Method, Prediction
 from bcl_edu.methods.stage import Stage, main_stage
 from bcl_edu.models.bilateral import build_bilateral
 from bcl_edu.models.heads import unit_rows
@@ -137,6 +137,12 @@ class CausalModel(Method):
         """Logits of what is left of the features without their part along the mean."""
         logits: Tensor = self.classifier(features, self.mean, self.options.effect)
         return logits
+
+    def trained_logits(self, prediction: Prediction) -> Float[Tensor, "n k"]:
+        """Logits of the whole features, on which cross-entropy was trained."""
+        features = prediction.features
+        logits: Tensor = self.classifier(features.to(self.mean.device))
+        return logits.to(features.device)
 
 
 def mean_momentum(learning_rate: float, options: TDE) -> float:

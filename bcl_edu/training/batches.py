@@ -1,4 +1,4 @@
-"""Batches: which images they hold, decided by (seed, epoch) alone so that a run can resume at any step, on the device.
+"""Batches on the device; (seed, epoch) alone decides which images they hold, so that a run can resume at any step.
 
 Images in memory have their views made in batches on the device; image files are decoded, and their views made, by
 worker processes (`workers`). Only this file knows which of the two a data set is.
@@ -251,7 +251,7 @@ class BatchLoader:
 
         Raises:
             UnreadableImage: an image file cannot be read, and is not to be replaced or cannot be.
-            WorkersLost: a worker process died, or nothing has come for SECONDS_TO_GIVE_UP.
+            WorkersLost: a worker process died, or nothing has come for `workers.SECONDS_TO_GIVE_UP`.
         """
         self.batches.set_position(epoch, first_step)
         streams = {name: loader.epoch(epoch, first_step, stop) for name, loader in self.streams.items()}
@@ -316,7 +316,7 @@ def load_images(
 
     Raises:
         UnreadableImage: an image file cannot be read. A test image is never replaced.
-        WorkersLost: a worker process died, or nothing has come for SECONDS_TO_GIVE_UP.
+        WorkersLost: a worker process died, or nothing has come for `workers.SECONDS_TO_GIVE_UP`.
         LoadingStopped: `stop` said so.
     """
     if not isinstance(images, ImageFiles):

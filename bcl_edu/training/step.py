@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from bcl_edu.augment import Normalisation
+from bcl_edu.counting import counted
 from bcl_edu.methods.protocol import Batch, Clock, Gather, Method
 from bcl_edu.methods.stage import Stage
 from bcl_edu.run_options import CompileMode
@@ -148,6 +149,11 @@ class TrainingStep:
         return Batch(self._normalised(loaded.views), loaded.labels, loaded.indices)
 
     def _normalised(self, views: UInt8[Tensor, "views n c h w"]) -> Float[Tensor, "views n c h w"]:
+        if views.dtype != torch.uint8 or views.shape[2] != len(self.factor):
+            raise ValueError(
+                f"views of type {views.dtype} and shape {tuple(views.shape)}; expected bytes (torch.uint8) of "
+                f"{counted(len(self.factor), 'channel')}, as the normalisation has them"
+            )
         return torch.addcmul(self.shift, views.float(), self.factor)
 
     def _backward(self, loss: Tensor) -> None:

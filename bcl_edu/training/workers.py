@@ -172,8 +172,8 @@ def data_loader(
 
     Args:
         views: makes a batch from its list.
-        device: to whose transfer the memory is suited.
-        workers: processes that decode; none of them if 0.
+        device: where the batches go; for a GPU their memory is pinned.
+        workers: number of processes that decode; 0 decodes in this one.
         batch_sampler: lists of what each batch holds.
         lasting: whether the workers live from one epoch to the next.
     """

@@ -134,11 +134,13 @@ def visit(reader: BrowserContext, lab: Lab, request: pytest.FixtureRequest) -> I
     page.on("pageerror", lambda error: visit.errors.append(str(error)))
     failed_before = request.session.testsfailed
     yield visit
-    if request.session.testsfailed > failed_before:
-        name = re.sub(r"\W+", "-", request.node.name)
-        page.screenshot(path=SCREENSHOTS / f"FAILED-{name}.png")
-    page.close()
-    lab.use_light_theme()
+    try:
+        if request.session.testsfailed > failed_before:
+            name = re.sub(r"\W+", "-", request.node.name)
+            page.screenshot(path=SCREENSHOTS / f"FAILED-{name}.png")
+    finally:
+        page.close()
+        lab.use_light_theme()
 
 
 def _free_port() -> int:

@@ -48,16 +48,28 @@ def test_a_page_draws_all_its_figures_from_disk(page: Page, site: Path, name: st
         assert formulas.evaluate_all("all => all.every(e => e.getBoundingClientRect().width > 0)")
         assert page.locator("details.code[open]").count() == 0  # code is folded
     page.evaluate("scrollTo(0, 0)")
-    for theme, widths in (
-        ("light", WIDTHS),
-        ("dark", (1280, 390) if PICTURES else (390,)),
-    ):  # colours move nothing
+    dark_widths = (1280, 390) if PICTURES else (390,)  # colours move nothing
+    for theme, widths in (("light", WIDTHS), ("dark", dark_widths)):
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
         for width in widths:
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             if width != 768:
                 keep_picture(page, f"site-{name}-{width}-{theme}.png")
+    assert page.wrong == []  # type: ignore[attr-defined]
+
+
+def test_a_figure_just_out_of_sight_is_drawn_again_when_the_theme_has_changed(page: Page, site: Path) -> None:
+    page.goto((site / "01_first_look.html").as_uri())
+    figure = page.locator("figure.live").first
+    figure.scroll_into_view_if_needed()
+    drawn = "figure => figure.dataset.drawn && figure.querySelector('.js-plotly-plot')"
+    page.wait_for_function(drawn, arg=figure.element_handle())
+    figure.evaluate("figure => scrollBy(0, figure.getBoundingClientRect().bottom + 100)")
+    assert figure.evaluate("figure => figure.getBoundingClientRect().bottom") < 0
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(500)
+    page.wait_for_function(drawn, arg=figure.element_handle())
     assert page.wrong == []  # type: ignore[attr-defined]
 
 

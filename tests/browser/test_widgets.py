@@ -29,7 +29,7 @@ def redraw():
         raise ValueError('two has no root that I know')
 
 ipywidgets.VBox([slider, on_change([slider], redraw)])"""
-# long enough that the stop button never comes too late
+# as many epochs as a reader of a benchmark notebook waits for: they take ten seconds, the stop button comes after two
 TRAIN = """\
 from dataclasses import replace
 from bcl_edu.course import widgets

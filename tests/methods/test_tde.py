@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from bcl_edu.methods import build_method
+from bcl_edu.methods import Prediction, build_method
 from bcl_edu.methods.tde import CausalModel, MultiHeadClassifier, mean_momentum
 from bcl_edu.models import parameter_count
-from bcl_edu.rows import ROWS
+from bcl_edu.rows import RECIPES, ROWS
 from bcl_edu.rows.tde_rows import TDE
 from bcl_edu.training.distributed import Rank
 from tests.methods.harness import built, clock_of, digits, stage_batch
@@ -115,6 +115,16 @@ def test_the_mean_is_of_the_features_in_training_and_a_part_of_the_state() -> No
     method.after_step(clock_of(stage))
     torch.testing.assert_close(method.mean, method.backbone(batch.views[0]).mean(dim=0))
     assert "mean" in method.state_dict()
+
+
+def test_the_prior_lies_in_the_logits_of_the_whole_features() -> None:
+    method = built(RECIPES["digits-lt"][1].change(method="tde")).eval()
+    method.mean.fill_(0.5)
+    features = torch.rand(3, method.mean.numel(), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found = method.trained_logits(Prediction(features, method.logits(features)))
+        torch.testing.assert_close(found, method.classifier(features))
+        assert not torch.allclose(found, method.logits(features))
 
 
 @pytest.mark.parametrize(("rate", "kept"), [(0.2, 0.9), (0.02, 0.9), (0.01, 0.95), (0.0, 1.0)])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from bcl_edu.augment import Normalisation
 from bcl_edu.methods import ParameterGroup, build_method
@@ -69,6 +71,23 @@ def test_every_rank_has_the_whole_of_a_batch_that_takes_no_step(tiny: Recipe) ->
     whole = step.whole_batch(loaded)
     assert torch.equal(whole.labels, loaded.labels)
     assert whole.gather(whole.labels) is whole.labels
+
+
+@pytest.mark.usefixtures("shapes_unchecked")
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [
+        (lambda views: views.float(), "torch.float32"),
+        (lambda views: views.expand(-1, -1, 3, -1, -1), "3, 8, 8"),
+    ],
+    ids=["normalised before", "colour"],
+)
+def test_views_that_the_normalisation_does_not_fit_are_refused(
+    change: Callable[[Tensor], Tensor], value: str, tiny: Recipe
+) -> None:
+    step, loaded = new_step(tiny), batch()
+    with pytest.raises(ValueError, match=value):
+        step(replace(loaded, views=change(loaded.views)), clock())
 
 
 def test_a_step_at_rate_zero_changes_no_weight(tiny: Recipe) -> None:
