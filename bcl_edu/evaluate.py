@@ -254,7 +254,8 @@ def report(result: dict[str, Any], *, per_class: bool) -> str:
     lines = [
         f"{result['recipe']}, method {result['method']}, after {epochs}, "
         f"on {counted(result['test_images'], 'test image')}"
-        + (", as many of every class" if result["test_is_balanced"] else ", not as many of every class"),
+        + (", " if result["test_is_balanced"] else ", not ")
+        + "the same number of each class",
         f"top-1 {result['top1']:.2f} %   many {format_number(result['many'], '.2f')}   "
         f"medium {format_number(result['medium'], '.2f')}   few {format_number(result['few'], '.2f')}",
         f"mean over classes {result['class_average']:.2f} %   calibration error (ECE, 15 bins) "

@@ -36,7 +36,7 @@ def row_table(lines: list[TableEntry]) -> str:
     if not lines:
         return "No row has been run to its end yet."
     text = [
-        "| row | method | paper | ours | difference | many / medium / few | seeds | hardware | hours a run |",
+        "| row | method | paper | ours | difference | many / medium / few | seed numbers | hardware | hours a run |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for line in lines:
@@ -69,12 +69,12 @@ def method_table(filled: list[TableEntry]) -> str:
     """The methods in Markdown; a method without a row is named only if the digits were trained with it.
 
     Args:
-        filled: the rows that runs fill, counted under "trained to the end".
+        filled: the rows that runs fill, counted under "rows trained to the end".
     """
     digits = _digits()
     trained = Counter(ROWS[name].recipe.method.name for name in {line.row.recipe.name for line in filled})
     lines = [
-        "| `--method` | what it is | rows (with a printed figure) | trained to the end | digits |",
+        "| `--method` | what it is | rows (with a printed figure) | rows trained to the end | digits |",
         "|---|---|---|---|---|",
     ]
     for name, options in METHODS.items():

@@ -97,7 +97,7 @@ def _note(report: Report) -> str:
     return _NOTE.format(
         "on the balanced test set"
         if balanced
-        else "over all test images, which are not everywhere as many of every class"
+        else "over all test images, of which the classes have different numbers in some runs"
     )
 
 
