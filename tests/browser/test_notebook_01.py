@@ -49,33 +49,11 @@ FRAME = """(film, label) => {
 """The class means of the frame that a film says it shows."""
 
 
-def test_all_cells_run_and_the_class_means_move_while_they_do_and_in_the_film_of_it(visit: Visit) -> None:
-    visit.page.add_init_script(WATCH)
-    visit.run_through(NOTEBOOK)
-    assert visit.page.locator(".Toastify__toast").count() == 0  # no news, no questions: only the notebook
-    assert visit.page.evaluate(THREE_EPOCHS_IN_A_ROW)
-
-    film = visit.page.locator(".js-plotly-plot").filter(has=visit.page.locator(".slider-group"))
-    in_the_end = drawn_in_space(film, MEANS)
-    for move in (play, lambda visit, film: film_to(visit, film, 0.0)):
-        shown = move(visit, film)
-        assert shown.startswith("epoch ")
-        frame = torch.tensor(film.evaluate(FRAME, shown), dtype=torch.float64)
-        wait_until_angles(film, MEANS, cosine_matrix(frame))
-    assert (drawn_in_space(film, MEANS) - in_the_end).abs().max() > 0.1
-    visit.all_is_well()
-
-
-def test_the_imbalance_slider_cuts_the_tail_by_mouse_and_by_keyboard(visit: Visit) -> None:
-    visit.open(NOTEBOOK)
-    cells = visit.page.locator(".jp-Notebook .jp-CodeCell")
-    for position in (0, 1):
-        cells.nth(position).locator(".cm-content").click()
-        visit.page.keyboard.press("Shift+Enter")
-    output = cells.nth(1)
+def the_slider_cuts_the_tail_by_mouse_and_by_keyboard(visit: Visit) -> None:
+    output = visit.page.locator(".jp-Notebook .jp-CodeCell").nth(1)
     slider, readout = output.locator(".widget-hslider"), output.locator(".widget-readout")
     bars = output.locator(".js-plotly-plot").first
-    expect(slider.locator(".noUi-handle")).to_be_visible(timeout=120_000)
+    expect(slider.locator(".noUi-handle")).to_be_visible()
 
     def bars_follow() -> None:
         factor = float(readout.inner_text())
@@ -101,4 +79,23 @@ def test_the_imbalance_slider_cuts_the_tail_by_mouse_and_by_keyboard(visit: Visi
     expect(readout).not_to_have_text("1.41")
     assert float(readout.inner_text()) > 30
     bars_follow()
+
+
+def test_all_cells_run_class_means_move_while_they_do_and_in_a_film_and_a_slider_cuts_the_tail(
+    visit: Visit,
+) -> None:
+    visit.page.add_init_script(WATCH)
+    visit.run_through(NOTEBOOK)
+    assert visit.page.locator(".Toastify__toast").count() == 0  # no news, no questions: only the notebook
+    assert visit.page.evaluate(THREE_EPOCHS_IN_A_ROW)
+
+    film = visit.page.locator(".js-plotly-plot").filter(has=visit.page.locator(".slider-group"))
+    in_the_end = drawn_in_space(film, MEANS)
+    for move in (play, lambda visit, film: film_to(visit, film, 0.0)):
+        shown = move(visit, film)
+        assert shown.startswith("epoch ")
+        frame = torch.tensor(film.evaluate(FRAME, shown), dtype=torch.float64)
+        wait_until_angles(film, MEANS, cosine_matrix(frame))
+    assert (drawn_in_space(film, MEANS) - in_the_end).abs().max() > 0.1
+    the_slider_cuts_the_tail_by_mouse_and_by_keyboard(visit)
     visit.all_is_well()
