@@ -93,7 +93,9 @@ def tau_norm_logits(features: Float[Tensor, "n h"], method: Method, tau: float) 
 @torch.no_grad()
 def logits_as_trained(outputs: Outputs, method: Method) -> Float[Tensor, "n k"]:
     """The method's `trained_logits`, in which the training prior lies."""
-    return method.trained_logits(Prediction(outputs.features, outputs.logits))
+    device = next(method.parameters()).device
+    prediction = Prediction(outputs.features.to(device), outputs.logits.to(device))
+    return method.trained_logits(prediction).to(outputs.logits.device)
 
 
 def shifted_logits(

@@ -101,5 +101,5 @@ def test_other_classifiers_start_from_the_figures_of_the_run(tmp_path: Path) -> 
     last = json.loads((kept / "run.json").read_text())["last"]
     assert found["as trained", 0.0] == found["prior-shift", 0.0]
     assert found["as trained", 0.0] == pytest.approx(last["top1"], abs=0.26)  # an image, on another processor
-    assert {value for name, value in found if name == "tau-norm"} == {0.25 * step for step in range(9)}
+    assert {value for name, value in found if name == "tau-norm"} == {step / 4 for step in range(9)}
     assert found["prior-shift", 2.0] < found["as trained", 0.0]  # its loss has compensated the prior already

@@ -217,8 +217,7 @@ class Method(nn.Module):
         """Logits whose softmax was trained, shape (n, k); by default those from which classes are predicted.
 
         A shift of the prior (`bcl_edu.after_training.shifted_logits`) is applied to them. A method that changes its
-        classifier for inference alone returns here what the unchanged classifier makes of `prediction.features`, which
-        may be on another device than the method.
+        classifier for inference alone returns here what the unchanged classifier makes of `prediction.features`.
         """
         return prediction.logits
 

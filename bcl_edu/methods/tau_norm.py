@@ -55,6 +55,5 @@ class TauNormalisation(Method):
 
     def trained_logits(self, prediction: Prediction) -> Float[Tensor, "n k"]:
         """Logits of the classifier as it was trained: its rows as they are, and its bias."""
-        features = prediction.features
-        weight, bias = self.classifier.weight.to(features), self.classifier.bias.to(features)
-        return functional.linear(features, weight, bias)
+        logits: Tensor = self.classifier(prediction.features)
+        return logits

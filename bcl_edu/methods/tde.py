@@ -140,9 +140,8 @@ class CausalModel(Method):
 
     def trained_logits(self, prediction: Prediction) -> Float[Tensor, "n k"]:
         """Logits of the whole features, on which cross-entropy was trained."""
-        features = prediction.features
-        logits: Tensor = self.classifier(features.to(self.mean.device))
-        return logits.to(features.device)
+        logits: Tensor = self.classifier(prediction.features)
+        return logits
 
 
 def mean_momentum(learning_rate: float, options: TDE) -> float:

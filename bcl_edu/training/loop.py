@@ -192,9 +192,6 @@ class _Run:
         options, self.compile_seconds = decide_compile(recipe, options, self.data, device, rank, resumed)
         self.recipe, self.options, self.device, self.rank = recipe, options, device, rank
         self.asked_to_stop: Callable[[], bool] = lambda: False
-        self.any_rank: Callable[[bool], bool] = (
-            bool if rank.world_size == 1 else lambda flag: any_rank(flag, device)
-        )
         self.method = build_seeded(recipe, self.data)
         parameters = parameter_count(self.method)  # before a stage freezes some
         start = None
@@ -402,7 +399,7 @@ class _Run:
             loss = self._read_losses(taken)
             progress.update(len(taken), number + 1, loss)
             taken = []
-            if self.any_rank(interrupted.is_set()):
+            if any_rank(interrupted.is_set(), self.device):
                 self._stop(loader)
             if time.monotonic() - saved > 60 * self.options.checkpoint_minutes:
                 self._note_unreadable(loader.all_unreadable())  # the other ranks may not be saving now

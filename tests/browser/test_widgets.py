@@ -29,7 +29,7 @@ def redraw():
         raise ValueError('two has no root that I know')
 
 ipywidgets.VBox([slider, on_change([slider], redraw)])"""
-# as many epochs as a reader of a benchmark notebook waits for: they take ten seconds, the stop button comes after two
+# long enough that the stop button, which is pressed in the second epoch, never comes too late
 TRAIN = """\
 from dataclasses import replace
 from bcl_edu.course import widgets

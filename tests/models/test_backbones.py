@@ -147,9 +147,7 @@ def test_bfloat16_autocast_follows_float32(name: str) -> None:
 
 @pytest.mark.slow
 def test_a_compiled_residual_block_gives_the_same_features() -> None:
-    block = BasicBlock(
-        4, 8
-    ).eval()  # one that halves the image has every kind of layer; a network takes a minute
+    block = BasicBlock(4, 8).eval()  # it halves the image, so it has every kind of layer
     images = torch.randn(2, 4, 8, 8)
     with torch.no_grad():
         torch.testing.assert_close(torch.compile(block)(images), block(images), rtol=1e-4, atol=1e-5)
