@@ -248,7 +248,6 @@ def test_a_test_set_that_is_not_balanced_has_both_averages(
     assert 0 <= found["calibration_error"] <= 100
     evaluate.main([str(run), "--data-dir", str(pictures), "--device", "cpu"])
     printed = capsys.readouterr().out
-    assert "not as many" in printed
     assert f"mean over classes {found['class_average']:.2f} %" in printed
 
 
