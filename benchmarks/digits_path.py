@@ -1,5 +1,4 @@
-"""How the class means of a trained network approach the regular simplex, epoch by epoch, on training and test
-images.
+"""How a trained network's class means approach the regular simplex, by epoch, on training and test images.
 
     python benchmarks/digits_path.py            five seeds into results/digits-lt-path/ (ten minutes on one core)
     python benchmarks/digits_path.py --seeds 2 --output two-seeds

@@ -103,3 +103,22 @@ def test_other_classifiers_start_from_the_figures_of_the_run(tmp_path: Path) -> 
     assert found["as trained", 0.0] == pytest.approx(last["top1"], abs=0.26)  # an image, on another processor
     assert {value for name, value in found if name == "tau-norm"} == {step / 4 for step in range(9)}
     assert found["prior-shift", 2.0] < found["as trained", 0.0]  # its loss has compensated the prior already
+
+
+def test_class_means_of_runs_are_those_of_the_records(tmp_path: Path) -> None:
+    kept = ROOT / "results" / "digits-lt"
+    _, result = run("class_means_of_runs.py", tmp_path / "means.json", str(kept))
+    found = {(row["run"], row["images"], row["space"]): row for row in result["rows"]}
+    assert set(found) == {
+        ("lc", "train", "features"),
+        ("lc", "test", "features"),
+        *(("bcl", images, space) for images in ("train", "test") for space in ("features", "embeddings")),
+    }
+    for name in ("lc", "bcl"):
+        last = json.loads((kept / name / "run.json").read_text())["last"]
+        row = found[name, "test", last["simplex_space"]]
+        assert row["deviation"] == pytest.approx(last["simplex_deviation"], abs=0.003)
+    row = found["bcl", "train", "embeddings"]
+    assert row["cosines"][0][2] == row["cosines"][2][0]
+    assert row["cosines"][0][0] is None  # a single class of the digits has many images
+    assert all(0 < spread < 0.5 for spread in row["spread"])
