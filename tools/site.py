@@ -44,12 +44,11 @@ from tools.site_figures import (
     stands_in,
     widget_html,
 )
-from tools.site_landing import FONTS, PREVIEW, THUMBNAILS, landing_html, sphere_page, thumbnail
+from tools.site_landing import FONTS, PREVIEW, START, THUMBNAILS, landing_html, sphere_page, thumbnail
 
 ROOT = NOTEBOOKS.parent
 OUTSIDE = "../"
 """How a notebook's link to a file of the project begins that is not among the notebooks."""
-START = "00_start_here"
 SOURCE = "source"
 """The kind of page that is a file of code."""
 LONG_CELL = 30
@@ -105,8 +104,8 @@ COURSE = "Balanced contrastive learning"
 SHORT = "BCL"
 """The course where a phone has no room for its name."""
 ABOUT = (
-    "Make one class rare, and the others move: supervised contrastive learning under class imbalance, computed "
-    "in front of you. A course of notebooks, with a live sphere and an explorer."
+    "Make some classes rare, and training crowds them together: supervised contrastive learning under class "
+    "imbalance, computed in front of you. A course of notebooks, with a live sphere and an explorer."
 )
 
 
@@ -205,7 +204,7 @@ def _write_assets(folder: Path) -> None:
 
 def _write_pages(site: Path, address: str) -> None:
     lessons = read_course(NOTEBOOKS)
-    names = [START, *(lesson.name for lesson in lessons)]
+    names = [START.name, *(lesson.name for lesson in lessons)]
     notebooks = {name: nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4) for name in names}
     (site / THUMBNAILS).mkdir()
     for name, notebook in notebooks.items():
@@ -426,15 +425,18 @@ def _break_at_marks(page: BeautifulSoup, code: Tag) -> None:
 
 
 def _label_cells(table: Tag) -> None:
-    """Name the column of each cell of a table of sentences; a narrow page shows its rows as lists."""
+    """Name the column of each cell of a table of sentences or of one row; a narrow page shows its rows as lists."""
     names = [cell.get_text(" ", strip=True) for cell in table.select("thead th")]
-    cells = table.select("tbody td")
+    rows, cells = table.select("tbody tr"), table.select("tbody td")
     texts = [cell.get_text() for cell in cells]
     longest = max((len(text) for text in texts if re.search(r"[^\W\d]{3}", text)), default=0)
-    if len(names) < 2 or longest < LONG_CELL:
+    if len(rows) == 1 and len(names) >= MANY_COLUMNS and longest < LONG_CELL:
+        table["class"] = "one-row"
+    elif len(names) > 1 and longest >= LONG_CELL:
+        table["class"] = "sentences many" if len(names) >= MANY_COLUMNS else "sentences"
+    else:
         return
-    table["class"] = "sentences many" if len(names) >= MANY_COLUMNS else "sentences"
-    for row in table.select("tbody tr"):
+    for row in rows:
         for name, cell in zip(names, row.select("td"), strict=False):
             cell["data-column"] = name
             text = cell.get_text(strip=True)

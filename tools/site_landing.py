@@ -39,6 +39,15 @@ LEAST_DRAWN = 0.002
 MOST_LINES = 2
 """Lines that a legend has at most."""
 CLAIMS_NOTEBOOK = "09_claims_of_the_paper"
+START = Lesson(
+    "00_start_here",
+    question="A thousand pictures of one class and one of another: what does that do to what a network learns?",
+    computing=1,
+    reading=10,
+    you_can="say what the course is about",
+    needs=(),
+)
+"""The notebook that comes before the lessons and lists them."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ def landing_html(lessons: Sequence[Lesson], notebooks: Mapping[str, NotebookNode
     parts = {
         "sphere": sphere_fragment(),
         "scoreboard": _scoreboard(verdicts(notebooks[CLAIMS_NOTEBOOK])),
-        "cards": "\n".join(_card(lesson, notebooks[lesson.name]) for lesson in lessons),
+        "cards": "\n".join(_card(lesson, notebooks[lesson.name]) for lesson in (START, *lessons)),
         "explorer": EXPLORER,
         "sphere page": SPHERE,
         "preview": address + PREVIEW,

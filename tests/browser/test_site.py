@@ -100,7 +100,7 @@ def test_a_widget_has_a_page_of_its_own_with_a_way_back(page: Page, site: Path, 
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_role("link", name="Back to the course").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Make one class rare, and the others move.")
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Make some classes rare"))
     assert page.wrong == []  # type: ignore[attr-defined]
 
 
@@ -111,7 +111,7 @@ def test_the_first_page_counts_the_verdicts_of_the_claims(page: Page, site: Path
     for verdict in Verdict:
         number = sum(row.verdict is verdict for row in rows)
         assert page.locator(f".score .dot.{verdict.name.lower()}").count() == number
-    expect(page.locator(".cards .card")).to_have_count(len(read_course(NOTEBOOKS)))
+    expect(page.locator(".cards .card")).to_have_count(len(NOTEBOOK_PAGES))
     expect(page.locator(".stage canvas").first).to_be_visible()
 
 
@@ -158,9 +158,7 @@ def test_every_page_has_a_title_a_description_and_a_preview(site: Path) -> None:
 
 def test_a_site_with_an_address_names_its_preview_in_full() -> None:
     lessons = read_course(NOTEBOOKS)
-    notebooks = {
-        lesson.name: nbformat.read(NOTEBOOKS / f"{lesson.name}.ipynb", as_version=4) for lesson in lessons
-    }
+    notebooks = {name: nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4) for name in NOTEBOOK_PAGES}
     page = landing_html(lessons, notebooks, "https://example.org/course/")
     assert 'property="og:image" content="https://example.org/course/assets/simplex_explorer.png"' in page
 
@@ -215,6 +213,19 @@ def test_what_is_cut_off_on_a_phone_shows_it_and_is_scrolled_by_keyboard(page: P
     formula = page.locator('blockquote .formula.inline[data-cut="right"]').first
     expect(formula).to_have_attribute("role", "region")
     assert page.wrong == []  # type: ignore[attr-defined]
+
+
+def test_on_a_phone_the_table_of_a_method_is_a_list_of_which_nothing_is_cut_off(
+    page: Page, site: Path
+) -> None:
+    page.goto((site / "14_what_each_method_changes.html").as_uri())
+    table = page.locator("table.one-row").nth(1)
+    assert table.locator("tbody td").evaluate_all("cells => new Set(cells.map(e => e.offsetTop)).size") == 1
+    page.set_viewport_size({"width": 390, "height": 844})
+    cells = table.locator("tbody td")
+    assert cells.evaluate_all("cells => new Set(cells.map(e => e.offsetTop)).size") == cells.count()
+    assert cells.evaluate_all("cells => cells.every(e => e.offsetHeight < 60)")
+    expect(page.locator('.scroller.table:has(.one-row)[data-cut="right"]')).to_have_count(0)
 
 
 def test_on_a_phone_the_main_pages_are_linked_in_one_line_and_the_course_keeps_its_name(

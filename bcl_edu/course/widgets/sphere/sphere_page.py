@@ -17,15 +17,15 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="description" content="Free embeddings on a sphere, trained live in the browser: what contrastive losses do \
-to classes when one of them becomes rare.">
-<title>Make one class rare, and the others move</title>
+to classes when some of them become rare.">
+<title>Make some classes rare, and training crowds them together</title>
 {head}
 <style>
 {page_style}
 {style}
 </style>
 <main>
-<h1>Make one class rare, and the others move.</h1>
+<h1>Make some classes rare, and training crowds them together.</h1>
 <p class="lead">Each dot is a picture, each colour a class. Training pulls pictures of one class together and pushes \
 classes apart. With the loss on the left, rare classes end up crowded; on the right they stay apart.</p>
 <div id="sphere"></div>

@@ -41,7 +41,7 @@ export class PointCloud {
     this.flat = scene.dimension === 2;
     this.centre = this.sheet.width / 2;
     this.radius = (FILLED * this.sheet.width) / 2;
-    this.unit = Math.max(0.6, this.sheet.width / 420); // what sizes of dots follow
+    this.unit = Math.max(0.75, this.sheet.width / 420); // what sizes of dots follow
     this.matrix = this.flat ? [1, 0, 0, 0, 1, 0, 0, 0, 1] : this.view.matrix();
     this.sizes = scene.counts.map((n) => (4.5 + 6.5 * Math.sqrt(n / scene.perClass)) * this.unit);
     this.ball(colours);
@@ -138,11 +138,10 @@ export class PointCloud {
     pen.globalAlpha = 1;
   }
 
-  /** All points that the disc of their class mean does not cover. */
+  /** All points that the disc of their class mean does not cover; those behind are smaller, and no less seen. */
   points(pen, { points, counts, perClass, numClasses, dimension: d }, means, front) {
-    const size = 2.7 * this.unit;
+    const size = (front ? 2.7 : 1.8) * this.unit;
     const m = this.matrix;
-    pen.globalAlpha = front ? 0.8 : 0.3;
     for (let k = 0; k < numClasses; k++) {
       pen.fillStyle = classColour(k, numClasses);
       pen.beginPath();
@@ -161,7 +160,6 @@ export class PointCloud {
       }
       pen.fill();
     }
-    pen.globalAlpha = 1;
   }
 
   spokes(pen, means) {
@@ -251,7 +249,10 @@ export class PointCloud {
     pen.globalAlpha = 1;
   }
 
-  /** A disc for each class mean, as large as the class has points, and its name; what is behind comes first. */
+  /**
+   * A disc for each class mean, as large as the class has points, and its name. What is behind comes first, and is a ring:
+   * paler colours would not stand out from the sphere.
+   */
   means(pen, { counts, numClasses: k }, means, colours) {
     const names = classNames(counts);
     const order = means.map((_, i) => i).sort((i, j) => means[i].depth - means[j].depth);
@@ -259,16 +260,15 @@ export class PointCloud {
     for (const i of order) {
       const { x, y, depth } = means[i];
       const size = sizes[i];
-      pen.globalAlpha = depth < 0 ? 0.6 : 1;
+      const behind = depth < 0;
       pen.beginPath();
       pen.arc(x, y, size, 0, 2 * Math.PI);
-      pen.fillStyle = classColour(i, k);
+      pen.fillStyle = behind ? colours.page : classColour(i, k);
       pen.fill();
-      pen.strokeStyle = colours.page;
-      pen.lineWidth = 1.6;
+      pen.strokeStyle = behind ? classColour(i, k) : colours.page;
+      pen.lineWidth = behind ? 2.5 : 1.6;
       pen.stroke();
     }
-    pen.globalAlpha = 1;
     const taken = [];
     for (const i of order.reverse()) {
       // outwards from the centre, or below or above the disc where the edge leaves no room; not where another name is

@@ -7,7 +7,7 @@ import { classNames } from "./point_cloud.js";
 export class PushBar {
   constructor(parent) {
     this.root = html("figure", { class: "push" }, parent);
-    html("figcaption", {}, this.root, "Who pushes the rarest class away");
+    html("figcaption", {}, this.root, "Who pushes the rarest class away, in %");
     this.bar = html("div", { class: "shares", role: "img" }, this.root);
   }
 
@@ -26,8 +26,7 @@ export class PushBar {
     const names = classNames(counts);
     this.parts.forEach((part, j) => {
       part.style.flexGrow = nobody ? 0 : shares[j];
-      // in one piece: a number that has no room is not seen at all (see the style sheet)
-      part.textContent = nobody ? "" : `${Math.round(100 * shares[j])}\u00a0%`;
+      part.textContent = nobody ? "" : Math.round(100 * shares[j]);
     });
     this.words = nobody
       ? "Nobody: the rarest class is not in the last batch."

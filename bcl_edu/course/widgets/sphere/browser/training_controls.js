@@ -42,7 +42,7 @@ export class ImbalanceSlider {
     this.input = slider(row, "Imbalance factor");
     const ends = html("span", { class: "ends", "aria-hidden": "true" }, row);
     html("span", {}, ends, "all classes alike");
-    html("span", {}, ends, "one class rare");
+    html("span", {}, ends, "some classes rare");
     this.input.addEventListener("input", () => change({ imbalanceFactor: this.values[Number(this.input.value)] }));
   }
 

@@ -26,7 +26,7 @@ export function settingsInWords({ imbalanceFactor, temperature, batchSize, learn
 
 /** What the rings mean at these settings, and what they do not. */
 export function ringsInWords(targets, { dimension, numClasses, prototypes, batchSize }, losses) {
-  const sentences = ["Large dots are class means; the orange arc joins the two rarest classes."];
+  const sentences = ["Large dots are class means, hollow where they are at the back; the orange arc joins the two rarest classes."];
   if (targets.every(({ points }) => points)) {
     sentences.push("Dashed rings: the certified optimum, where the class means would be if nothing could be gained any more.");
   } else {
