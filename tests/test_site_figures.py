@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
@@ -10,6 +13,7 @@ from bcl_edu.course.figures.cosine_heatmap import APART, CELL_INK, CLOSE, NEUTRA
 from tools.site_figures import FIGURE_COLOURS
 from tools.site_landing import without_heading, without_text
 
+DOCS = Path(__file__).parent.parent / "docs"
 PAGES = (style.LIGHT_PAGE, style.DARK_PAGE)
 
 
@@ -31,6 +35,12 @@ def test_text_of_figures_and_numbers_in_cells_have_the_contrast_of_text(theme: i
 def test_no_method_is_faint_on_the_dark_page() -> None:
     for method, colour in style.METHOD_COLOURS.items():
         assert style.contrast(FIGURE_COLOURS[colour][1], style.DARK_PAGE) >= style.READABLE, method
+
+
+@pytest.mark.parametrize("name", ["simplex_explorer", "training_sphere"])
+def test_a_picture_of_a_widget_has_no_background_since_it_is_read_on_dark_pages_too(name: str) -> None:
+    picture = Image.open(DOCS / f"{name}.png").convert("RGBA")
+    assert (np.asarray(picture.getchannel("A")) == 0).mean() > 0.3
 
 
 def test_a_thumbnail_begins_below_title_and_caption() -> None:

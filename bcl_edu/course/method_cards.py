@@ -280,7 +280,7 @@ def _on_the_digits(runs: Sequence[MethodRun], yardstick: Sequence[MethodRun]) ->
         return f"{mean:.{digits}f} ± {deviation:.{digits}f}{beside}".replace("-", "\N{MINUS SIGN}")
 
     columns = {group: told(group, 0) for group in GROUPS}
-    columns["class means"] = told("feature_simplex_deviation", 2)
+    columns["simplex deviation"] = told("feature_simplex_deviation", 2)
     columns["digits 0 to 9"] = " ".join(f"{value:.0f}" for value in class_accuracies(runs))
     rows = (columns, ["---"] * len(columns), columns.values())
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

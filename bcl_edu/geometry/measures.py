@@ -97,7 +97,7 @@ def cosine_matrix(means: Float[Tensor, "k d"]) -> Float[Tensor, "k k"]:
 
 
 def simplex_deviation(means: Float[Tensor, "k d"]) -> SimplexDeviation:
-    """Distance of class means from the regular simplex, after normalising them.
+    """How far class means are from the regular simplex, after normalising them.
 
     Args:
         means: class means mu_k, shape (K, d), K >= 2; they need not be of unit length.

@@ -89,7 +89,7 @@ class OptimalGeometry:
 
     @property
     def deviation(self) -> SimplexDeviation:
-        """Deviation of the class means from the regular simplex."""
+        """Simplex deviation of the class means."""
         return simplex_deviation(self.means)
 
 

@@ -39,7 +39,7 @@ class Dynamics:
         step: number of SGD steps taken, shape (S,).
         loss: mean batch loss since the moment before (at the start: of the first batch), shape (S,).
         gram: cosines between class means, shape (S, K, K).
-        deviation: root mean square deviation from the simplex, shape (S,).
+        deviation: simplex deviation, shape (S,).
         smallest_cosine: between two class means, shape (S,).
         largest_cosine: between two class means, shape (S,).
         spread: within-class spread 1 - |mean of z| of each class, shape (S, K).

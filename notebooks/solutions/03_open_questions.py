@@ -10,7 +10,7 @@ from bcl_edu.geometry import certified_optimum
 
 
 def how_it_bends(factors: tuple[float, ...] = (1.05, 1.25, 2, 5, 20, 100)) -> dict[float, float]:
-    """Exercise 4: deviation of SCL's optimum from the simplex, four classes of at most 200 images, temperature 0.5.
+    """Exercise 4: simplex deviation of SCL's optimum, four classes of at most 200 images, temperature 0.5.
 
     It bends from the very beginning: at IF = 1.05 already, and then nearly in proportion to log(IF), up to 100.
     There is no imbalance that is too small to matter, and no threshold after which everything breaks.

@@ -31,7 +31,7 @@ def smallest_head_that_merges(tail_count: int = 2) -> tuple[int, float]:
 
 
 def half_a_correction(power: float = 0.5, temperature: float = 0.1) -> tuple[float, float]:
-    """Exercise 4: deviation from the simplex with weights n_y^power, and the push that is left there; CIFAR-10-LT.
+    """Exercise 4: simplex deviation with weights n_y^power, and the push that is left there; CIFAR-10-LT.
 
     Section 5 holds for any weights w_y in place of p_y: at the simplex every class mean is pushed away from
     sum_y w_y zeta_y, and that is zero only for equal weights. With the square root of the class sizes the simplex is

@@ -34,7 +34,7 @@ def _optimum(imbalance_factor: int, num_classes: int, temperature: float) -> Opt
 
 
 def a_weight_between(power: float, imbalance_factor: float = 100.0, temperature: float = 0.1) -> float:
-    """Exercise 4: deviation of BCL's optimum if a class weighs as n_y ** power among the anchors.
+    """Exercise 4: simplex deviation of BCL's optimum if a class weighs as n_y ** power among the anchors.
 
     Power 1 is Eq. 9, power 0 the class-averaged anchors. In between the weights are those of the imbalance factor
     IF ** power, and the deviation falls a little faster than the power: the square root leaves 43 % of it.

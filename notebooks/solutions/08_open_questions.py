@@ -17,7 +17,7 @@ COUNTS = [50, 29, 17, 10, 6, 3, 2, 1, 1, 1]
 def where_scl_catches_up(
     temperature: float = 0.3, sizes: tuple[int, ...] = (64, 96, 108, 120)
 ) -> dict[int, float]:
-    """Exercise 3: deviation of SCL's optimum minus that of BCL's with free prototypes, for each batch size.
+    """Exercise 3: simplex deviation of SCL's optimum minus that of BCL's with free prototypes, for each batch size.
 
     Positive where BCL is nearer. At 64 of 120 it still is, although SCL misses few classes by then: even the three
     classes of one image are in half of the batches. BCL's own optimum has moved away, since a class that is present takes
@@ -35,7 +35,7 @@ def where_scl_catches_up(
 
 
 def equal_classes_in_a_cone(seed: int = 0) -> tuple[float, float]:
-    """Exercise 4: how much the deviation of SCL and BCL differs at most while equal classes, and unequal ones, part.
+    """Exercise 4: how much the simplex deviation of SCL and BCL differs at most while equal classes, and unequal ones, part.
 
     With n_y = 24 embeddings of each of K = 10 classes, N = 240, SCL opens a pair at the rate 2 / tau, and BCL at
     (1 + N / (K (n_y + 1))) / tau = 1.96 / tau. So averaging changes almost nothing: BCL's head start is due to imbalance.

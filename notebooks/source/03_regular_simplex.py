@@ -33,6 +33,7 @@
 # | $\tau$ | `temperature` | temperature of the loss |
 
 # %%
+import textwrap
 from itertools import permutations
 
 import torch
@@ -216,13 +217,13 @@ def pushed_apart(num_points, dimension, starts=8, seed=0):
 # %%
 four = pushed_apart(4, 3)
 print(cosine_matrix(four).numpy().round(3))
-print(f"deviation from the regular simplex: {simplex_deviation(four).rms:.4f}")
+print(f"simplex deviation: {simplex_deviation(four).rms:.4f}")
 assert simplex_deviation(four).rms < 0.01
 
 # %% [markdown]
-# From random starts, gradient descent ends at the simplex. From here on we measure distance from it with
-# `simplex_deviation`: the root mean square (`rms`) of $\mu_i \cdot \mu_j + \frac{1}{K-1}$ over all pairs $i \neq j$ of
-# class means, each scaled to length 1. It is 0 at the simplex and nowhere else.
+# From random starts, gradient descent ends at the simplex. From here on we measure how far something is from it by its
+# *simplex deviation* (`simplex_deviation`): the root mean square (`rms`) of $\mu_i \cdot \mu_j + \frac{1}{K-1}$ over
+# all pairs $i \neq j$ of class means, each scaled to length 1. It is 0 at the simplex and nowhere else.
 #
 # ### Equal classes go there under the contrastive loss
 #
@@ -235,7 +236,9 @@ assert simplex_deviation(four).rms < 0.01
 # %%
 for temperature in (0.1, 0.3, 1.0):
     optimum = certified_optimum(torch.full((10,), 50), "scl", temperature=temperature)
-    print(f"temperature {temperature}: deviation {optimum.deviation.rms:.6f}, certified: {optimum.certified}")
+    print(
+        f"temperature {temperature}: simplex deviation {optimum.deviation.rms:.6f}, certified: {optimum.certified}"
+    )
     assert optimum.certified and optimum.deviation.rms < 1e-3
 
 # %% [markdown]
@@ -339,7 +342,7 @@ assert of_bent.mean() < straight.mean()
 try:
     regular_simplex(4, dimension=2)
 except ValueError as error:
-    print(error)
+    print(textwrap.fill(str(error), 100))
 else:
     raise AssertionError("four points of a regular simplex do not fit into the plane")
 

@@ -55,9 +55,9 @@ training_sphere()
 #
 # ## 1. A small long tail
 #
-# Ten classes of 50 down to 1 samples, 120 in all; three classes have a single sample. Each sample is in its batch twice,
-# like the two views of an image. *Deviation* always means the root mean square of $\mu_i \cdot \mu_j + \frac{1}{K-1}$ over all
-# pairs of class means: 0 at the regular simplex.
+# Ten classes of 50 down to 1 samples, 120 in all; three classes have a single sample. Each sample is in its batch
+# twice, like the two views of an image. *Deviation* always means the simplex deviation, the root mean square of
+# $\mu_i \cdot \mu_j + \frac{1}{K-1}$ over all pairs of class means: 0 at the regular simplex.
 #
 # **Before you run the cell:** in batches of 8, how often does the smallest class occur?
 
@@ -148,7 +148,9 @@ assert max(far[0.1, "L3, free prototypes"]) < 0.005
 # %%
 found = best[0.3, "BCL, free prototypes"][1]
 of_prototypes = geometry.simplex_deviation(found.keys).rms
-print(f"batches of 8: class means {found.deviation.rms:.3f}, prototypes {of_prototypes:.3f} from the simplex")
+print(
+    f"batches of 8: deviation of the class means {found.deviation.rms:.3f}, of the prototypes {of_prototypes:.3f}"
+)
 assert of_prototypes > 5 * found.deviation.rms
 
 figures.cosine_heatmap(
@@ -260,8 +262,10 @@ small_steps = list(range(0, 61, 5))
 ten = small_steps.index(10)
 for name, (path, grams) in leaving.items():
     apart = grams[:, ten].clamp(max=1).acos().rad2deg().mean(dim=0)
-    print(f"{name:16} after 10 steps: {apart[0, 1]:3.0f}° between classes 0 and 1, {apart[8, 9]:3.0f}° between "
-          f"8 and 9; deviation {path[:, ten].mean():.2f}, after 60 steps {path[:, -1].mean():.2f}")  # fmt: skip
+    print(
+        f"{name:16} 10 steps: {apart[0, 1]:3.0f}° between classes 0 and 1, {apart[8, 9]:3.0f}° between 8 and 9, "
+        f"deviation {path[:, ten].mean():.2f}; 60 steps: {path[:, -1].mean():.2f}"
+    )
 first = {name: path[:, ten] for name, (path, _) in leaving.items()}
 assert max(first["BCL"].max(), first["SCL + averaging"].max()) < first["SCL"].min()
 assert leaving["SCL"][0][:, -1].mean() < leaving["BCL"][0][:, -1].mean()

@@ -72,11 +72,12 @@ assert touched["bcl"] == {"loss", "views", "network"} and parts["bcl"].network =
 #
 # ## 2. A card for each
 #
-# A card has the formula, the idea, what the method touches, and what it did: ten runs on the long-tailed digits of notebook 01,
-# under BCL's recipe with 15 epochs. Accuracies are in percent, mean ± standard deviation, in brackets the difference from
-# cross-entropy; those of single digits are of six of the ten runs. *Class means* is the distance of the features' class means from the simplex. Read the cards that you are
-# curious about; the others are there to look up. (`scl-complement`, `scl-averaging`, `bcl-inside`, `bcl-prototypes` and
-# `bcl-class-anchors` have none: they are ablations of BCL, the matter of notebook 13.)
+# A card has the formula, the idea, what the method touches, and what it did: ten runs on the long-tailed digits of
+# notebook 01, under BCL's recipe with 15 epochs. Accuracies are in percent, mean ± standard deviation, in brackets the
+# difference from cross-entropy; those of single digits are of six of the ten runs. The *simplex deviation* is that of
+# the class means of the features. Read the cards that you are curious about; the others are there to look up.
+# (`scl-complement`, `scl-averaging`, `bcl-inside`, `bcl-prototypes` and `bcl-class-anchors` have none: they are
+# ablations of BCL, the matter of notebook 13.)
 #
 # $\varphi_k$ are logits, $P_k$ class shares, $n_k$ class counts, $f$ features, $w_k$ rows of the classifier, $z$ embeddings,
 # $c_k$ prototypes, $A_i$ an anchor's positives, $\omega_k$ weights of classes, $t$ the epoch of $T$; other letters are constants
@@ -193,8 +194,8 @@ assert (len(better), apart) == (14, 19)
 #
 # ## 5. Do class means near the simplex make a better classifier?
 #
-# **Before you run the cell:** over the 34 methods, will accuracy rise or fall with the distance of the class means from the
-# simplex, and how closely?
+# **Before you run the cell:** over the 34 methods, will accuracy rise or fall with the simplex deviation of the class means, and how
+# closely?
 
 # %%
 deviations = {name: over_seeds(of_method, "feature_simplex_deviation") for name, of_method in runs.items()}

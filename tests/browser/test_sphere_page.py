@@ -557,7 +557,7 @@ def test_what_is_shown_is_put_in_words_when_it_has_come_to_rest_and_not_in_every
     )
     for label in ("Points and class means. SCL", "Points and class means. BCL"):
         expect(sphere.page.locator(f'canvas[aria-label^="{label}"]')).to_have_count(1)
-    expect(sphere.page.locator('canvas[aria-label^="Deviation from the simplex over"]')).to_have_count(1)
+    expect(sphere.page.locator('canvas[aria-label^="Simplex deviation over"]')).to_have_count(1)
     expect(
         sphere.page.locator('[role=img][aria-label^="Who pushes the rarest class away. class head"]')
     ).to_have_count(2)

@@ -41,7 +41,7 @@ def test_a_card_says_what_is_touched_and_what_the_runs_did() -> None:
     cells = dict(zip(head.split(" | "), row.split(" | "), strict=True))
     assert cells["few"] == "62 ± 5 (+26)"  # 62.5, and 36.0 for cross-entropy, in the table of the series
     assert cells["| many"] == "| 94 ± 3 (\N{MINUS SIGN}5)"
-    assert cells["class means"] == "0.32 ± 0.01 (\N{MINUS SIGN}0.02)"
+    assert cells["simplex deviation"] == "0.32 ± 0.01 (\N{MINUS SIGN}0.02)"
 
 
 def test_the_yardstick_is_not_compared_with_itself() -> None:

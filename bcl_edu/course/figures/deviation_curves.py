@@ -1,4 +1,4 @@
-"""Distance from the simplex along a path, or over batch sizes: a line a loss, and a band that all its seeds are in."""
+"""Simplex deviation along a path, or over batch sizes: a line a loss, and a band that all its seeds are in."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def deviation_curves(
     title: str,
     look_at: str,
 ) -> go.Figure:
-    """Deviation from the simplex over some quantity: the mean over seeds as a line, from lowest to highest as a band.
+    """Simplex deviation over some quantity: the mean over seeds as a line, from lowest to highest as a band.
 
     Args:
         runs: for each loss, the deviation of each seed at each moment, shape (S, M).

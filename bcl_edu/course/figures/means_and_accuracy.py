@@ -1,4 +1,4 @@
-"""Accuracy of methods against the deviation of their class means from the simplex: one point a method."""
+"""Accuracy of methods against the simplex deviation of their class means: one point a method."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def means_and_accuracy(
     title: str,
     look_at: str,
 ) -> go.Figure:
-    """Accuracy against the distance of the class means from the regular simplex.
+    """Accuracy against the simplex deviation of the class means.
 
     Args:
         deviations: of the class means, by method, over the seeds.
@@ -42,7 +42,7 @@ def means_and_accuracy(
         f"{name} {deviations[name].mean:.2f} and {accuracies[name].mean:.0f} %" for name in deviations
     )
     figure = style.empty_figure(
-        title, look_at, f"Distance of the class means from the simplex, and accuracy. {words}.", height=470
+        title, look_at, f"Simplex deviation of the class means, and accuracy. {words}.", height=470
     )
     for names, look, size, places in (
         ([name for name in deviations if name not in named], style.series_style(0), 8, None),
@@ -70,7 +70,7 @@ def means_and_accuracy(
             )
         )
     figure.update_layout(
-        xaxis={"title": {"text": "distance of the class means from the simplex"}, "showgrid": False},
+        xaxis={"title": {"text": "simplex deviation of the class means"}, "showgrid": False},
         yaxis={"title": {"text": "test accuracy, %"}},
         margin={"t": 84},
     )

@@ -15,7 +15,7 @@ from bcl_edu.course.method_runs import MeanAndDeviation, MethodRun, class_accura
 
 PANELS = {
     "accuracy in %": tuple(GROUPS),
-    "class means": ("feature_simplex_deviation",),
+    "simplex deviation": ("feature_simplex_deviation",),
     "seconds": ("processor_seconds",),
 }
 """Quantities of each panel, by its title."""
@@ -112,12 +112,12 @@ def _numbers(found: Iterable[int]) -> str:
 
 
 def _place_panels(figure: go.Figure, seeds_by_class: Iterable[int]) -> None:
-    """Accuracies over the whole width, by group and by class; below them distance from the simplex, and seconds."""
+    """Accuracies over the whole width, by group and by class; below them simplex deviation and seconds."""
     across = figure.layout.xaxis.to_plotly_json() | {"type": "category", "showgrid": False}
     upwards = figure.layout.yaxis.to_plotly_json() | {"rangemode": "tozero"}
     titles = (
         "test accuracy, %",
-        "class means' distance<br>from the simplex",
+        "simplex deviation<br>of class means",
         "processor seconds<br>of a run",
         f"by class, %<br>({_numbers(seeds_by_class)} seeds)",
     )
@@ -146,10 +146,10 @@ def _in_words(results: Mapping[str, Sequence[MethodRun]]) -> str:
             f"{title} {over_seeds(runs, group).mean:.1f} ± {over_seeds(runs, group).deviation:.1f} %"
             for group, title in GROUPS.items()
         ]
-        means, seconds = (over_seeds(runs, name) for name in (PANELS["class means"][0], PANELS["seconds"][0]))
+        means, seconds = (over_seeds(runs, PANELS[name][0]) for name in ("simplex deviation", "seconds"))
         said.append(
-            f"{method}: {', '.join(accuracies)}, class means {means.mean:.2f} ± {means.deviation:.2f} from the "
-            f"simplex, {seconds.mean:.1f} ± {seconds.deviation:.1f} seconds, by class "
+            f"{method}: {', '.join(accuracies)}, simplex deviation {means.mean:.2f} ± "
+            f"{means.deviation:.2f}, {seconds.mean:.1f} ± {seconds.deviation:.1f} seconds, by class "
             f"{' '.join(f'{value:.0f}' for value in class_accuracies(runs))} %"
         )
     return f"Means and standard deviations over the seeds. {'; '.join(said)}."

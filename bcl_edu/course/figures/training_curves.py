@@ -17,8 +17,8 @@ QUANTITIES = {
     "many": "many-shot accuracy, %",
     "medium": "medium-shot accuracy, %",
     "few": "few-shot accuracy, %",
-    "simplex_deviation": "distance from the simplex (rms)",
-    "feature_simplex_deviation": "features from the simplex (rms)",
+    "simplex_deviation": "simplex deviation",
+    "feature_simplex_deviation": "simplex deviation of the features",
     "learning_rate": "learning rate",
 }
 """Names of the numbers in a run's metrics, and how an axis calls them."""

@@ -16,7 +16,7 @@ const HIGHEST = 1.2;
 export class DeviationCurve {
   constructor(parent) {
     const figure = html("figure", {}, parent);
-    html("figcaption", { class: "title" }, figure, "Distance from the simplex");
+    html("figcaption", { class: "title" }, figure, "Simplex deviation");
     this.root = picture({ class: "curve", role: "img" }, RIGHT + 18, BOTTOM + 24, figure);
     svg("line", { x1: LEFT, x2: RIGHT, y1: BOTTOM, y2: BOTTOM, class: "axis" }, this.root);
     for (const deviation of [0, 0.4, 0.8, 1.2]) {

@@ -35,7 +35,7 @@ export class LossPanel {
     tail.append(" between the two rarest");
     const deviation = html("span", {}, numbers);
     this.deviation = html("b", { class: "deviation" }, deviation);
-    deviation.append(" from the simplex");
+    deviation.append(" simplex deviation");
     const certificate = html("span", { class: "certificate" }, numbers);
     const id = `bcl-certificate-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
     this.badge = html("button", { type: "button", "aria-describedby": id }, certificate);

@@ -27,7 +27,7 @@ export async function photograph(explorer) {
   explorer.panels.forEach((panel, side) => {
     const left = side * SIDE;
     line(left + 24, 68, 22, 700, LOSSES[panel.optimum.loss].label);
-    const numbers = `${panel.tail.textContent} between the two rarest, ${panel.deviation.textContent} from the simplex`;
+    const numbers = `${panel.tail.textContent} between the two rarest, simplex deviation ${panel.deviation.textContent}`;
     line(left + 24, 92, 16, 400, numbers);
     const copy = styled(panel.sphere.root);
     for (const [name, value] of Object.entries({ x: left + 30, y: HEADING, width: SIDE - 60, height: SIDE - 60 })) {

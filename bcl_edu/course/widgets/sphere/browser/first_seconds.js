@@ -11,7 +11,7 @@ const LONGEST_ALIKE = 4000;
 const SHORTEST_ALIKE = 900;
 const SLIDE = 2600;
 const CROWD = 2200;
-/** Deviation from the simplex below which balanced classes are apart. */
+/** Simplex deviation below which balanced classes are apart. */
 const APART = 0.06;
 /** The sphere sways a little, in radians and milliseconds: what moves is seen to be round. */
 const SWAY = 0.22;

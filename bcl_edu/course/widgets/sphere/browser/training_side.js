@@ -45,7 +45,7 @@ export class TrainingSide {
     this.goal = html("span", { class: "goal" }, big);
     this.cloud = new PointCloud(stage, view, redraw);
     const numbers = html("dl", { class: "numbers" }, this.root);
-    this.deviation = measure(numbers, "from the simplex");
+    this.deviation = measure(numbers, "simplex deviation");
     this.distance = measure(numbers, "from the optimum");
     this.push = new PushBar(this.root);
   }

@@ -100,7 +100,7 @@ export class TrainingSphere {
     });
     const curves = html("div", { class: "curves" }, this.root);
     this.curves = [
-      new PathCurve(curves, "deviation", "Deviation from the simplex", "0: all classes equally far apart", redraw),
+      new PathCurve(curves, "deviation", "Simplex deviation", "0: all classes equally far apart", redraw),
       new PathCurve(curves, "distance", "Distance to the certified optimum", "0: arrived", redraw),
     ];
     this.more = new MoreSettings(this.root, change);
@@ -333,7 +333,7 @@ export class TrainingSphere {
     this.sides.forEach((side) => side.say(settings.dimension === 2));
     for (const curve of this.curves) {
       const values = this.sides.map(({ loss, reading }) => `${TRAINING_LOSSES[loss].label} ${reading[curve.what].toFixed(2)}`);
-      const name = curve.what === "deviation" ? "Deviation from the simplex" : "Distance to the certified optimum";
+      const name = curve.what === "deviation" ? "Simplex deviation" : "Distance to the certified optimum";
       curve.say(`${name} over ${this.stepCount} steps; now ${values.join(", ")}.`);
     }
   }

@@ -8,7 +8,7 @@ export function sideInWords(loss, { rareAngle, deviation, distance }, target, ta
   const optimum = target.certified ? "certified optimum" : "best optimum found";
   return (
     `${TRAINING_LOSSES[loss].label}: ${rareAngle.toFixed(0)}° between the two rarest classes (${optimum}: ` +
-    `${targetAngle.toFixed(0)}°), deviation from the simplex ${deviation.toFixed(2)}, ` +
+    `${targetAngle.toFixed(0)}°), simplex deviation ${deviation.toFixed(2)}, ` +
     `distance to the optimum ${distance.toFixed(2)}.`
   );
 }
