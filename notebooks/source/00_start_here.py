@@ -50,8 +50,8 @@ from bcl_edu.installation import check_installation
 figures.bending_simplex()
 
 # %% [markdown]
-# The two classes with the fewest images, 2 and 3, end up next to each other, although there is room for all. In
-# numbers, for the last position of the slider:
+# The two classes with the fewest images end up next to each other, although there is room for all. In numbers, for the
+# last position of the slider:
 
 # %%
 counts = exponential_profile(1000, num_classes=4, imbalance_factor=1000)
@@ -59,7 +59,7 @@ bent = certified_optimum(2 * counts, "scl", temperature=0.5)  # the loss sees tw
 cosines = bent.gram.triu(diagonal=1)  # between the means of every two classes
 
 print(
-    f"{counts.tolist()} images: classes 2 and 3 are {cosines[2, 3].acos().rad2deg():.0f}° apart, 109° in a tetrahedron"
+    f"{counts.tolist()} images: the two rarest are {cosines[2, 3].acos().rad2deg():.0f}° apart, 109° in a tetrahedron"
 )
 assert bent.certified
 assert cosines[2, 3] == cosines.max() > 0.7  # no two classes are nearer to each other

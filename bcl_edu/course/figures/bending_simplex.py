@@ -11,7 +11,7 @@ from scipy.linalg import orthogonal_procrustes
 from torch import Tensor
 
 from bcl_edu.course.figures import style
-from bcl_edu.course.figures.class_means import class_mean_film
+from bcl_edu.course.figures.class_means import EYE, class_mean_film
 from bcl_edu.data import exponential_profile
 from bcl_edu.geometry import LOSSES, certified_optimum
 
@@ -51,18 +51,17 @@ def bending_simplex(
     figure = class_mean_film(
         shown,
         profiles[-1],
+        style.names_by_size(num_classes),
         epochs=list(factors),
         quantity="imbalance factor",
         title=title,
         look_at=look_at,
         start=0,
+        eye=clearest_view(shown[[0, -1]]).tolist() if shown.shape[2] == 3 else EYE,
     )
     figure.layout.title.text = headings[0]
     for frame, heading in zip(figure.frames, headings, strict=True):
         frame.layout.title.text = heading
-    if shown.shape[2] == 3:
-        x, y, z = clearest_view(shown[[0, -1]]).tolist()
-        figure.layout.scene.camera.eye = {"x": x, "y": y, "z": z}
     return figure
 
 

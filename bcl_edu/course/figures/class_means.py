@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.functional import normalize
 
 from bcl_edu.course.figures import style
@@ -33,6 +34,14 @@ ABOVE = 0.13
 """Extra height of the name of a level arrow."""
 NAMES_APART = 0.17
 """Distance that names in a sphere keep from one another, if their arrows are nearer than that."""
+LETTER = (0.09, 0.14)
+"""Width and height of a letter of a name, in radii of the sphere as it is seen."""
+DOT = 0.06
+"""Radius of the dot at an arrow's end, likewise."""
+EYE = (0.89, 0.89, 0.5)
+"""Where the camera is at first, if the cube around the sphere has edges of length 1 and its centre is the origin."""
+REACH = 1.2
+"""Half an edge of that cube, in radii of the sphere: names stand outside it."""
 
 FILM_LASTS = 6000
 """Milliseconds of a film: time enough to follow a class."""
@@ -122,6 +131,7 @@ def class_mean_film(
     title: str = "Class means as they move",
     look_at: str = "Press play: " + LOOK_AT[0].lower() + LOOK_AT[1:],
     start: int = -1,
+    eye: Sequence[float] = EYE,
 ) -> go.Figure:
     """The pictures of `class_mean_sphere` over the epochs, with a play button and a slider.
 
@@ -139,6 +149,7 @@ def class_mean_film(
         title: the figure's title.
         look_at: its caption.
         start: place of the frame that it shows until it is played, and in print; the last one if not said.
+        eye: where a sphere is seen from at first, x, y, z.
 
     Raises:
         ValueError: as `class_mean_sphere`; also if there is no frame.
@@ -166,12 +177,12 @@ def class_mean_film(
     ]
 
     words = f"A film of {len(spheres)} frames. At the end: {_in_words(last)}"
-    figure = _empty_page(last, projection, title, look_at, words)
-    figure.add_traces([_outline(projection), *sphere_traces(spheres[start], projection)])
+    figure = _empty_page(last, projection, title, look_at, words, eye)
+    figure.add_traces([_outline(projection), *sphere_traces(spheres[start], projection, eye)])
     figure.frames = [
         go.Frame(
             name=str(epoch),
-            data=[_movement(trace) for trace in sphere_traces(sphere, projection)],
+            data=[_movement(trace) for trace in sphere_traces(sphere, projection, eye)],
             traces=list(range(1, len(figure.data))),
         )
         for epoch, sphere in zip(epochs, spheres, strict=True)
@@ -182,8 +193,14 @@ def class_mean_film(
     return figure
 
 
-def sphere_traces(sphere: Sphere, projection: Projection) -> list[Any]:
-    """The traces that move: spokes, samples if there are any, in a sphere the names, and means, in this order."""
+def sphere_traces(sphere: Sphere, projection: Projection, eye: Sequence[float] = EYE) -> list[Any]:
+    """The traces that move: spokes, samples if there are any, in a sphere the names, and means, in this order.
+
+    Args:
+        sphere: what is shown.
+        projection: onto a plane or into space.
+        eye: where a sphere is seen from at first; its names lie on nothing as seen from there.
+    """
     colours = style.class_colours(sphere.class_counts)
     means = projection(sphere.means)
     fractions = style.tail_fraction(sphere.class_counts)
@@ -217,7 +234,7 @@ def sphere_traces(sphere: Sphere, projection: Projection) -> list[Any]:
     spatial = means.shape[1] == 3
     if spatial:
         look = names | {"mode": "text", "textposition": "middle center", "hoverinfo": "skip"}
-        traces.append(_scatter(_beyond_arrows(means), **look))
+        traces.append(_scatter(_places_of_names(means.detach(), sphere.names, eye), **look))
     else:
         names |= {"textposition": ["bottom center" if y < 0 else "top center" for y in means[:, 1].tolist()]}
     traces.append(
@@ -242,17 +259,66 @@ def sphere_traces(sphere: Sphere, projection: Projection) -> list[Any]:
     return traces
 
 
+def _places_of_names(
+    means: Float[Tensor, "k 3"], names: Sequence[str], eye: Sequence[float]
+) -> Float[Tensor, "k 3"]:
+    """Places of names in a sphere: beyond their arrows, and on no other name and no dot as the eye sees them."""
+    places = _beyond_arrows(means)
+    letters = torch.tensor([len(name) for name in names], dtype=means.dtype)
+    halves = torch.stack([letters * LETTER[0], torch.full_like(letters, LETTER[1])], dim=1) / 2
+    extents = (
+        halves[:, None] + torch.cat([halves, torch.full_like(halves, DOT)])[None]
+    )  # two names; name and dot
+    before = (
+        torch.tensor(1.0).expand(len(means), len(means)).triu().to(means)
+    )  # of two in one place the first goes up
+    sides = torch.cat([2 * before - 1, 2 * before - 1], dim=1)[:, :, None]
+    dots, _ = _seen(means, eye)
+    for _ in range(100):
+        seen, scale = _seen(places, eye)
+        gaps = seen[:, None] - torch.cat([seen, dots])[None]
+        overlaps = extents - gaps.abs()
+        overlaps[range(len(means)), range(len(means))] = 0  # a name and itself
+        meets = (overlaps > 0).all(dim=2)
+        if not meets.any():
+            break
+        # the shorter way out: half of it from another name, which moves, too; all of it from a dot
+        shorter = functional.one_hot(overlaps.argmin(dim=2), 2).to(means)
+        directions = torch.where(gaps == 0, sides, gaps.sign())
+        pushes = directions * shorter * overlaps * meets[:, :, None]
+        moves = pushes[:, : len(means)].sum(dim=1) / 2 + pushes[:, len(means) :].sum(dim=1)
+        places = places + (moves / scale).clamp(-DOT, DOT) @ _picture_axes(eye)[:2].to(means)
+    return places
+
+
+def _picture_axes(eye: Sequence[float]) -> Float[Tensor, "3 3"]:
+    """Unit vectors to the right and up in the picture, and from it to the eye, as rows."""
+    towards = normalize(torch.tensor(eye, dtype=torch.float64), dim=0)
+    right = normalize(torch.linalg.cross(torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64), towards), dim=0)
+    return torch.stack([right, torch.linalg.cross(towards, right), towards])
+
+
+def _seen(
+    points: Float[Tensor, "k 3"], eye: Sequence[float]
+) -> tuple[Float[Tensor, "k 2"], Float[Tensor, "k 1"]]:
+    """Where points are in the picture, and how much larger what is there is seen than at the sphere's centre."""
+    away = 2 * REACH * math.hypot(*eye)  # in radii
+    turned = points @ _picture_axes(eye).to(points).T
+    scale = away / (away - turned[:, 2:])
+    return turned[:, :2] * scale, scale
+
+
 def _beyond_arrows(means: Float[Tensor, "k 3"]) -> Float[Tensor, "k 3"]:
-    """Places of names in a sphere: beyond their arrows, from wherever it is seen, and apart from one another."""
+    """Places beyond the ends of arrows, from wherever they are seen, and apart from one another."""
     turns = torch.arange(len(means), dtype=means.dtype)
     tiny = 1e-3 * torch.stack([turns.cos(), turns.sin(), 0 * turns], dim=1)  # parts what is in one place
-    directions = normalize(means.detach() + tiny, dim=1)
+    directions = normalize(means + tiny, dim=1)
     for _ in range(40):
         gaps = directions[:, None] - directions[None]
         distances = gaps.norm(dim=2).clamp(min=1e-9)
         pushes = ((NAMES_APART - distances).clamp(min=0) / (2 * distances)).fill_diagonal_(0)
         directions = normalize(directions + (pushes[:, :, None] * gaps).sum(dim=1), dim=1)
-    places = directions * (means.detach().norm(dim=1, keepdim=True) + BEYOND)
+    places = directions * (means.norm(dim=1, keepdim=True) + BEYOND)
     # where an arrow may point at the reader, its end hides what is beyond it: there the name stands above, too
     places[:, 2] += ABOVE * (1 - directions[:, 2].abs())
     return places
@@ -292,7 +358,14 @@ def _outline(projection: Projection) -> Any:
     return _scatter(torch.cat(rings), mode="lines", line=line, hoverinfo="skip")
 
 
-def _empty_page(sphere: Sphere, projection: Projection, title: str, look_at: str, words: str) -> go.Figure:
+def _empty_page(
+    sphere: Sphere,
+    projection: Projection,
+    title: str,
+    look_at: str,
+    words: str,
+    eye: Sequence[float] = EYE,
+) -> go.Figure:
     if not projection.exact:
         title = f"{title} ({projection.label})"
         words = f"This is {projection.label}. {words}"
@@ -301,14 +374,14 @@ def _empty_page(sphere: Sphere, projection: Projection, title: str, look_at: str
     if projection.axes.shape[1] == 2:
         figure.update_layout(xaxis=hidden, yaxis=hidden | {"scaleanchor": "x"})
     else:
-        hidden |= {"range": [-1.2, 1.2]}  # names stand outside the sphere
+        hidden |= {"range": [-REACH, REACH]}
         figure.update_layout(
             scene={
                 "xaxis": hidden,
                 "yaxis": hidden,
                 "zaxis": hidden,
                 "aspectmode": "cube",
-                "camera": {"eye": {"x": 0.89, "y": 0.89, "z": 0.5}},
+                "camera": {"eye": dict(zip("xyz", eye, strict=True))},
                 "bgcolor": "rgba(0,0,0,0)",
                 "dragmode": "orbit",
             },

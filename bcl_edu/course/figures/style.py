@@ -59,12 +59,12 @@ class Series:
     pattern: str
 
 
-# Okabe and Ito's colour-blind-safe set, less the ones too light for a white page.
+# Okabe and Ito's colour-blind-safe set, less the ones too light for a white page, and with a blue for the green that is near BCL's.
 SERIES = (
     Series(INK, "dot", "circle-open", ""),
     Series("#0072b2", "dash", "square", "/"),
     Series("#d55e00", "solid", "diamond", "x"),
-    Series("#009e73", "dashdot", "triangle-up", "\\"),
+    Series("#0093a8", "dashdot", "triangle-up", "\\"),
     Series("#b0628f", "longdash", "cross", "."),
     Series("#8a6fb0", "longdashdot", "star", "+"),
 )
@@ -153,6 +153,11 @@ def looks(labels: Iterable[str]) -> list[Series]:
 def class_labels(class_names: Sequence[str] | None, classes: int) -> list[str]:
     """Class names that plotly shows literally, whatever they contain; class numbers where there are no names."""
     return [for_plotly(name) for name in class_names] if class_names else [str(k) for k in range(classes)]
+
+
+def names_by_size(classes: int) -> list[str]:
+    """Names, as the widgets have them, of classes that have none: head, 1, 2, ..., rarest, from the largest on."""
+    return ["head", *map(str, range(1, classes - 1)), "rarest"][:classes]
 
 
 def head_to_tail(class_counts: Int[Tensor, " k"]) -> list[int]:

@@ -117,9 +117,32 @@ def test_names_in_a_sphere_stand_beyond_their_arrows_and_apart() -> None:
     names = figure.data[-2]
     assert names.text == ("<b>0</b>", "<b>1</b>", "<b>2</b>", "<b>3</b>")
     places = np.stack([names.x, names.y, names.z], axis=1)
-    np.testing.assert_allclose(np.linalg.norm(places, axis=1), 1.14, atol=0.02)
+    np.testing.assert_allclose(np.linalg.norm(places, axis=1), 1.14, atol=0.1)
     distances = np.linalg.norm(places[:, None] - places[None], axis=2)[np.triu_indices(4, 1)]
     assert distances.min() > 0.17
+
+
+def test_names_in_a_sphere_lie_on_nothing_as_they_are_first_seen() -> None:
+    # the second mean lies behind the first name, and the last two in one line of sight
+    eye = np.array([0.89, 0.89, 0.5])
+    towards, up = eye / np.linalg.norm(eye), np.array([0.0, 0.0, 1.0])
+    right = np.cross(up, towards) / np.linalg.norm(np.cross(up, towards))
+    above = np.cross(towards, right)
+    rows = [0.8 * right, 0.9 * right - 0.4 * towards, -0.8 * right, -0.7 * right + 0.5 * towards]
+    figure = class_mean_sphere(torch.tensor(np.array(rows)), torch.tensor([9, 5, 2, 1]))
+    names, dots = (np.stack([trace.x, trace.y, trace.z], axis=1).astype(float) for trace in figure.data[-2:])
+    scene = figure.layout.scene
+    assert (scene.camera.eye.x, scene.camera.eye.y, scene.camera.eye.z) == tuple(eye)
+    away = np.linalg.norm(eye) * (scene.xaxis.range[1] - scene.xaxis.range[0])
+
+    def seen(points: np.ndarray) -> np.ndarray:
+        return points @ np.stack([right, above], axis=1) * (away / (away - points @ towards))[:, None]
+
+    others = np.concatenate([seen(names), seen(dots)])
+    apart = np.abs(seen(names)[:, None] - others[None])
+    apart[range(4), range(4)] = 9
+    # a letter is about 9 by 15 pixels, and the sphere's radius 150
+    assert ((apart[..., 0] > 0.06) | (apart[..., 1] > 0.09)).all()
 
 
 def test_the_caption_says_only_what_there_is_to_see() -> None:
