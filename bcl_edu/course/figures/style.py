@@ -59,7 +59,7 @@ class Series:
     pattern: str
 
 
-# Okabe and Ito's colour-blind-safe set, less the ones too light for a white page, and with a blue for the green that is near BCL's.
+# Okabe and Ito's colour-blind-safe set without what is too light for a white page or near the green of BCL.
 SERIES = (
     Series(INK, "dot", "circle-open", ""),
     Series("#0072b2", "dash", "square", "/"),
