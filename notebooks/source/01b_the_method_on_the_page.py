@@ -437,9 +437,7 @@ for name, network in {"untrained": untrained, **networks}.items():
     for mode in ("training mode", "evaluation mode"):
         cosines, deviation = measured[name, mode] = class_mean_cosines(network, mode)
         between = cosines[~torch.eye(10, dtype=torch.bool)]
-        print(
-            f"{name:9} {mode:15} mean cosine {between.mean():5.2f}, distance from the simplex {deviation:.2f}"
-        )
+        print(f"{name:9} {mode:15} mean cosine {between.mean():5.2f}, simplex deviation {deviation:.2f}")
 
 assert measured["untrained", "evaluation mode"][1] > measured["untrained", "training mode"][1] + 0.1
 assert measured["BCL", "evaluation mode"][1] < measured["untrained", "training mode"][1] - 0.2
@@ -456,7 +454,7 @@ figures.cosine_heatmap(panels, class_counts, digits.class_names)
 # half of the sphere; in evaluation mode it would even look as if they were nearly one point. Training spreads them. The
 # strongest magenta that is left is mostly in pairs with a rare digit.
 #
-# The last number of each line above is the *distance from the regular simplex*, the root mean square of the differences
+# The last number of each line above is the *simplex deviation*, the root mean square of the differences
 # between the cosines and $-1/9$, which is how far apart ten directions can be at the same time. Whether the loss itself
 # stops short of the simplex, or training does not get there, is the question of notebooks 03 to 08.
 #

@@ -132,7 +132,7 @@ def theorem_3_only_at_the_simplex() -> Evidence:
         "equal class counts, or two classes",
         [rms < 1e-3 for rms in found.values()],
         [len(counts) == 2 or len(set(counts)) == 1 for counts, _ in found],
-        f"deviation of the optimum for 200, 2, 2 samples at τ = 1: {found[(200, 2, 2), 1.0]:.2f}; for 5, 5, 5: "
+        f"simplex deviation of the optimum for 200, 2, 2 samples at τ = 1: {found[(200, 2, 2), 1.0]:.2f}; for 5, 5, 5: "
         f"{found[(5, 5, 5), 1.0]:.0e}",
     )
 
