@@ -95,12 +95,14 @@ def test_every_loss_has_a_look_of_its_own() -> None:
         assert len(set(values)) == len(values)
 
 
-def test_widgets_have_the_colours_of_figures() -> None:
+def test_widgets_have_the_colours_and_symbols_of_figures() -> None:
     text = (Path(widgets.__file__).parent / "browser" / "colours.js").read_text()
     methods = re.findall(r'^  "?([\w-]+)"?: \{ colour: "(#\w{6})"', text, re.MULTILINE)
     assert dict(methods) == style.METHOD_COLOURS
     dark = re.findall(r'^  "?([\w-]+)"?: \{ .*?dark: "(#\w{6})"', text, re.MULTILINE)
     assert dict(dark) == {name: style.on_dark(colour) for name, colour in style.METHOD_COLOURS.items()}
+    symbols = re.findall(r'^  "?([\w-]+)"?: \{ .*?symbol: "([\w-]+)"', text, re.MULTILINE)
+    assert dict(symbols) == {name: look.symbol for name, look in style.METHOD_LOOKS.items()}
     ends = re.findall(r'^export const (HEAD|MIDDLE|TAIL) = "(#\w{6})"', text, re.MULTILINE)
     assert dict(ends) == {"HEAD": style.HEAD, "MIDDLE": style.MIDDLE, "TAIL": style.TAIL}
 

@@ -7,18 +7,18 @@ export const TAIL = "#d55e00";
 
 /**
  * Methods, on every page: a colour that stands out from a white and from a dark page, the one where the page is dark for
- * certain, and a dash (as in SVG).
+ * certain, a dash (as in SVG), and the symbol of its markers.
  */
 export const METHODS = {
-  ce: { colour: "#919191", dark: "#919191", dash: "2 3" },
-  lc: { colour: "#7b6430", dark: "#8d7a4d", dash: "8 3 2 3" },
-  scl: { colour: "#843dc4", dark: "#9b62cf", dash: "" },
-  "scl-complement": { colour: "#ef4ee1", dark: "#ef4ee1", dash: "3 3" },
-  "scl-averaging": { colour: "#7d4afe", dark: "#8a5cfe", dash: "10 4" },
-  bcl: { colour: "#029c64", dark: "#029c64", dash: "" },
-  "bcl-inside": { colour: "#729f46", dark: "#729f46", dash: "10 4" },
-  "bcl-prototypes": { colour: "#b9118b", dark: "#ca4aa7", dash: "8 3 2 3" },
-  "bcl-class-anchors": { colour: "#1d6e5f", dark: "#46887c", dash: "6 3" },
+  ce: { colour: "#919191", dark: "#919191", dash: "2 3", symbol: "circle-open" },
+  lc: { colour: "#7b6430", dark: "#8d7a4d", dash: "8 3 2 3", symbol: "square-open" },
+  scl: { colour: "#843dc4", dark: "#9b62cf", dash: "", symbol: "circle" },
+  "scl-complement": { colour: "#ef4ee1", dark: "#ef4ee1", dash: "3 3", symbol: "triangle-down" },
+  "scl-averaging": { colour: "#7d4afe", dark: "#8a5cfe", dash: "10 4", symbol: "triangle-up" },
+  bcl: { colour: "#029c64", dark: "#029c64", dash: "", symbol: "square" },
+  "bcl-inside": { colour: "#729f46", dark: "#729f46", dash: "10 4", symbol: "cross" },
+  "bcl-prototypes": { colour: "#b9118b", dark: "#ca4aa7", dash: "8 3 2 3", symbol: "star" },
+  "bcl-class-anchors": { colour: "#1d6e5f", dark: "#46887c", dash: "6 3", symbol: "diamond" },
 };
 
 /** A method's colour as CSS, for the theme of where it is drawn. */

@@ -1,7 +1,7 @@
 // Simplex deviation over the imbalance factor, with a marker at the present one. Every dot is an optimum of its own.
 
 import { methodPaint } from "../../browser/colours.js";
-import { drawMarker, lineOf } from "./palette.js";
+import { lineOf, putMarker } from "./palette.js";
 import { html, picture, put, svg, write } from "./svg.js";
 import { decimal } from "./words.js";
 
@@ -30,10 +30,10 @@ export class DeviationCurve {
       write(svg("text", { x, y: BOTTOM + 19, class: "tick", "text-anchor": "middle" }, this.root), factor);
     }
     this.marker = svg("line", { y1: TOP, y2: BOTTOM, x1: 0, x2: 0, class: "marker" }, this.root);
-    this.curves = [0, 1].map((side) => ({
+    this.curves = [0, 1].map(() => ({
       line: svg("path", { class: "series" }, this.root),
       dots: svg("path", { class: "dots" }, this.root),
-      here: drawMarker(side, this.root),
+      here: svg("path", {}, this.root),
     }));
   }
 
@@ -50,7 +50,8 @@ export class DeviationCurve {
       const places = points.map((point) => `${place(point.imbalanceFactor).toFixed(1)},${height(point.deviation).toFixed(1)}`);
       put(line, { ...lineOf(loss), d: places.length ? `M${places.join("L")}` : "" });
       put(dots, { stroke: methodPaint(loss), d: places.map((at) => `M${at}h0`).join("") });
-      put(here, { fill: methodPaint(loss), transform: `translate(${x} ${height(deviation).toFixed(1)})` });
+      putMarker(here, loss);
+      put(here, { transform: `translate(${x} ${height(deviation).toFixed(1)})` });
     });
   }
 

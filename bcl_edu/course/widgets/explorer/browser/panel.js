@@ -1,9 +1,8 @@
 // One of the two losses: its name, its class means, its angles, its certificate.
 
-import { methodPaint } from "../../browser/colours.js";
 import { AngleTable } from "./angles.js";
 import { LOSSES } from "./losses.js";
-import { drawMarker, lineOf } from "./palette.js";
+import { lineOf, putMarker } from "./palette.js";
 import { SphereView } from "./sphere.js";
 import { html, put, svg, write } from "./svg.js";
 import { decimal, degrees, lossValue, scientific } from "./words.js";
@@ -23,7 +22,7 @@ export class LossPanel {
     const heading = html("label", { class: "choice" }, this.root);
     const sample = svg("svg", { viewBox: "0 0 40 12", width: 40, height: 12, "aria-hidden": "true" }, heading);
     this.line = svg("line", { x1: 0, x2: 40, y1: 6, y2: 6, class: "series" }, sample);
-    this.marker = drawMarker(side, svg("g", { transform: "translate(20 6)" }, sample));
+    this.marker = svg("path", { transform: "translate(20 6)" }, sample);
     this.select = html("select", { "aria-label": SIDES[side] }, heading);
     this.select.dataset.lmSuppressShortcuts = "true";
     for (const [name, { label }] of Object.entries(LOSSES)) html("option", { value: name }, this.select, label);
@@ -55,7 +54,7 @@ export class LossPanel {
     const { loss, deviation, numClasses, gram, certified, unfinished } = optimum;
     if (this.select.value !== wanted) this.select.value = wanted;
     put(this.line, lineOf(loss));
-    put(this.marker, { fill: methodPaint(loss) });
+    putMarker(this.marker, loss);
     write(this.tail, degrees(gram[(numClasses - 1) * numClasses - 1], 0));
     write(this.deviation, decimal(deviation.rms, 3));
     write(this.badge, certified ? "✓ certified" : unfinished ? "solving" : "! not certified");
