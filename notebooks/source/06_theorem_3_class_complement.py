@@ -198,6 +198,7 @@ figures.counter_example([0, 180, 180], [200, 2, 2])
 # the tail's anchors more than doubles, but they are only 4 of 204. The loss of the head's anchors falls by a third, because
 # both tail classes are now as far away as possible, and the head has 98 % of the anchors. Averaging the *denominator* over
 # classes has not balanced the *anchors*.
+# The two tail classes are equally large; the dot of class 2 is smaller only so that both are seen where they meet.
 #
 # **Drag the classes around the circle** (or use the sliders; each responds to the arrow keys). Start from the simplex:
 # does moving one tail class a little towards the other lower or raise the loss? Then change the size of the head: for
