@@ -47,6 +47,9 @@ README = NOTEBOOKS.parent / "README.md"
 LARGEST_OUTPUTS = 250_000
 """Bytes of outputs that one notebook may store: it stays quick to open, to review and to clone."""
 
+WIDEST_LINE = 120
+"""Characters of a printed line that fit on a page of the site (site_assets/page.css)."""
+
 MACHINE_PATH = re.compile(
     r"(?<![\w.~-])(?:/(?:home|root|Users|tmp|work|opt|var)|[A-Z]:\\Users)[/\\][^\s\"'<>,;)]*"
 )
@@ -271,6 +274,10 @@ def _unfit(stored: NotebookNode) -> Iterable[str]:
     if stored_bytes > LARGEST_OUTPUTS:
         yield f"stores {stored_bytes:,} bytes of outputs, more than {LARGEST_OUTPUTS:,}; show less, or coarser"
     for number, cell in code:
+        widest = max(map(len, _printed(cell.outputs).splitlines()), default=0)
+        if widest > WIDEST_LINE:
+            yield f"cell {number} prints a line of {widest} characters, more than {WIDEST_LINE}; break it"
+    for number, cell in code:
         found = MACHINE_PATH.search(_text_of(cell.outputs))
         if found:
             yield f"cell {number} shows a path of one machine: {found.group(0)}"
@@ -279,6 +286,11 @@ def _unfit(stored: NotebookNode) -> Iterable[str]:
 def _size_of_outputs(cells: Sequence[NotebookNode]) -> int:
     """Bytes of all outputs of a notebook."""
     return len(json.dumps([cell.outputs for cell in cells if cell.cell_type == "code"]))
+
+
+def _printed(outputs: Sequence[NotebookNode]) -> str:
+    """What these outputs print, joined where it came in pieces."""
+    return "".join(output.text for output in outputs if output.output_type == "stream")
 
 
 def _text_of(outputs: Sequence[NotebookNode]) -> str:

@@ -64,8 +64,8 @@ display(explorer)
 # none, and `make site` includes it. This is what it looks like:)*
 #
 # ![The explorer: four class means on a sphere at imbalance factor 100 and temperature 0.5, under SCL, where the two rarest
-# are 62 degrees apart, and under BCL with class-averaged anchors, where every two are 109 degrees apart; tables of the angles,
-# the class counts, and the distance from the simplex over the imbalance factor](../docs/simplex_explorer.png)
+# are 62 degrees apart, and under BCL with class-averaged anchors, where every two are 109 degrees apart; the class
+# counts, and the simplex deviation over the imbalance factor](../docs/simplex_explorer.png)
 #
 # The browser solves the problem that the sliders set, and Python can solve it again with another program,
 # `geometry.certified_optimum`. In JupyterLab move a slider and run this cell: it compares the two at *your* settings. (The
@@ -76,7 +76,7 @@ for loss in explorer.losses:
     found = geometry.certified_optimum(explorer.settings.compositions, loss, temperature=explorer.temperature)
     shown = [o["deviation"]["rms"] for o in explorer.state.get("optima", []) if o["loss"] == loss]
     there = f"in the browser {[round(rms, 4) for rms in shown]}" if shown else "not yet drawn by a browser"
-    print(f"{loss}: deviation {found.deviation.rms:.4f}, {there}")
+    print(f"{loss}: simplex deviation {found.deviation.rms:.4f}, {there}")
     assert found.certified
     assert all(abs(rms - found.deviation.rms) < 2e-3 for rms in shown)
 
@@ -342,7 +342,7 @@ curves(low, factors, "imbalance factor", "Temperature 0.1, ten classes")
 
 # %% [markdown]
 # **At the paper's temperature the two curves coincide.** For these counts averaging the *denominator* over classes does
-# not bring the optimum closer to the regular simplex: it changes the deviation by less than two thousandths. Averaging
+# not bring the optimum closer to the regular simplex: it changes the simplex deviation by less than two thousandths. Averaging
 # the *anchors* as well keeps the optimum at the simplex for every factor: that is the corrected Theorem 3. What about
 # temperature 1, the one of the theorem?
 
@@ -350,7 +350,8 @@ curves(low, factors, "imbalance factor", "Temperature 0.1, ten classes")
 high = {name: deviations(loss, 1.0) for loss, name in named.items()}
 nearer = [x for x, b, s in zip(factors, high["BCL (Eq. 9)"], high["SCL"], strict=True) if b < s - 1e-6]
 at_100 = {name: curve[factors.index(100)] for name, curve in high.items()}
-print(f"BCL is nearer than SCL at factors {nearer}; at 100:", {n: round(x, 3) for n, x in at_100.items()})
+print(f"BCL is nearer than SCL at factors {nearer}; simplex deviation at 100:")
+print(", ".join(f"{name} {value:.3f}" for name, value in at_100.items()))
 assert nearer == [2]
 assert at_100["BCL (Eq. 9)"] > 2 * at_100["SCL"]
 curves(high, factors, "imbalance factor", "Temperature 1, ten classes")
@@ -379,7 +380,7 @@ curves(high, factors, "imbalance factor", "Temperature 1, ten classes")
 # $\sum_{j\ne i}(\varepsilon_j - \varepsilon_i) = -K\varepsilon_i$.)* So to first order SCL with imbalance $\varepsilon$ has the
 # same slopes as BCL with imbalance $(1+Ks)\,\varepsilon$. The curvature at $\varepsilon = 0$ is the same, hence so is the optimum:
 #
-# $$\frac{\text{deviation of BCL}}{\text{deviation of SCL}} \;\longrightarrow\; \frac{1}{1 + Ks}
+# $$\frac{\text{simplex deviation of BCL}}{\text{simplex deviation of SCL}} \;\longrightarrow\; \frac{1}{1 + Ks}
 # \qquad\text{as the imbalance factor goes to 1.}$$
 #
 # **Before you run the cell:** $Ks$ grows from 0 at low temperature to 1 at high temperature. What is the ratio at $\tau = 0.1$,
@@ -548,7 +549,8 @@ for name, class_counts in profiles.items():
         for loss in ("bcl-class-anchors", "bcl")
     )
     print(
-        f"{name:12}: weight of the smallest class {weight[-1]:.2f}; deviation {in_batch:.4f}, BCL {printed:.4f}"
+        f"{name:12}: weight of the smallest class {weight[-1]:.2f}; simplex deviation {in_batch:.4f}, "
+        f"of BCL {printed:.4f}"
     )
     assert weight[-1] < 0.7
     assert 1e-3 < in_batch < printed / 3
@@ -612,5 +614,5 @@ check("duality_gap", duality_gap)
 # eight. At which integer factor does it lose the first? How far apart are the two smallest classes there?
 #
 # **4. Half a correction.** Weight the anchors of a class by $n_y^{\,a}$ in total: $a = 1$ is Eq. 9, $a = 0$ gives
-# class-averaged anchors. *(At collapse* `certified_optimum(counts ** a, "bcl")` *computes it.)* How much of the deviation
-# is left for $a = \frac12$ at the paper's temperature?
+# class-averaged anchors. *(At collapse* `certified_optimum(counts ** a, "bcl")` *computes it.)* How much of the simplex
+# deviation is left for $a = \frac12$ at the paper's temperature?

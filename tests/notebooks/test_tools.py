@@ -174,11 +174,15 @@ def spoil_state(notebook: NotebookNode) -> None:
 
 
 def spoil_size(notebook: NotebookNode) -> None:
-    notebook.cells[3].outputs[0].text = "x" * (notebooks.LARGEST_OUTPUTS + 1)
+    notebook.cells[3].outputs[0].text = "x\n" * notebooks.LARGEST_OUTPUTS
 
 
 def spoil_path(notebook: NotebookNode) -> None:
     notebook.cells[3].outputs[0].text = f"saved to /{'home'}/somebody/runs/1\n"
+
+
+def spoil_line(notebook: NotebookNode) -> None:
+    notebook.cells[3].outputs[0].text = f"short\n{'x' * 121}\n"
 
 
 def spoil_error(notebook: NotebookNode) -> None:
@@ -201,6 +205,7 @@ def spoil_metadata(notebook: NotebookNode) -> None:
         (spoil_state, "widget state"),
         (spoil_size, "more than 250,000"),
         (spoil_path, f"/{'home'}/somebody/runs/1"),
+        (spoil_line, "cell 4 prints a line of 121 characters"),
         (spoil_error, "cell 4 stores an error: ValueError"),
         (spoil_id, "cell ids"),
         (spoil_metadata, "metadata"),
