@@ -97,8 +97,8 @@ def test_the_simplex_bends_under_keys_and_mouse(visit: Visit) -> None:
     comparison.locator(".cm-content").click()
     visit.page.keyboard.press("Control+Enter")
     output = comparison.locator(".jp-OutputArea")
-    expect(output).to_contain_text("bcl-class-anchors: deviation 0.0000, in the browser [0.0]")
-    expect(output).to_contain_text(re.compile(rf"scl: deviation {scl}\d, in the browser \[{scl[:4]}"))
+    expect(output).to_contain_text("bcl-class-anchors: simplex deviation 0.0000, in the browser [0.0]")
+    expect(output).to_contain_text(re.compile(rf"scl: simplex deviation {scl}\d, in the browser \[{scl[:4]}"))
 
     # three classes lie on the circle: dragging the imbalance moves them to where the solver says
     explorer.locator(".more summary").click()
