@@ -99,11 +99,11 @@ assert torch.allclose(loss, losses.anchor_losses(z, y, temperature=temperature).
 #
 # ## 3. Two numbers for each anchor
 #
-# The lower bound on $L_i$ depends on the batch through two means only:
+# The lower bound on $L_i$ depends on the batch through two means only, the *attraction* $a_i$ and the *repulsion* $r_i$:
 #
-# $$\underbrace{a_i = \frac{1}{|B_y|-1}\sum_{p \in B_y\setminus\{i\}} z_i\cdot z_p}_{\text{attraction}}
+# $$a_i = \frac{1}{|B_y|-1}\sum_{p \in B_y\setminus\{i\}} z_i\cdot z_p
 # \qquad\qquad
-# \underbrace{r_i = \frac{1}{|B_y^C|}\sum_{k \in B_y^C} z_i\cdot z_k}_{\text{repulsion}}$$
+# r_i = \frac{1}{|B_y^C|}\sum_{k \in B_y^C} z_i\cdot z_k$$
 #
 # **Before you run the cell:** which class has the largest attraction in the picture above? Which anchor of class 0
 # has the smallest?
@@ -131,10 +131,10 @@ assert loss.argmax() == 4
 # ## 4. The proof, line by line
 #
 # **Line 1 is an identity.** Section 2 said $L_i = \log D_i - a_i/\tau = \log\bigl(D_i\, e^{-a_i/\tau}\bigr)$. So take $a_i$ into
-# every term of $D_i$, and split the sum into the own class and the others:
+# every term of $D_i$, and split the sum into the own part and the others' part:
 #
-# $$L_i = \log\Bigl(\underbrace{\sum_{p \in B_y\setminus\{i\}} e^{(z_i\cdot z_p - a_i)/\tau}}_{\text{own part}}
-# \;+\; \underbrace{\sum_{k \in B_y^C} e^{(z_i\cdot z_k - a_i)/\tau}}_{\text{others' part}}\Bigr)$$
+# $$L_i = \log\Bigl(\sum_{p \in B_y\setminus\{i\}} e^{(z_i\cdot z_p - a_i)/\tau}
+# \;+\; \sum_{k \in B_y^C} e^{(z_i\cdot z_k - a_i)/\tau}\Bigr)$$
 
 # %%
 terms = ((similarity - attraction[:, None]) / temperature).exp()

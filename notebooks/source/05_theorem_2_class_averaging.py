@@ -144,7 +144,7 @@ for factor in (1, 2, 5, 10, 20, 50):
 figures.film(positions, quantity="imbalance factor", start="10")
 
 # %% [markdown]
-# No: at every factor they stay around the dotted line, and no class has more than 16 %.
+# No: at every factor they stay around the dotted line, and no class has more than 16 % (here a bar is the mean of two draws).
 #
 # ## 3. The bound after averaging
 #
@@ -154,7 +154,7 @@ figures.film(positions, quantity="imbalance factor", start="10")
 # where $a_i$ is the attraction of Theorem 1. The repulsion is no longer a mean over samples: from here on, $r_i$ is the mean
 # over *classes* of the mean similarity to their samples,
 #
-# $$r_i = \frac{1}{Q-1}\sum_{j \ne y}\; \underbrace{\frac{1}{|B_j|}\sum_{k\in B_j} z_i\cdot z_k}_{s_{ij}}$$
+# $$r_i = \frac{1}{Q-1}\sum_{j \ne y} s_{ij} , \qquad s_{ij} = \frac{1}{|B_j|}\sum_{k\in B_j} z_i\cdot z_k .$$
 #
 # It contains no class size. The proof is Jensen's inequality again, at two levels: within classes, then across them. We
 # continue with the batch of section 1.
