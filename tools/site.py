@@ -51,6 +51,8 @@ OUTSIDE = "../"
 """How a notebook's link to a file of the project begins that is not among the notebooks."""
 SOURCE = "source"
 """The kind of page that is a file of code."""
+CODE_IS_THE_LESSON = "01b_the_method_on_the_page"
+"""The notebook whose code is not folded, since it is about how to write it."""
 LONG_CELL = 30
 """Characters from which on a cell of a table is a sentence, not a number."""
 MANY_COLUMNS = 5
@@ -265,7 +267,7 @@ def _write(
     kind: str = "article",
 ) -> None:
     """A page of its own: contents beside it, its neighbours below it, and scripts only where a figure needs them."""
-    body = body if kind == SOURCE else _readable(body)
+    body = body if kind == SOURCE else _readable(body, unfolded=path.stem == CODE_IS_THE_LESSON)
     scripts = [SCROLLING, *([FIGURES] if 'class="live"' in body else [])]
     page = PAGE.format(
         title=html.escape(f"{title} · {COURSE}"),
@@ -366,8 +368,13 @@ def _joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
     return joined
 
 
-def _readable(body: str) -> str:
-    """Code folded under its first line, tables that a narrow page can stack, and boxes that scroll what is too wide."""
+def _readable(body: str, *, unfolded: bool = False) -> str:
+    """Code folded under its first line, tables that a narrow page can stack, and boxes that scroll what is too wide.
+
+    Args:
+        body: the page's content.
+        unfolded: whether code is open at first.
+    """
     page = BeautifulSoup(body, "html.parser")
     for code in page.select("div.code_cell > div.input"):
         lines = "\n".join(area.get_text() for area in code.select(".input_area")).splitlines()
@@ -377,7 +384,7 @@ def _readable(body: str) -> str:
         beginning = page.new_tag("code")
         beginning.string = first
         summary.append(beginning)
-        folded = page.new_tag("details", attrs={"class": "code"})
+        folded = page.new_tag("details", attrs={"class": "code"} | ({"open": ""} if unfolded else {}))
         code.wrap(folded)
         folded.insert(0, summary)
     for value in page.find_all(string=BELONGS):

@@ -274,11 +274,12 @@ figures.cosine_heatmap(cosines, counts, digits.class_names)
 
 # %% [markdown]
 # *Look at the bottom right quarter, digits 5 to 9:* it has less colour under BCL. One run is an anecdote here as well, so we ask
-# the ten seeds, and not only about this quarter: `simplex_deviation` says how far all the cosines are from $-1/9$.
+# the ten seeds, and not only about this quarter: `simplex_deviation` says how far all the cosines are from $-1/9$ (below, an
+# assertion compares it).
 
 # %%
 for name in means:
-    print(f"{name}, digits 5-9: this run {mean_cosine(means[name][5:]):.2f}, ten seeds", end=" ")
+    print(f"{name}, mean cosine of digits 5-9: this run {mean_cosine(means[name][5:]):.2f}, ten seeds", end=" ")
     print(sorted(round(row["tail_cosine"], 2) for row in seeds[name]))
 
 assert mean_cosine(means["BCL"][5:]) < mean_cosine(means["SCL"][5:])

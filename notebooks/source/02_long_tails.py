@@ -268,8 +268,8 @@ figures.accuracy_by_class_count(lines, tail_counts, digits.class_names, title=ti
 
 # %% [markdown]
 # The number of images is the same; only their distribution differs. The head gains next to nothing, because a hundred
-# zeros teach hardly more than forty. The tail loses more with every step of the imbalance factor, and at IF 50 more than
-# a fifth of its accuracy.
+# zeros teach hardly more than forty. The tail as a whole loses more with every step of the imbalance factor (a single digit
+# need not), and at IF 50 more than a fifth of its accuracy.
 #
 # Is it the prior? If so, the network gives images of the tail to the head, and there must be too few 9s among its answers:
 

@@ -26,8 +26,9 @@ to classes when some of them become rare.">
 </style>
 <main>
 <h1>Make some classes rare, and training crowds them together.</h1>
-<p class="lead">Each dot is a picture, each colour a class. Training pulls pictures of one class together and pushes \
-classes apart. With the loss on the left, rare classes end up crowded; on the right they stay apart.</p>
+<p class="lead">Each dot is a picture, each colour a class. Training pulls pictures of one class together, in the end \
+onto one point, and pushes classes apart. With the loss on the left, rare classes end up crowded; on the right they \
+stay apart.</p>
 <div id="sphere"></div>
 <noscript>This page computes in the browser; please allow JavaScript.</noscript>
 </main>
