@@ -1,12 +1,12 @@
 """Where finished networks have their class means, within and between the shot groups, on training and test images.
 
-    python benchmarks/class_means_of_runs.py results/FOLDER --data-dir DIR --output results/FOLDER/class_means.json
+    python benchmarks/class_means_of_runs.py results/RUN results/RUN --data-dir DIR --output FILE.json
 
-Looks at every run in the folder that kept its weights, in evaluation mode and without augmentation, and writes a row
-for each run, each set of images (train, test) and each space (the backbone's features, centred; embeddings, where a
-loss trains them). `deviation` is the simplex deviation (root mean square of <mu_i, mu_j> + 1/(K-1)), `cosines` the mean
-cosine of class means over the pairs of two shot groups, in the order many, medium, few, and `spread` the mean over a
-group's classes of 1 - ||mean of the unit vectors||, 0 for a collapsed class.
+Looks at runs that kept their weights, in evaluation mode and without augmentation, and writes a row for each run, each
+set of images (train, test) and each space (the backbone's features, centred; embeddings, where a loss trains them).
+`deviation` is the simplex deviation (root mean square of <mu_i, mu_j> + 1/(K-1)), `cosines` the mean cosine of class
+means over the pairs of two shot groups, in the order many, medium, few, and `spread` the mean over a group's classes of
+1 - ||mean of the unit vectors||, 0 for a collapsed class.
 """
 
 import argparse
@@ -98,15 +98,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path, help="folder of exported runs")
+    parser.add_argument("runs", type=Path, nargs="+", help="folders of runs or of exports")
     parser.add_argument("--data-dir", type=Path, help="folder of the data set")
     parser.add_argument("--output", type=Path, required=True, help="file to write")
     arguments = parser.parse_args()
-    runs = sorted(weights.parent for weights in arguments.folder.glob("*/model.safetensors"))
-    if not runs:
-        raise SystemExit(f"{arguments.folder} has no run with a model.safetensors; name a folder of exports")
     rows = []
-    for run in runs:
+    for run in arguments.runs:
         for row in rows_of(run, arguments.data_dir):
             rows.append(row)
             print({name: value for name, value in row.items() if name not in ("seed", "epochs")}, flush=True)

@@ -107,7 +107,7 @@ def test_other_classifiers_start_from_the_figures_of_the_run(tmp_path: Path) -> 
 
 def test_class_means_of_runs_are_those_of_the_records(tmp_path: Path) -> None:
     kept = ROOT / "results" / "digits-lt"
-    _, result = run("class_means_of_runs.py", tmp_path / "means.json", str(kept))
+    _, result = run("class_means_of_runs.py", tmp_path / "means.json", str(kept / "lc"), str(kept / "bcl"))
     found = {(row["run"], row["images"], row["space"]): row for row in result["rows"]}
     assert set(found) == {
         ("lc", "train", "features"),

@@ -15,8 +15,9 @@ from bcl_edu.training.display import format_number
 if TYPE_CHECKING:
     import pandas
 
-_NOTE = (
-    "Top-1 accuracy in percent {}. Ours: last epoch, mean ± standard deviation over seeds. "
+_NOTE = "Top-1 accuracy in percent {}."
+_NOTE_ON_OURS = (
+    " Ours: last epoch, mean ± standard deviation over seeds. "
     "The best epoch, in its own column, is chosen on the test set: for orientation only."
 )
 _COLUMNS = (
@@ -26,8 +27,8 @@ _COLUMNS = (
     "ours",
     "many / medium / few",
     "difference",
-    "best epoch",
-    "seeds",
+    "top-1 of the best epoch",
+    "seed numbers",
     "epochs",
     "hardware",
     "subset",
@@ -89,16 +90,19 @@ _STYLE = (
 
 
 def _note(report: Report) -> str:
-    """Caption: what the figures are. A user's own test set is called balanced only if the record says so."""
+    """Caption: what the figures are, as far as there are any. A user's own test set is called balanced only if the
+    record says so."""
     own = [run for line in report.own for run in line.runs]
     balanced = all(
         run.record["data"].get("test_is_balanced", run.recipe.dataset not in OWN_IMAGES) for run in own
     )
-    return _NOTE.format(
+    note = _NOTE.format(
         "on the balanced test set"
         if balanced
         else "over all test images, of which the classes have different numbers in some runs"
     )
+    lines = [*report.own, *(line for table in report.tables.values() for line in table)]
+    return note + _NOTE_ON_OURS if any(line.runs for line in lines) else note
 
 
 def _sections(report: Report) -> list[_Section]:
@@ -141,7 +145,7 @@ def _cells(line: TableEntry) -> tuple[str, ...]:
         "-" if line.difference is None else f"{line.difference:+.2f}",
         _or_dash(line.figure("top1", "best")),
         _or_dash(line.facts(lambda run: run.recipe.seed)),
-        str(line.row.recipe.epochs),
+        line.facts(lambda run: run.epochs) or str(line.row.recipe.epochs),
         _or_dash(line.facts(lambda run: run.hardware)),
         _or_dash(line.facts(lambda run: subset(run)[:12])),
     )

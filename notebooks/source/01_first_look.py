@@ -279,7 +279,9 @@ figures.cosine_heatmap(cosines, counts, digits.class_names)
 
 # %%
 for name in means:
-    print(f"{name}, mean cosine of digits 5-9: this run {mean_cosine(means[name][5:]):.2f}, ten seeds", end=" ")
+    print(
+        f"{name}, mean cosine of digits 5-9: this run {mean_cosine(means[name][5:]):.2f}, ten seeds", end=" "
+    )
     print(sorted(round(row["tail_cosine"], 2) for row in seeds[name]))
 
 assert mean_cosine(means["BCL"][5:]) < mean_cosine(means["SCL"][5:])

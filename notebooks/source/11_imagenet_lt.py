@@ -157,7 +157,7 @@ assert 0.2 < found["BCL"] < 0.7 * found["SCL"]
 # %%
 results = report.build_report(["../results"], all_tables=True)
 tables = {title: lines for title, lines in results.tables.items() if "ImageNet-LT" in title}
-Markdown(report.as_markdown(replace(results, tables=tables, apart=[])))
+Markdown(report.as_markdown(replace(results, tables=tables, own=[], apart=[])))
 
 # %% [markdown]
 # ## In one paragraph

@@ -179,7 +179,7 @@ assert 15 < with_prototypes / without < 20
 # %%
 results = report.build_report(["../results"], all_tables=True)
 tables = {title: lines for title, lines in results.tables.items() if "iNaturalist" in title}
-Markdown(report.as_markdown(replace(results, tables=tables, apart=[])))
+Markdown(report.as_markdown(replace(results, tables=tables, own=[], apart=[])))
 
 # %% [markdown]
 # ## In one paragraph

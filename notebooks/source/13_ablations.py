@@ -186,14 +186,19 @@ assert statistics.mean(r["top1"] for r in runs["bcl-prototypes"]) > statistics.m
 # regular simplex, and whether the tail's classes stay apart.
 
 # %%
-print("mean over ten seeds: distance from the simplex, cosine of the five smallest classes")
-distance, tail = {}, {}
+print("mean over ten seeds: simplex deviation, cosine of the five smallest classes")
+mean_deviation, tail = {}, {}
 for loss in list(names)[1:]:  # LC has no embeddings
-    distance[loss] = statistics.mean(r["simplex_deviation"] for r in runs[loss])
+    mean_deviation[loss] = statistics.mean(r["simplex_deviation"] for r in runs[loss])
     tail[loss] = statistics.mean(r["tail_cosine"] for r in runs[loss])
-    print(f"{names[loss]:20} {distance[loss]:.3f}  {tail[loss]:+.2f}")
-assert distance["scl"] > distance["scl-complement"] > distance["scl-averaging"] > distance["bcl"]
-assert max(distance["bcl-inside"], distance["bcl-prototypes"]) < distance["bcl"] - 0.1
+    print(f"{names[loss]:20} {mean_deviation[loss]:.3f}  {tail[loss]:+.2f}")
+assert (
+    mean_deviation["scl"]
+    > mean_deviation["scl-complement"]
+    > mean_deviation["scl-averaging"]
+    > mean_deviation["bcl"]
+)
+assert max(mean_deviation["bcl-inside"], mean_deviation["bcl-prototypes"]) < mean_deviation["bcl"] - 0.1
 
 # %%
 deviation = {loss: [r["simplex_deviation"] for r in runs[loss]] for loss in names}

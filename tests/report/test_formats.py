@@ -36,7 +36,7 @@ def test_text_aligns_its_columns_and_loses_nothing(runs: Path) -> None:
     assert cells(row, "  ")[:6] == expected
     head = next(line for line in lines if line.startswith("recipe"))
     assert row.index("53.9") == head.index("paper")
-    assert row.index("0, 1") == head.index("seeds")
+    assert row.index("0, 1") == head.index("seed numbers")
 
 
 def test_a_run_apart_stands_beside_its_nearest_row_and_the_reason(runs: Path) -> None:
