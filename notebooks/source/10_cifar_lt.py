@@ -178,38 +178,54 @@ assert 0.5 < reached["bcl"] < reached["scl"] < 0.7
 # %% [markdown]
 # At first the class means of the test images are nearly one point. Sixty epochs take them more than a third of the way to
 # the regular simplex, with a visible step where the learning rate falls. BCL ends a little nearer, as it does in every
-# pair of runs on the digits. The last epochs have a learning rate of 0.0015 and change hardly anything; what a longer run
-# of these three would reach is not known here.
+# pair of runs on the digits. The last epochs have a learning rate of 0.0015 and change hardly anything.
 #
-# ## 6. A row run to its end
+# ## 6. Rows run to their end
 #
-# One row of the tables was trained for all its 200 epochs, on two cores of a CPU, and nothing was adjusted afterwards:
-# tau-normalisation, which is cross-entropy with a trick after the training. Cross-entropy gives frequent classes long weight
-# vectors in the classifier; dividing each by its length (to the power $\tau$, here 1) takes that advantage away. **Before you
-# run the cell:** how close to the paper's figure would you expect a single seed to come?
+# Two rows of the tables were trained for all their 200 epochs, on two cores of a CPU, and nothing was adjusted afterwards: BCL
+# itself, and tau-normalisation, which is cross-entropy with a trick after the training. Cross-entropy gives frequent classes
+# long weight vectors in the classifier; dividing each by its length (to the power $\tau$, here 1) takes that advantage away.
+# **Before you run the cell:** how close to the paper's figures would you expect a single seed to come? With 60 epochs BCL had
+# reached 44.5 %.
 
 # %%
 whole = Path("../results/cifar100-lt-200-epochs")
-[ended], _ = report.find_runs([whole / "tau-norm"])
-last, paper = ended.record["last"], ROWS["cifar100-lt-if100-tau-norm"].paper
-assert last["epoch"] == ended.recipe.epochs == 200
-after = {row["epoch"]: row["top1"] for row in ended.metrics if row.get("top1") is not None}
-assert abs(after[160] - after[60]) < 2 < after[200] - after[160]
-for group in ("top1", "many", "medium", "few"):
-    printed, ours = getattr(paper, group), last[group]
-    print(f"{group:7} paper {printed:5.1f}   ours {ours:5.1f}   difference {ours - printed:+.1f}")
+ended = {name: report.find_runs([whole / name])[0][0] for name in ("bcl", "tau-norm")}
+difference = {}
+for name, run in ended.items():
+    last, paper = run.record["last"], ROWS[f"cifar100-lt-if100-{name}"].paper
+    assert last["epoch"] == run.recipe.epochs == 200
+    for group in ("top1", "many", "medium", "few"):
+        printed, ours = getattr(paper, group), last[group]
+        difference[name, group] = ours - printed
+        print(
+            f"{name:8} {group:7} paper {printed:5.1f}   ours {ours:5.1f}   difference {ours - printed:+.1f}"
+        )
+assert abs(difference["bcl", "top1"]) < 0.5 < 1 < difference["tau-norm", "top1"]
+assert max(abs(difference["bcl", group]) for group in ("many", "medium", "few")) < 2
 
 # %%
 figures.training_curves(
-    {"cross-entropy, tau = 1": ended.metrics},
+    {"BCL": ended["bcl"].metrics, "cross-entropy, tau = 1": ended["tau-norm"].metrics},
     "top1",
-    look_at="Look at epochs 160 and 180, after which the learning rate is a hundredth of what it was.",
+    look_at="Evaluated every 20 epochs. Look at 160 and 180: after each, the learning rate falls to a tenth.",
 )
 
+# %%
+for name, run in ended.items():
+    after = {row["epoch"]: row["top1"] for row in run.metrics if row.get("top1") is not None}
+    steps = {f"{a} to {b}": round(after[b] - after[a], 1) for a, b in [(80, 160), (160, 180), (180, 200)]}
+    print(f"{name:8} gained between epochs {steps}")
+    assert steps["160 to 180"] > max(steps["80 to 160"], steps["180 to 200"]) + 5
+last, paper = ended["tau-norm"].record["last"], ROWS["cifar100-lt-if100-tau-norm"].paper
+
 # %% [markdown]
-# For a hundred epochs, from 60 to 160, hardly anything is gained; what the learning rate's first fall brings is larger. One seed
-# shows that the row can be trained from its description. It does not show by how much the two figures differ: other seeds
-# would give others (notebook 13).
+# In both runs the eighty epochs before the first fall of the learning rate bring a few points, and the twenty after it eight
+# to ten. So a run that is stopped before it says little about where it would have ended.
+#
+# The paper's figure for BCL is reached, within half a point overall and two points in each group, from the description, with
+# the choices of section 1 and one seed. It does not show by how much the two figures differ: other seeds would give others
+# (notebook 13). For tau-normalisation we are above the paper, with other groups; what follows looks for the reason.
 #
 # The features are one thing, the classifier on them another. The same network, without a further step of training, with other
 # classifiers: as cross-entropy left it, with rows divided by powers of their length, and with the logarithm of the training
