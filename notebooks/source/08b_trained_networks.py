@@ -358,12 +358,10 @@ for row in rows:
         f"scatter: many-shot {row['spread'][0]:.2f}, few-shot {row['spread'][2]:.2f}"
     )
 tail = {name: spread[name, "test", "features"][2] - spread[name, "train", "features"][2] for name in trained}
-print(
-    {
-        name: f"features of few-shot classes scatter {gap:.2f} more on test images"
-        for name, gap in tail.items()
-    }
-)
+for name, gap in tail.items():
+    print(
+        f"{name:13} features of few-shot classes scatter {gap:.2f} more on test images than on training images"
+    )
 assert 0.03 < tail["BCL"] < tail["cross-entropy"] - 0.05
 assert all(
     spread["BCL", "test", "features"][k] < spread["cross-entropy", "test", "features"][k] - 0.05
