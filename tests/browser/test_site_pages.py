@@ -15,6 +15,7 @@ from tests.browser.jupyterlab import PICTURES, keep_picture
 from tests.browser.pictures import bending_optimum, film_label, wait_until_angles
 from tests.browser.site_page import NOTEBOOK_PAGES, PAGES, WIDTHS, offline_page
 from tools.notebooks import NOTEBOOKS, PLOTLY
+from tools.site import CODE_IS_THE_LESSON
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -46,7 +47,10 @@ def test_a_page_draws_all_its_figures_from_disk(page: Page, site: Path, name: st
         written = any("$" in cell.source for cell in stored.cells if cell.cell_type == "markdown")
         assert formulas.count() > 0 or not written
         assert formulas.evaluate_all("all => all.every(e => e.getBoundingClientRect().width > 0)")
-        assert page.locator("details.code[open]").count() == 0  # code is folded
+        folded, opened = (
+            page.locator(f"details.code{state}").count() for state in (":not([open])", "[open]")
+        )
+        assert (folded if name == CODE_IS_THE_LESSON else opened) == 0
     page.evaluate("scrollTo(0, 0)")
     dark_widths = (1280, 390) if PICTURES else (390,)  # colours move nothing
     for theme, widths in (("light", WIDTHS), ("dark", dark_widths)):
