@@ -266,13 +266,11 @@ def _places_of_names(
     places = _beyond_arrows(means)
     letters = torch.tensor([len(name) for name in names], dtype=means.dtype)
     halves = torch.stack([letters * LETTER[0], torch.full_like(letters, LETTER[1])], dim=1) / 2
-    extents = (
-        halves[:, None] + torch.cat([halves, torch.full_like(halves, DOT)])[None]
-    )  # two names; name and dot
-    before = (
-        torch.tensor(1.0).expand(len(means), len(means)).triu().to(means)
-    )  # of two in one place the first goes up
-    sides = torch.cat([2 * before - 1, 2 * before - 1], dim=1)[:, :, None]
+    of_all = torch.cat([halves, torch.full_like(halves, DOT)])  # of names, then of dots
+    extents = halves[:, None] + of_all[None]
+    first = torch.ones(len(means), len(means)).triu().to(means)  # of two in one place the first goes up
+    sides = (2 * first - 1).repeat(1, 2)[:, :, None]
+    across = _picture_axes(eye)[:2].to(means)
     dots, _ = _seen(means, eye)
     for _ in range(100):
         seen, scale = _seen(places, eye)
@@ -287,7 +285,7 @@ def _places_of_names(
         directions = torch.where(gaps == 0, sides, gaps.sign())
         pushes = directions * shorter * overlaps * meets[:, :, None]
         moves = pushes[:, : len(means)].sum(dim=1) / 2 + pushes[:, len(means) :].sum(dim=1)
-        places = places + (moves / scale).clamp(-DOT, DOT) @ _picture_axes(eye)[:2].to(means)
+        places = places + (moves / scale).clamp(-DOT, DOT) @ across
     return places
 
 
